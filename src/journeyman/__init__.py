@@ -1,0 +1,66 @@
+"""Journeyman: models that learn on the job.
+
+    import journeyman
+    result = journeyman.night("journeyman.db", sessions=["today.jsonl"])
+    print(result["verdict"], result["reasons"])
+
+Always holds: importing this loads no torch and reads no file; each name of `__all__` is loaded when it is first used.
+
+Knows only where the public names live.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from journeyman.capture import import_files, read_sessions
+    from journeyman.model import load_engine
+    from journeyman.night import night
+    from journeyman.store import open_store
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "import_files", "load_engine", "night", "open_store", "read_sessions"]
+
+_HOMES = {
+    "import_files": "journeyman.capture",
+    "load_engine": "journeyman.model",
+    "open_store": "journeyman.store",
+    "read_sessions": "journeyman.capture",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "night":
+        return import_module("journeyman.night")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'journeyman' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Night(ModuleType):
+    """The module `journeyman.night`, which can be called as its function of that name.
+
+    Python puts a submodule under its name into its package whenever anyone imports it. Without this,
+    `journeyman.night(...)` would work until somebody said `from journeyman.night import NightOptions`.
+    """
+
+    def __call__(self, *args: Any, **options: Any) -> dict[str, Any]:
+        return self.night(*args, **options)
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "night" and isinstance(value, ModuleType):
+            value.__class__ = _Night
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,11 @@
+"""The day: how conversations come in.
+
+Always holds: a conversation that cannot be kept is named, with its place and the reason, and never just
+dropped.
+
+Knows nothing of what is learned from them.
+"""
+
+from journeyman.capture.files import FileReport, ImportReport, Refusal, import_files, read_sessions
+
+__all__ = ["FileReport", "ImportReport", "Refusal", "import_files", "read_sessions"]

@@ -1,0 +1,89 @@
+"""The command line: `journeyman COMMAND ...`.
+
+Always holds: what a program reads goes to stdout, what a person watches to stderr; a mistake ends in `error: ...`,
+`try: ...` and an exit code (0 done, 1 it could not be done, 2 it was asked for wrongly), never in a traceback; under
+`--json` stdout holds one JSON object, whether the command succeeds or fails.
+
+Knows the commands' names; what one does is in the file of that command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
+
+from journeyman.cli import failures
+from journeyman.errors import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises what is wrong with a command line instead of ending the program; options are written in full."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **options})  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, f"{self.prog} --help")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    # Here and not above: Ctrl-C while these load must end as it does anywhere else.
+    from journeyman import __version__
+    from journeyman.cli import asking, demo, evaluating, importing, night, reporting
+
+    parser = Parser(
+        prog="journeyman",
+        description="Keep the sessions of a model, learn from them overnight, and prove it before it ships.",
+    )
+    parser.add_argument("--version", action="version", version=f"journeyman {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (importing, night, asking, evaluating, reporting, demo):
+        command.add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        with _ending_like_ctrl_c():
+            _write_what_can_be_written()
+            args = build_parser().parse_args(words)
+            code = args.run(args)
+            sys.stdout.flush()  # a full disk or a closed pipe shows here, not after the last line of this program
+            return code
+    except SystemExit as done:  # --help and --version; rich ends so when its reader has gone
+        return failures.finish(done.code if isinstance(done.code, int) else 0)
+    except BrokenPipeError:
+        return failures.finish(1)
+    except (Exception, KeyboardInterrupt) as error:
+        return failures.report(error, as_json="--json" in words)
+
+
+@contextmanager
+def _ending_like_ctrl_c() -> Iterator[None]:
+    """Within it a request to end (SIGTERM) is a KeyboardInterrupt."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # whoever called us there handles signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _write_what_can_be_written() -> None:
+    """A character that the terminal does not know becomes a question mark, not an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="replace")

@@ -1,0 +1,130 @@
+"""What several commands share: their common options, and the model with the adapter that was asked for.
+
+Always holds: a store that is only read is never created; what is wrong with the request is found before a model is
+loaded, as far as it can be.
+
+Knows nothing of what a command does with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from journeyman.errors import AdapterError, UsageError
+from journeyman.model.source import DEFAULT_MODEL
+from journeyman.store import Store, open_store
+
+if TYPE_CHECKING:
+    from journeyman.model.transformers_engine import TransformersEngine
+    from journeyman.records import AdapterRecord
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+DEFAULT_STORE = "journeyman.db"
+
+
+def add_store(parser: argparse.ArgumentParser, note: str = "") -> None:
+    said = f"the store{note} (default: {DEFAULT_STORE} in this directory)"
+    parser.add_argument("--store", default=DEFAULT_STORE, metavar="FILE", help=said)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    said = f"a directory or hub name of a transformers chat model (default: {DEFAULT_MODEL})"
+    parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME_OR_DIR", help=said)
+
+
+def add_adapter(parser: argparse.ArgumentParser) -> None:
+    said = "champion (the one in service, the default), base (none), or the beginning of an adapter's hash"
+    parser.add_argument("--adapter", default="champion", metavar="champion|base|HASH", help=said)
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="the seed of all that is random (default: 0)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _bounded(convert: Callable[[str], float], good: Callable[[float], bool], what: str) -> Callable[[str], float]:
+    def read(word: str) -> float:
+        with suppress(ValueError):
+            if good(value := convert(word)):
+                return value
+        raise argparse.ArgumentTypeError(f"{word!r} is not {what}")
+
+    return read
+
+
+seed = _bounded(int, lambda value: 0 <= value < 2**63, "a whole number from 0")
+count = _bounded(int, lambda value: value > 0, "a whole number from 1")
+positive = _bounded(float, lambda value: 0 < value < math.inf, "a number above 0")
+
+
+def console() -> Console:
+    """Where results for a person go; nothing in a text is taken for markup."""
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def existing_store(url: str) -> Store:
+    path = url.removeprefix("sqlite:///")
+    if "://" not in path and not Path(path).exists():
+        raise UsageError(
+            f"there is no store at {path}",
+            f"give its path with --store, or make it: journeyman import FILE --store {path}",
+        )
+    return open_store(url)
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A loaded model and the adapter it speaks with: its name in the engine, and its record; None is the base."""
+
+    engine: TransformersEngine
+    adapter: str | None = None
+    record: AdapterRecord | None = None
+
+
+def speaker(model: str, store: Store | None, name: str) -> Speaker:
+    """Load `model` and the adapter called `name`; without a store there is only the base."""
+    from journeyman.model import load_engine
+    from journeyman.registry.adapters import resolve
+
+    if store is not None and name not in ("champion", "base"):
+        store.adapter(name)  # an unknown name is known now; the model takes its time
+    engine = load_engine(model)
+    record = resolve(store, engine.fingerprint, name) if store is not None else None
+    if record is None:
+        return Speaker(engine)
+    if record.base != engine.fingerprint:
+        raise AdapterError(
+            f"adapter {record.hash} was made for another model than {model}",
+            "name the model it was made for with --model",
+        )
+    return Speaker(engine, engine.load_adapter(record.path), record)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Put `text` at `path` in one rename: a reader finds the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(scratch).chmod(0o644)
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,60 @@
+"""`journeyman import`: put files of recorded conversations into a store.
+
+Always holds: a person is told how many conversations of each file were read, new, there already and refused,
+and where and why; `--json` says all of it.
+
+Knows nothing of formats.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from journeyman.capture import ImportReport, import_files
+from journeyman.cli import common
+from journeyman.store import open_store
+
+if TYPE_CHECKING:
+    from journeyman.cli.common import Subparsers
+
+SHOWN_REFUSALS = 20
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "import",
+        help="put recorded conversations into a store",
+        description="Read files of conversations, one JSON object a line (OpenAI chat or BFCL memory),"
+        " and keep those that the store does not have yet.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a file of conversations")
+    common.add_store(parser, "; made if it is not there")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, with every refusal")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 if any conversation could be read, else 1."""
+    with open_store(args.store) as store:
+        reports = import_files(store, args.files)
+        kept = store.count_sessions()
+    if args.json:
+        print(json.dumps({"store": args.store, "sessions": kept, "files": [each.to_json() for each in reports]}))
+    else:
+        _show(reports, args.store, kept)
+    return 0 if any(report.read for report in reports) else 1
+
+
+def _show(reports: Sequence[ImportReport], store: str, kept: int) -> None:
+    console = common.console()
+    for report in reports:
+        counts = f"{report.read} read, {report.new} new, {report.already} already there"
+        console.print(f"{report.path}: {counts}, {len(report.refused)} refused")
+        for refusal in report.refused[:SHOWN_REFUSALS]:
+            console.print(f"  line {refusal.line}: {refusal.reason}", style="yellow")
+        if (more := len(report.refused) - SHOWN_REFUSALS) > 0:
+            console.print(f"  and {more} more (all of them: --json)", style="yellow")
+    console.print(f"{store} now holds {kept} {'session' if kept == 1 else 'sessions'}")

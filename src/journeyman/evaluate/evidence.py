@@ -1,0 +1,167 @@
+"""The evidence over a candidate: held-out situations, general ability, probes and drift, each before and after.
+
+Always holds: everything is paired and greedy; "before" is the round's start for the gain and the frozen base for what
+must not be lost; the values returned are plain JSON, enough for `judged` to come to the same verdict again.
+
+Knows situations and adapters' names, not how either came about.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from journeyman.evaluate import general
+from journeyman.evaluate.gate import Evidence, Verdict, judge
+from journeyman.evaluate.questions import is_correct
+from journeyman.evaluate.statistics import paired_difference, wilson
+from journeyman.learn.lift import answer, veteran_prompt
+from journeyman.learn.opsd import disagreement
+from journeyman.records import Situation
+
+if TYPE_CHECKING:
+    from journeyman.model.transformers_engine import TransformersEngine
+
+REPLY_TOKENS = 24
+EXAMPLES = 24
+HEATMAPS = 3
+
+
+def gather(
+    engine: TransformersEngine,
+    heldout: Sequence[Situation],
+    lessons: Mapping[str, str],
+    told: Sequence[str],
+    suites: Sequence[str | Path],
+    *,
+    candidate: str,
+    champion: str | None,
+    progress: Callable[[float], None],
+) -> dict[str, Any]:
+    """Measure `candidate` against `champion` (None: the base) and against the base."""
+    prompts = [engine.user(situation.prompt) for situation in heldout]
+
+    def replies(adapter: str | None) -> list[str]:
+        with engine.using(adapter):
+            return [engine.decode(ids) for ids in engine.generate(prompts, max_new_tokens=REPLY_TOKENS)]
+
+    def right(answers: Sequence[str]) -> list[bool]:
+        return [is_correct(answer, [s.evidence]) for answer, s in zip(answers, heldout, strict=True)]
+
+    after = replies(candidate)
+    before = replies(champion)
+    base = before if champion is None else replies(None)
+    progress(0.25)
+    items = [*general.general_suite(), *(item for suite in suites for item in general.load_suite(suite))]
+    suite_before, suite_after = (general.run_suite(engine, items, adapter) for adapter in (None, candidate))
+    progress(0.6)
+    probes = general.unknown_probes(told)
+    probes_before, probes_after = (general.run_probes(engine, adapter, probes) for adapter in (None, candidate))
+    progress(0.8)
+    drift = general.drift(engine, candidate, general.base_replies(engine))
+    found: dict[str, Any] = {
+        "heldout": _shares(right(before), right(after))
+        | {
+            "right_before": right(before),
+            "right_base": right(base),
+            "right_after": right(after),
+            "clusters": [s.lesson_id for s in heldout],
+            "against_champion": champion is not None,
+        },
+        "general": _shares(suite_before.correct, suite_after.correct)
+        | {
+            "interval": list(paired_difference(suite_before.correct, suite_after.correct).interval),
+            "by_family": {
+                family: [share, suite_after.by_family[family]] for family, share in suite_before.by_family.items()
+            },
+            "right_before": suite_before.correct,
+            "right_after": suite_after.correct,
+        },
+        "probes": {
+            "n": probes_before.n,
+            "before": sum(probes_before.confident) / max(1, probes_before.n),
+            "after": sum(probes_after.confident) / max(1, probes_after.n),
+            "confident_before": probes_before.confident,
+            "confident_after": probes_after.confident,
+        },
+        "drift": {"kl": drift.kl_mean_nats, "agreement": drift.agreement},
+    }
+    found |= _shown(engine, heldout, lessons, before, after, candidate, champion)
+    return found
+
+
+def judged(found: Mapping[str, Any], attempts: int) -> Verdict:
+    """The gate's verdict over what `gather` returned."""
+    heldout, suite, probes = found["heldout"], found["general"], found["probes"]
+
+    def gain(side: str) -> Any:
+        return paired_difference(heldout[side], heldout["right_after"], clusters=heldout["clusters"])
+
+    return judge(
+        Evidence(
+            gain=gain("right_before"),
+            gain_over_base=gain("right_base") if heldout["against_champion"] else None,
+            general=paired_difference(suite["right_before"], suite["right_after"]),
+            probes=paired_difference(probes["confident_before"], probes["confident_after"]),
+            drift=general.Drift(found["drift"]["kl"], found["drift"]["agreement"]),
+            health={"the adapter loads": True, "its outputs are finite": math.isfinite(found["drift"]["kl"])},
+        ),
+        attempts,
+    )
+
+
+def _shares(before: Sequence[bool], after: Sequence[bool]) -> dict[str, Any]:
+    n = len(before)
+    return {
+        "n": n,
+        "before": sum(before) / max(1, n),
+        "after": sum(after) / max(1, n),
+        "before_interval": list(wilson(sum(before), n)) if n else None,
+        "after_interval": list(wilson(sum(after), n)) if n else None,
+        "p": None,
+    }
+
+
+def _shown(
+    engine: TransformersEngine,
+    heldout: Sequence[Situation],
+    lessons: Mapping[str, str],
+    before: Sequence[str],
+    after: Sequence[str],
+    candidate: str,
+    champion: str | None,
+) -> dict[str, Any]:
+    """What a person looks at: answers side by side, and where the veteran disagrees token by token."""
+    chosen = range(min(EXAMPLES, len(heldout)))
+    shown = [veteran_prompt(engine, lessons[heldout[i].lesson_id], heldout[i].evidence, heldout[i].prompt) for i in chosen]
+    with engine.using(champion):
+        veteran = engine.generate(shown, max_new_tokens=REPLY_TOKENS)
+    examples = [
+        {
+            "prompt": heldout[i].prompt,
+            "before": before[i],
+            "after": after[i],
+            "veteran": engine.decode(veteran[i]),
+            "evidence": heldout[i].evidence,
+            "lesson": lessons[heldout[i].lesson_id],
+            "correct_before": is_correct(before[i], [heldout[i].evidence]),
+            "correct_after": is_correct(after[i], [heldout[i].evidence]),
+        }
+        for i in chosen
+    ]
+    learnt_first = sorted(chosen, key=lambda i: (not examples[i]["correct_after"], i))
+    heatmaps = []
+    for i in learnt_first[:HEATMAPS]:
+        response, _ = answer(engine, heldout[i].evidence)
+        for adapter, caption in ((champion, "before training"), (candidate, "after training")):
+            case = (engine.user(heldout[i].prompt), shown[i], response)
+            heatmaps.append(
+                {
+                    "prompt": heldout[i].prompt,
+                    "caption": caption,
+                    "tokens": disagreement(engine, champion, adapter, case),
+                }
+            )
+    return {"examples": [examples[i] for i in learnt_first], "heatmaps": heatmaps}

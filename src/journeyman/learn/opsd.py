@@ -1,0 +1,284 @@
+"""On-policy self-distillation (OPSD): pull the student, who sees the prompt alone, towards the veteran, who has the lesson.
+
+An `Exposure` is a prompt, a response, and the veteran's hidden states at every response position. Exposures come from
+the veteran's own answers (cached: no rollout and no teacher pass after the first), from the student's rollouts
+(`roll_out`: sampled now, scored by the veteran), and from the base's answers to unrelated prompts (the anchor: base as
+teacher, empty context). All are trained with the same loss, full-vocabulary forward KL.
+SDFT, arXiv:2601.19897; on-policy distillation with forward KL as in GKD, arXiv:2306.13649.
+
+Always holds: the veteran is the adapter state at the round's start, never the live student; only the live adapter's
+matrices change; the order of exposures is a function of the seed.
+
+Knows token ids and hidden states, not what they say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from journeyman.errors import TrainingError
+from journeyman.learn.losses import distillation_loss
+from journeyman.model import Ids
+from journeyman.model.packing import pack
+from journeyman.model.transformers_engine import TransformersEngine
+from journeyman.records import Situation
+
+LIVE = "live"
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """One thing to learn from, with the veteran's view of it.
+
+    veteran_RH: the veteran's states [len(response), H] that predict each response token; hard_R: bool
+    [len(response)], True where the token itself is the target (cross-entropy), because the veteran would not have
+    said what the session proves. weight scales the loss of all its tokens.
+    """
+
+    prompt: tuple[int, ...]
+    response: tuple[int, ...]
+    veteran_RH: torch.Tensor
+    hard_R: torch.Tensor
+    weight: float = 1.0
+
+    @property
+    def sequence(self) -> tuple[int, ...]:
+        """What goes through the model: all but the last token, which only has to be predicted."""
+        return (*self.prompt, *self.response[:-1])
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how hard to train; AdamW without decay, linear warm-up, cosine to a tenth."""
+
+    steps: int
+    rows: int = 32
+    anchor_rows: int = 4
+    learning_rate: float = 1e-3
+    warmup: float = 0.1
+    clip: float = 1.0
+    on_policy_share: float = 0.0
+    seed: int = 0
+
+    def rate(self, step: int) -> float:
+        warm = max(1, round(self.warmup * self.steps))
+        if step < warm:
+            return self.learning_rate * (step + 1) / warm
+        progress = (step - warm) / max(1, self.steps - warm)
+        return self.learning_rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+@dataclass
+class Step:
+    """What one update saw: mean losses in nats per response token, and the gradient's norm before clipping."""
+
+    step: int
+    loss: float
+    anchor_loss: float
+    gradient_norm: float
+    tokens: int
+
+
+@dataclass
+class Deck:
+    """Deals exposures without end: every item once, in a seeded order, before any item again."""
+
+    items: Sequence[Exposure]
+    generator: torch.Generator
+    _order: list[int] = field(default_factory=list)
+
+    def deal(self, count: int) -> list[Exposure]:
+        hand: list[Exposure] = []
+        while self.items and len(hand) < count:
+            if not self._order:
+                self._order = torch.randperm(len(self.items), generator=self.generator).tolist()
+            hand.append(self.items[self._order.pop()])
+        return hand
+
+
+@dataclass
+class Trunk:
+    """The states that enter the first adapted layer. They do not change while training, so each text pays once."""
+
+    engine: TransformersEngine
+    stop: int
+    _states: dict[tuple[int, ...], torch.Tensor] = field(default_factory=dict)
+
+    def entering(self, sequences: Sequence[tuple[int, ...]]) -> list[torch.Tensor]:
+        new = sorted({sequence for sequence in sequences if sequence not in self._states})
+        self._states.update(zip(new, self.engine.trunk(new, self.stop), strict=True))
+        return [self._states[sequence] for sequence in sequences]
+
+
+def train(
+    engine: TransformersEngine,
+    exposures: Sequence[Exposure],
+    anchors: Sequence[Exposure],
+    schedule: Schedule,
+    fresh: Callable[[int], Sequence[Exposure]] | None = None,
+) -> Iterator[Step]:
+    """Train the adapter `LIVE` in place, one yielded `Step` an update.
+
+    `fresh(step)` gives on-policy exposures to add to a step's rows (or none).
+    """
+    generator = torch.Generator().manual_seed(schedule.seed)
+    deck, anchor_deck = Deck(exposures, generator), Deck(anchors, generator)
+    live = engine.adapter(LIVE)
+    parameters = live.parameters()
+    trunk = Trunk(engine, live.config.first_layer)
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, weight_decay=0.0, betas=(0.9, 0.99))
+    try:
+        for step in range(schedule.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = schedule.rate(step)
+            new = list(fresh(step)) if fresh else []
+            rows = [*new, *deck.deal(schedule.rows - len(new))]
+            held = anchor_deck.deal(schedule.anchor_rows)
+            tokens = engine.tokens
+            loss, anchor_loss = _accumulate(engine, rows, held, trunk)
+            norm = float(torch.nn.utils.clip_grad_norm_(parameters, schedule.clip))
+            if not math.isfinite(norm) or not math.isfinite(loss):
+                raise TrainingError(
+                    f"training diverged at step {step + 1}: loss {loss}, gradient norm {norm}",
+                    "run the night again with a smaller --learning-rate",
+                )
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            yield Step(step + 1, loss, anchor_loss, norm, engine.tokens - tokens)
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+
+
+def _accumulate(
+    engine: TransformersEngine, rows: Sequence[Exposure], anchors: Sequence[Exposure], trunk: Trunk
+) -> tuple[float, float]:
+    """Add the gradients of all rows, pack by pack; returns the mean losses of rows and of anchors."""
+    batch = [*rows, *anchors]
+    # Every sequence weighs the same in tokens: a long answer may not drown the short ones' facts.
+    total = sum(len(row.response) * row.weight for row in batch)
+    sums = [0.0, 0.0]
+    counts = [sum(len(row.response) for row in part) for part in (rows, anchors)]
+    with engine.using(LIVE):
+        sequences = [row.sequence for row in batch]
+        entering = trunk.entering(sequences)
+        for packed in pack(sequences):
+            entering_TH = entering[0].new_empty(packed.tokens, entering[0].shape[1])
+            for row, path in zip(packed.rows, packed.paths, strict=True):
+                entering_TH[path] = entering[row]
+            hidden_TH = engine.hidden(packed, start=trunk.stop, entering_TH=entering_TH)
+            nodes, owners, veterans, targets, hard = [], [], [], [], []
+            for row, path in zip(packed.rows, packed.paths, strict=True):
+                item = batch[row]
+                nodes.append(path[len(item.prompt) - 1 :])
+                owners += [row] * len(item.response)
+                targets += item.response
+                hard.append(item.hard_R)
+                veterans.append(item.veteran_RH)
+            losses_N = distillation_loss(
+                hidden_TH[torch.cat(nodes)],
+                torch.cat(veterans),
+                torch.tensor(targets, device=engine.device),
+                torch.cat(hard),
+                engine.head_VH,
+            )
+            weights_N = torch.tensor([batch[row].weight for row in owners], device=engine.device)
+            (losses_N * weights_N / total).sum().backward()
+            for value, row in zip(losses_N.tolist(), owners, strict=True):
+                sums[row >= len(rows)] += value
+    return sums[0] / max(1, counts[0]), sums[1] / max(1, counts[1])
+
+
+def observe(
+    engine: TransformersEngine,
+    teacher: str | None,
+    cases: Sequence[tuple[Ids, Ids, Ids]],
+    *,
+    proven: bool = False,
+    weight: float = 1.0,
+) -> list[Exposure]:
+    """Exposures from (student's prompt, teacher's prompt, response), scored by the teacher now.
+
+    A `proven` response is one that the session itself vouches for: where the teacher's own choice is another token,
+    the response stays the target. Any other response (a rollout, an anchor) is only a place to hear the teacher.
+    """
+    with engine.using(teacher):
+        states = engine.states([(shown, response) for _, shown, response in cases])
+    exposures: list[Exposure] = []
+    for (prompt, _, response), states_RH in zip(cases, states, strict=True):
+        hard_R = torch.zeros(len(response), dtype=torch.bool, device=engine.device)
+        if proven:
+            choice_R = engine.logits(states_RH).argmax(1)
+            hard_R = choice_R != torch.tensor(response, device=engine.device)
+        exposures.append(Exposure(tuple(prompt), tuple(response), states_RH, hard_R, weight))
+    return exposures
+
+
+def roll_out(
+    engine: TransformersEngine,
+    teacher: str | None,
+    prompts: Sequence[tuple[Ids, Ids]],
+    *,
+    max_new_tokens: int,
+    seed: int,
+) -> list[Exposure]:
+    """On-policy exposures: the live student answers each (student's prompt, teacher's prompt) at temperature 1, the
+    teacher scores what it said."""
+    with engine.using(LIVE):
+        replies = engine.generate(
+            [prompt for prompt, _ in prompts], max_new_tokens=max_new_tokens, temperature=1.0, seed=seed
+        )
+    cases = [
+        (prompt, shown, reply if len(reply) == max_new_tokens else [*reply, engine.end_id])
+        for (prompt, shown), reply in zip(prompts, replies, strict=True)
+    ]
+    return observe(engine, teacher, cases)
+
+
+ANCHOR_TOKENS = 24
+
+
+def anchors(engine: TransformersEngine, situations: Sequence[Situation]) -> list[Exposure]:
+    """What must stay: the base's own greedy words on prompts that no lesson is about, with the base as teacher.
+
+    The base, not the round's start: small losses of many nights cannot add up.
+    """
+    prompts = [
+        engine.encode(s.prompt.removeprefix(">")) if s.prompt.startswith(">") else engine.user(s.prompt)
+        for s in situations
+    ]
+    with engine.using(None):
+        replies = engine.generate(prompts, max_new_tokens=ANCHOR_TOKENS)
+    cases = [
+        (prompt, prompt, reply if len(reply) == ANCHOR_TOKENS else [*reply, engine.end_id])
+        for prompt, reply in zip(prompts, replies, strict=True)
+    ]
+    return observe(engine, None, cases)
+
+
+@torch.no_grad()
+def disagreement(
+    engine: TransformersEngine, teacher: str | None, student: str | None, case: tuple[Ids, Ids, Ids]
+) -> list[dict[str, str | float]]:
+    """For each token of a response: KL(teacher || student) in nats, and what either would rather have said."""
+    prompt, shown, response = case
+    with engine.using(teacher):
+        teacher_RV = engine.logits(engine.states([(shown, response)])[0]).log_softmax(1)
+    with engine.using(student):
+        student_RV = engine.logits(engine.states([(prompt, response)])[0]).log_softmax(1)
+    kl_R = (teacher_RV.exp() * (teacher_RV - student_RV)).sum(1)
+    return [
+        {
+            "text": engine.decode([token]),
+            "kl": float(kl_R[place]),
+            "veteran": engine.decode([int(teacher_RV[place].argmax())]),
+            "student": engine.decode([int(student_RV[place].argmax())]),
+        }
+        for place, token in enumerate(response)
+    ]

@@ -1,0 +1,141 @@
+"""Batched decoding: prompts are encoded as one prefix tree, then all rows take their steps together.
+
+Always holds: a row's key-value cache is gathered from the tree, so a shared prefix is encoded once; rows that have
+ended leave the batch; the cache is allocated once, so a step copies nothing but its own token; greedy decoding is
+deterministic, sampling is a function of the generator.
+
+Knows nothing of text or adapters: it runs under whichever adapter is active.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from journeyman.model.packing import pack
+
+if TYPE_CHECKING:
+    from journeyman.model import Ids
+    from journeyman.model.transformers_engine import TransformersEngine
+
+
+class _RowCache:
+    """Keys and values [layer][B, heads, L, D] with room for the reply, in transformers' cache interface."""
+
+    def __init__(self, keys: list[torch.Tensor], values: list[torch.Tensor], filled: int) -> None:
+        self.keys = keys
+        self.values = values
+        self.filled = filled
+        self.is_compileable = False
+
+    def update(self, key: torch.Tensor, value: torch.Tensor, layer_idx: int, *_: Any, **__: Any) -> Any:
+        end = self.filled + key.shape[2]
+        self.keys[layer_idx][:, :, self.filled : end] = key
+        self.values[layer_idx][:, :, self.filled : end] = value
+        return self.keys[layer_idx][:, :, :end], self.values[layer_idx][:, :, :end]
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002
+        return self.filled
+
+    def keep(self, rows: torch.Tensor) -> None:
+        self.keys = [keys.index_select(0, rows) for keys in self.keys]
+        self.values = [values.index_select(0, rows) for values in self.values]
+
+
+class _TreeCache:
+    """Collects a pack's keys and values, layer by layer."""
+
+    def __init__(self) -> None:
+        self.keys: list[torch.Tensor] = []
+        self.values: list[torch.Tensor] = []
+        self.is_compileable = False
+
+    def update(self, key: torch.Tensor, value: torch.Tensor, layer_idx: int, *_: Any, **__: Any) -> Any:  # noqa: ARG002
+        self.keys.append(key)
+        self.values.append(value)
+        return key, value
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002
+        return 0
+
+
+@torch.no_grad()
+def decode_batch(
+    engine: TransformersEngine,
+    prompts: Sequence[Ids],
+    max_new_tokens: int,
+    temperature: float,
+    generator: torch.Generator,
+) -> list[list[int]]:
+    """Replies to all of `prompts` at once; a reply ends before the end-of-turn token or at `max_new_tokens`."""
+    replies: list[list[int]] = [[] for _ in prompts]
+    if max_new_tokens <= 0:
+        return replies
+    cache, hidden_BH, lengths_B = _prefill(engine, prompts, max_new_tokens)
+    device = engine.device
+    longest = int(lengths_B.max())
+    rows = list(range(len(prompts)))
+    # Prompts are padded on the right, and replies follow the padding: it stays masked.
+    mask_BL = torch.zeros(len(rows), longest + max_new_tokens, dtype=torch.bool, device=device)
+    mask_BL[:, :longest] = torch.arange(longest, device=device) < lengths_B[:, None]
+    for step in range(max_new_tokens):
+        token_B = _choose(engine.logits(hidden_BH), temperature, generator)
+        alive = [place for place, token in enumerate(token_B.tolist()) if token not in engine.end_ids]
+        for place in alive:
+            replies[rows[place]].append(int(token_B[place]))
+        if not alive or step == max_new_tokens - 1:
+            break
+        if len(alive) < len(rows):
+            kept = torch.tensor(alive, device=device)
+            cache.keep(kept)
+            rows = [rows[place] for place in alive]
+            token_B, mask_BL, lengths_B = token_B[kept], mask_BL[kept], lengths_B[kept]
+        place = longest + step
+        mask_BL[:, place] = True
+        engine.tokens += len(rows)
+        bias = torch.zeros(len(rows), 1, 1, place + 1, dtype=engine.head_VH.dtype, device=device)
+        bias.masked_fill_(~mask_BL[:, None, None, : place + 1], torch.finfo(bias.dtype).min)
+        output = engine.body(
+            input_ids=token_B[:, None],
+            attention_mask=bias,
+            position_ids=(lengths_B + step)[:, None],
+            past_key_values=cache,
+            use_cache=True,
+        )
+        cache.filled += 1
+        hidden_BH = output.last_hidden_state[:, -1]
+    return replies
+
+
+def _prefill(
+    engine: TransformersEngine, prompts: Sequence[Ids], room: int
+) -> tuple[_RowCache, torch.Tensor, torch.Tensor]:
+    """Encode the prompts as trees; returns their row-wise cache, last hidden states [B, H], and lengths [B]."""
+    lengths_B = torch.tensor([len(prompt) for prompt in prompts], device=engine.device)
+    longest = int(lengths_B.max())
+    keys: list[torch.Tensor] = []
+    values: list[torch.Tensor] = []
+    last: list[torch.Tensor] = [torch.empty(0)] * len(prompts)
+    for packed in pack(prompts):
+        tree = _TreeCache()
+        hidden_TH = engine.hidden(packed, cache=tree)
+        if not keys:
+            shape = (len(prompts), tree.keys[0].shape[1], longest + room, tree.keys[0].shape[3])
+            keys = [tree.keys[0].new_zeros(shape) for _ in tree.keys]
+            values = [tree.values[0].new_zeros(shape) for _ in tree.values]
+        for row, path in zip(packed.rows, packed.paths, strict=True):
+            last[row] = hidden_TH[path[-1]]
+            for layer in range(len(keys)):
+                keys[layer][row, :, : len(path)] = tree.keys[layer][0][:, path]
+                values[layer][row, :, : len(path)] = tree.values[layer][0][:, path]
+    return _RowCache(keys, values, longest), torch.stack(last), lengths_B
+
+
+def _choose(logits_BV: torch.Tensor, temperature: float, generator: torch.Generator) -> torch.Tensor:
+    if temperature <= 0:
+        return logits_BV.argmax(1)
+    return torch.multinomial((logits_BV / temperature).softmax(1).cpu(), 1, generator=generator)[:, 0].to(
+        logits_BV.device
+    )

@@ -1,0 +1,283 @@
+"""The engine in this process: a transformers causal language model and LoRA states over it.
+
+Always holds: rows that share a prefix share its computation, in scoring and in generation (`packing`); the head runs
+only at positions whose logits are asked for; a result does not depend on what else is in the batch, up to rounding.
+
+Knows token ids and adapters; no lessons, no losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from journeyman.errors import AdapterError, ModelError
+from journeyman.model import Ids, Message, lora, source
+from journeyman.model.decoding import decode_batch
+from journeyman.model.lora import AdapterState, LoRAConfig
+from journeyman.model.packing import Pack, pack
+
+HEAD_ROWS = 128  # logits exist for at most so many positions at once: 25 MB at 49k words
+DECODE_ROWS = 64
+
+
+class TransformersEngine:
+    """See `journeyman.model.Engine`. `tokens` counts every token that went through the model's body."""
+
+    def __init__(self, model: Any, tokenizer: Any, name: str, fingerprint: str) -> None:
+        self.name = name
+        self.fingerprint = fingerprint
+        self.tokenizer = tokenizer
+        self.tokens = 0
+        self.model = model.eval().requires_grad_(False)
+        self.body = model.get_decoder() if hasattr(model, "get_decoder") else model.model
+        self.head_VH: torch.Tensor = model.get_output_embeddings().weight
+        self.layers = lora.install(model, lora.TARGETS)
+        self._adapters: dict[str, AdapterState] = {}
+        self._active: str | None = None
+        eos = model.generation_config.eos_token_id
+        ends = {tokenizer.eos_token_id, *(eos if isinstance(eos, list) else [eos])}
+        self.end_ids: frozenset[int] = frozenset(token for token in ends if token is not None)
+
+    @classmethod
+    def load(cls, name: str, *, threads: int | None = None) -> TransformersEngine:
+        """Load `name` (see `model.source.locate`); a model that cannot be used is a `ModelError`."""
+        if threads:
+            torch.set_num_threads(threads)
+        directory = source.locate(name)
+        model, tokenizer = source.load(directory)
+        ids = torch.arange(8, device=model.device)
+        with torch.no_grad():
+            expected_TV = model(input_ids=ids[None]).logits[0].float()
+        engine = cls(model, tokenizer, name, source.fingerprint(directory))
+        engine.check(ids.tolist(), expected_TV)
+        engine.tokens = 0
+        return engine
+
+    @torch.no_grad()
+    def check(self, ids: Ids, expected_TV: torch.Tensor) -> None:
+        """Refuse a model whose own logits are not those of this engine's pass: some families scale or cap theirs."""
+        tolerance = 1e-3 if self.head_VH.dtype == torch.float32 else 3e-2
+        try:
+            found_TV = self.logits(self.hidden(next(pack([ids]))))
+            wrong = float((found_TV - expected_TV).abs().max()) > tolerance * float(expected_TV.abs().max())
+        except (AttributeError, TypeError, RuntimeError):  # it is not built of the parts that `hidden` runs
+            wrong = True
+        if wrong:
+            raise ModelError(
+                f"{self.name} is of a family ({self.model.config.model_type}) that computes its logits in its own way",
+                "use a model of the Llama, Qwen, Mistral or SmolLM families",
+            )
+
+    @property
+    def device(self) -> torch.device:
+        return self.head_VH.device
+
+    @property
+    def end_id(self) -> int:
+        """The token that ends an assistant's turn."""
+        return self.tokenizer.eos_token_id
+
+    # Text
+
+    def chat(self, messages: Sequence[Message]) -> list[int]:
+        try:
+            text = self.tokenizer.apply_chat_template(
+                [dict(message) for message in messages], tokenize=False, add_generation_prompt=True
+            )
+        except Exception as error:  # a template is a program of the model's author: it may raise anything
+            raise ModelError(
+                f"the chat template of {self.name} cannot express this conversation ({error})",
+                "use a chat model whose template takes system, user and assistant messages",
+            ) from error
+        return self.encode(text)
+
+    def user(self, text: str) -> list[int]:
+        """The prompt that a single message of the user makes."""
+        return self.chat([{"role": "user", "content": text}])
+
+    def encode(self, text: str) -> list[int]:
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def decode(self, ids: Ids) -> str:
+        return self.tokenizer.decode(list(ids), skip_special_tokens=True)
+
+    def surprisal(self, texts: Sequence[str]) -> list[list[tuple[int, int, float]]]:
+        """Of each text's tokens: where they stand (characters) and -log p in nats, read without any context."""
+        start = [self.end_id]
+        encoded = [self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True) for text in texts]
+        scored = self.score([(start, one["input_ids"]) for one in encoded])
+        return [
+            [(a, b, -value) for (a, b), value in zip(one["offset_mapping"], values, strict=True)]
+            for one, values in zip(encoded, scored, strict=True)
+        ]
+
+    # Adapters
+
+    @property
+    def adapters(self) -> frozenset[str]:
+        return frozenset(self._adapters)
+
+    def put_adapter(self, name: str, state: AdapterState) -> None:
+        """Make `state` known as `name` (replacing it); not copied, so that a live state can be trained in place."""
+        self._adapters[name] = state
+        if self._active == name:
+            lora.activate(self.layers, state)
+
+    def adapter(self, name: str) -> AdapterState:
+        if name not in self._adapters:
+            raise AdapterError(f"no adapter {name!r} is loaded", "load it first")
+        return self._adapters[name]
+
+    def new_adapter(self, config: LoRAConfig, seed: int) -> AdapterState:
+        return lora.fresh(self.layers, config, seed)
+
+    def load_adapter(self, directory: str | Path, name: str | None = None) -> str:
+        """Read a PEFT directory; returns the name to use it by."""
+        name = name or str(directory)
+        self.put_adapter(name, lora.load(Path(directory), self.layers))
+        return name
+
+    @contextmanager
+    def using(self, adapter: str | None) -> Iterator[None]:
+        before = self._active
+        self._activate(adapter)
+        try:
+            yield
+        finally:
+            self._activate(before)
+
+    def _activate(self, adapter: str | None) -> None:
+        lora.activate(self.layers, None if adapter is None else self.adapter(adapter))
+        self._active = adapter
+
+    # Passes through the model
+
+    def hidden(
+        self,
+        packed: Pack,
+        cache: Any = None,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        entering_TH: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Hidden states [T, H] of a pack's nodes, differentiable in the active adapter.
+
+        By default the final ones, after all layers and the last norm. `stop` ends before that layer (the trunk's
+        output); `start` and `entering_TH` begin there. So what lies below the first adapted layer need not be run
+        again for a text that has been seen.
+        """
+        if start == 0:
+            self.tokens += packed.tokens
+        dtype = self.head_VH.dtype
+        mask_TT = torch.zeros(packed.visible_TT.shape, dtype=dtype)
+        mask_TT.masked_fill_(~packed.visible_TT, torch.finfo(dtype).min)
+        mask = mask_TT[None, None].to(self.device)
+        positions = packed.depths_T[None].to(self.device)
+        hidden = (
+            self.body.embed_tokens(packed.ids_T[None].to(self.device)) if entering_TH is None else entering_TH[None]
+        )
+        rotations = self.body.rotary_emb(hidden, position_ids=positions)
+        for layer in self.body.layers[start:stop]:
+            output = layer(
+                hidden,
+                attention_mask=mask,
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=cache is not None,
+                position_embeddings=rotations,
+            )
+            hidden = output[0] if isinstance(output, tuple) else output
+        return (self.body.norm(hidden) if stop is None else hidden)[0]
+
+    def logits(self, hidden_NH: torch.Tensor) -> torch.Tensor:
+        """The head: logits [N, V], in float32."""
+        return (hidden_NH @ self.head_VH.T).float()
+
+    @torch.no_grad()
+    def states(self, pairs: Sequence[tuple[Ids, Ids]]) -> list[torch.Tensor]:
+        """Hidden states [len(continuation), H] that predict each continuation token; prefixes may not be empty."""
+        if not all(prefix for prefix, _ in pairs):
+            raise ValueError("the first token of nothing has no probability: give a prefix")
+        result: list[torch.Tensor] = [torch.empty(0)] * len(pairs)
+        for packed in pack([[*prefix, *continuation[:-1]] for prefix, continuation in pairs]):
+            hidden_TH = self.hidden(packed)
+            for row, path in zip(packed.rows, packed.paths, strict=True):
+                prefix, continuation = pairs[row]
+                first = len(prefix) - 1  # an empty continuation has no states, though its prefix was run
+                result[row] = hidden_TH[path[first : first + len(continuation)]]
+        return result
+
+    @torch.no_grad()
+    def trunk(self, sequences: Sequence[Ids], stop: int) -> list[torch.Tensor]:
+        """States [len(sequence), H] that enter layer `stop`: constant as long as no layer below it is adapted."""
+        result: list[torch.Tensor] = [torch.empty(0)] * len(sequences)
+        with self.using(None):
+            for packed in pack(sequences):
+                hidden_TH = self.hidden(packed, stop=stop)
+                for row, path in zip(packed.rows, packed.paths, strict=True):
+                    result[row] = hidden_TH[path]
+        return result
+
+    @torch.no_grad()
+    def score(self, pairs: Sequence[tuple[Ids, Ids]]) -> list[list[float]]:
+        if not pairs:
+            return []
+        states = self.states(pairs)
+        targets = torch.tensor([token for _, continuation in pairs for token in continuation], dtype=torch.long)
+        values: list[float] = []
+        for hidden_NH, target_N in zip(
+            torch.cat(states).split(HEAD_ROWS), targets.to(self.device).split(HEAD_ROWS), strict=True
+        ):
+            logits_NV = self.logits(hidden_NH)
+            chosen_N = logits_NV.gather(1, target_N[:, None])[:, 0]
+            values += (chosen_N - logits_NV.logsumexp(1)).tolist()
+        return _split(values, [len(continuation) for _, continuation in pairs])
+
+    @torch.no_grad()
+    def divergence(
+        self, pairs: Sequence[tuple[Ids, Ids]], teacher: str | None, student: str | None
+    ) -> list[list[float]]:
+        if not pairs:
+            return []
+        with self.using(teacher):
+            teacher_NH = torch.cat(self.states(pairs))
+        with self.using(student):
+            student_NH = torch.cat(self.states(pairs))
+        values: list[float] = []
+        for t_NH, s_NH in zip(teacher_NH.split(HEAD_ROWS), student_NH.split(HEAD_ROWS), strict=True):
+            logp_NV = self.logits(t_NH).log_softmax(1)
+            logq_NV = self.logits(s_NH).log_softmax(1)
+            # Rounding can leave a sum of about -1e-7 where the two are all but equal.
+            values += (logp_NV.exp() * (logp_NV - logq_NV)).sum(1).clamp_min(0.0).tolist()
+        return _split(values, [len(continuation) for _, continuation in pairs])
+
+    def generate(
+        self, prompts: Sequence[Ids], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0
+    ) -> list[list[int]]:
+        replies: list[list[int]] = [[]] * len(prompts)
+        generator = torch.Generator().manual_seed(seed)
+        # Prompts of one length together: a batch runs as long as its longest row.
+        order = sorted(range(len(prompts)), key=lambda index: (len(prompts[index]), tuple(prompts[index])))
+        for start in range(0, len(order), DECODE_ROWS):
+            batch = order[start : start + DECODE_ROWS]
+            texts = [prompts[index] for index in batch]
+            for index, reply in zip(
+                batch, decode_batch(self, texts, max_new_tokens, temperature, generator), strict=True
+            ):
+                replies[index] = reply
+        return replies
+
+
+def _split(values: Sequence[float], lengths: Sequence[int]) -> list[list[float]]:
+    result: list[list[float]] = []
+    start = 0
+    for length in lengths:
+        result.append(list(values[start : start + length]))
+        start += length
+    return result

@@ -1,0 +1,463 @@
+"""One night: what the day's sessions taught becomes an adapter, and a verdict over it.
+
+Read `night` top to bottom; each phase is a call into a room above. A phase's output is committed to the store before
+the next begins, so a killed night continues where it stopped, and the same sessions, model and seed give the same
+adapter on the same machine.
+
+Always holds: nothing but the store's sessions reaches lessons, situations or training; what decides the verdict was
+not trained on; an adapter goes into service in the same transaction that records its PROMOTE.
+
+Knows the order of the phases and what each hands on; how a phase works is its room's to know.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from journeyman.capture import import_files
+from journeyman.dream import lessons as lessons_of
+from journeyman.dream import situations as dreamt
+from journeyman.dream import spans as spans_of
+from journeyman.errors import InputError
+from journeyman.model.source import DEFAULT_MODEL, fingerprint, locate
+from journeyman.records import AdapterRecord, Lesson, Session, Situation, content_hash
+from journeyman.registry.adapters import AdapterDirectory
+from journeyman.store import Store, open_store
+
+if TYPE_CHECKING:
+    from journeyman.learn.opsd import Exposure
+    from journeyman.model.transformers_engine import TransformersEngine
+
+Progress = Callable[[str, float], None]
+Output = dict[str, Any]
+
+VERSION = 1  # of the phases' outputs: a night begun by another version is begun anew
+VETERAN = "veteran"
+CANDIDATE = "candidate"
+TRAINED = ("opsd", "replay")  # the routes that end in a gradient
+NOTHING = "NOTHING_TO_LEARN"
+
+
+@dataclass(frozen=True)
+class NightOptions:
+    """What a night spends, and on how much. The defaults are for a model of 135M parameters on two cores."""
+
+    facts: int = 200  # evidence spans to learn
+    wordings: int = 5  # questions a fact
+    heldout: float = 0.25  # share of the facts of which one wording is kept for the gate
+    steps: int = 100
+    rows: int = 56
+    anchor_rows: int = 8
+    learning_rate: float = 1e-3
+    rank: int = 16
+    trunk: float = 0.5  # share of the layers, from below, that stays the base's
+    on_policy_steps: int = 10  # the last so many steps add the student's own rollouts
+    on_policy_rows: int = 12
+    reply_tokens: int = 16
+
+
+def night(
+    store: Store | str | Path,
+    model: str = DEFAULT_MODEL,
+    *,
+    sessions: Sequence[str | Path] = (),
+    seed: int = 0,
+    suites: Sequence[str | Path] = (),
+    writer: str | None = None,
+    options: NightOptions | None = None,
+    progress: Progress | None = None,
+    engine: TransformersEngine | None = None,
+) -> Output:
+    """Run one night over the sessions that the champion has not learnt yet; returns what `web.report` shows.
+
+    store: an open store, its path or its URL; `sessions`: files to import first; `suites`: JSONL files of items to add
+    to the general suite; `writer`: base URL of an OpenAI-compatible engine that may write situations too.
+    """
+    report = progress or (lambda _phase, _share: None)
+    with (
+        nullcontext(store) if not isinstance(store, (str, Path)) else open_store(store) as opened,
+        opened.lock("night"),
+    ):
+        if sessions and not any(report.read for report in import_files(opened, sessions)):
+            raise InputError(
+                "none of the session files has a readable conversation", "run `journeyman import` to see why"
+            )
+        night = Night(opened, model, seed, options or NightOptions(), report, engine)
+        for earlier in opened.nights():
+            if earlier.key == night.key and earlier.result is not None:
+                return {**earlier.result, "repeated": True}
+        if not night.sessions:
+            return _frame(night, NOTHING, ["The store holds no sessions yet."])
+        opened.begin_night(night.key, night.spec)
+
+        said = night.phase("extract lessons", lambda: extract_lessons(night))
+        if not said["facts"]:
+            return _nothing(
+                night, f"{len(night.sessions)} sessions were read, and none holds a statement to learn from."
+            )
+        dreams = night.phase("dream situations", lambda: dream_situations(night, said, writer))
+        lifts = night.phase("measure lift", lambda: measure_lift(night, said, dreams))
+        if not any(value["route"] in TRAINED for value in lifts["lifts"].values()):
+            return _nothing(
+                night, "Every situation is known already, or its lesson does not help: nothing is left to train."
+            )
+        trained = night.phase("train", lambda: train(night, said, dreams, lifts))
+        found = night.phase("evaluate", lambda: evaluate(night, said, dreams, trained, suites))
+        verdict = night.phase("gate", lambda: gate(night, found))
+        return register(night, said, dreams, lifts, trained, found, verdict)
+
+
+class Night:
+    """A night under way: its sessions, its key, what it has committed, and the engine once a phase needs it."""
+
+    def __init__(
+        self,
+        store: Store,
+        model: str,
+        seed: int,
+        options: NightOptions,
+        progress: Progress,
+        engine: TransformersEngine | None,
+    ) -> None:
+        self.store, self.model, self.seed, self.options, self.progress = store, model, seed, options, progress
+        self._engine = engine
+        self.base = engine.fingerprint if engine else fingerprint(locate(model))
+        self.home = Path(f"{store.path}.d")
+        self.adapters = AdapterDirectory(self.home / "adapters")
+        self.adapters.sweep()
+        self.sessions, self.parent = _pick(store, self.adapters, self.base)
+        self.spec: Output = {
+            "version": VERSION,
+            "sessions": [session.id for session in self.sessions],
+            "base": self.base,
+            "parent": self.parent.hash if self.parent else None,
+            "seed": seed,
+            "options": asdict(options),
+        }
+        self.key = content_hash(self.spec)
+        self.exposures: dict[str, Exposure] = {}  # by situation; made by "measure lift", made anew after a restart
+
+    @property
+    def engine(self) -> TransformersEngine:
+        """The model, loaded when first needed, with the round's start as its `veteran`."""
+        if self._engine is None:
+            from journeyman.model import load_engine
+
+            self._engine = load_engine(self.model)
+        if self.parent and VETERAN not in self._engine.adapters:
+            self._engine.load_adapter(self.parent.path, VETERAN)
+        return self._engine
+
+    @property
+    def veteran(self) -> str | None:
+        return VETERAN if self.parent else None
+
+    def phase(self, name: str, work: Callable[[], Output]) -> Output:
+        """The committed output of a phase, or that of doing it now."""
+        if name not in self.store.phases(self.key):
+            self.progress(name, 0.0)
+            engine = self.engine
+            tokens, wall, cpu = engine.tokens, time.perf_counter(), time.process_time()
+            output = work()
+            spent = (time.perf_counter() - wall, time.process_time() - cpu, engine.tokens - tokens)
+            self.store.commit_phase(self.key, name, output, *spent)
+            self.progress(name, 1.0)
+        # Read back even when fresh: a resumed night must see exactly what an unbroken one sees.
+        return self.store.phases(self.key)[name].output
+
+
+def _pick(store: Store, adapters: AdapterDirectory, base: str) -> tuple[list[Session], AdapterRecord | None]:
+    """The sessions that the champion has not learnt, and the champion as the round's start.
+
+    Where all are learnt, the night that learnt the last of them is taken up again, from its own start: with its seed
+    it returns what it found, with another it is a second try at the same sessions.
+    """
+    champion = store.champion(base)
+    learnt: set[str] = set()
+    parent = champion
+    while parent:
+        lineage = adapters.lineage(parent.hash)
+        learnt |= set(lineage["sessions"])
+        parent = store.adapter(lineage["parent"]) if lineage["parent"] else None
+    new = [session for session in store.sessions() if session.id not in learnt]
+    if new or champion is None:
+        return new, champion
+    last = adapters.lineage(champion.hash)
+    return store.sessions(last["sessions"]), store.adapter(last["parent"]) if last["parent"] else None
+
+
+# The phases
+
+
+def extract_lessons(night: Night) -> Output:
+    """Statements of the users, and the spans of them that the model could not have guessed."""
+    engine = night.engine
+    lessons = lessons_of.extract(night.sessions)
+    tables = engine.surprisal([lesson.text for lesson in lessons])
+    surprisal = {lesson.text: table for lesson, table in zip(lessons, tables, strict=True)}
+    chosen = spans_of.choose(spans_of.weigh(lessons, surprisal.__getitem__), night.options.facts)
+    return {
+        "statements": len(lessons),
+        "facts": [
+            {
+                "lesson": span.lesson.to_json(),
+                "start": span.start,
+                "end": span.end,
+                "kind": span.kind,
+                "worth": span.worth,
+            }
+            for span in chosen
+        ],
+    }
+
+
+def dream_situations(night: Night, said: Output, writer: str | None) -> Output:
+    """Questions about each fact, some held out; near misses; anchors."""
+    situations: list[Situation] = []
+    for fact in said["facts"]:
+        span = spans_of.Span(Lesson.from_json(fact["lesson"]), fact["start"], fact["end"], fact["kind"])
+        situations += dreamt.asks(span, night.options.wordings, night.seed)
+    heldout = dreamt.hold_out(situations, night.options.heldout, night.seed)
+    told = [turn.content for session in night.sessions for turn in session.turns if turn.role == "user"]
+    return {
+        "train": [s.to_json() for s in situations if s.id not in heldout],
+        "heldout": [s.to_json() for s in situations if s.id in heldout],
+        "quiet": [s.to_json() for s in [*dreamt.near_misses(told, night.seed), *dreamt.anchors()]],
+    }
+
+
+def measure_lift(night: Night, said: Output, dreams: Output) -> Output:
+    """What the lesson is worth to the veteran in each situation, and where the situation goes."""
+    from journeyman.learn import lift
+
+    texts = _lesson_texts(said)
+    situations = [Situation.from_json(value) for value in dreams["train"]]
+    lifts, exposures = lift.measure(
+        night.engine, night.veteran, [(texts[s.lesson_id], s.prompt, s.evidence) for s in situations]
+    )
+    night.exposures = {s.id: exposure for s, exposure in zip(situations, exposures, strict=True)}
+    return {"lifts": {s.id: asdict(found) for s, found in zip(situations, lifts, strict=True)}}
+
+
+def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
+    """Distil the veteran into the live adapter; keep it content-addressed, with its lineage."""
+    from journeyman.learn import lift, opsd
+    from journeyman.model import lora
+
+    engine, options = night.engine, night.options
+    texts = _lesson_texts(said)
+    situations = [
+        s for value in dreams["train"] if lifts["lifts"][(s := Situation.from_json(value)).id]["route"] in TRAINED
+    ]
+    if not night.exposures:  # this night was resumed
+        cases = [(texts[s.lesson_id], s.prompt, s.evidence) for s in situations]
+        _, made = lift.measure(engine, night.veteran, cases)
+        night.exposures = {s.id: exposure for s, exposure in zip(situations, made, strict=True)}
+    quiet = opsd.anchors(engine, [Situation.from_json(value) for value in dreams["quiet"]])
+    if night.parent:
+        state = engine.adapter(VETERAN).clone()
+    else:
+        first_layer = round(options.trunk * engine.model.config.num_hidden_layers)
+        config = lora.LoRAConfig(options.rank, 2 * options.rank, first_layer=first_layer)
+        state = engine.new_adapter(config, night.seed)
+    engine.put_adapter(opsd.LIVE, state)
+    schedule = opsd.Schedule(options.steps, options.rows, options.anchor_rows, options.learning_rate, seed=night.seed)
+    prompts = [
+        (list(night.exposures[s.id].prompt), lift.veteran_prompt(engine, texts[s.lesson_id], s.evidence, s.prompt))
+        for s in situations
+    ]
+
+    def fresh(step: int) -> Sequence[Exposure]:
+        if step < options.steps - options.on_policy_steps:
+            return []
+        chosen = random.Random(f"{night.seed}:{step}").sample(prompts, min(options.on_policy_rows, len(prompts)))
+        return opsd.roll_out(engine, night.veteran, chosen, max_new_tokens=options.reply_tokens, seed=night.seed + step)
+
+    curve: list[Output] = []
+    begun = time.perf_counter()
+    for step in opsd.train(engine, [night.exposures[s.id] for s in situations], quiet, schedule, fresh):
+        night.progress("train", step.step / options.steps)
+        curve.append({**asdict(step), "seconds": time.perf_counter() - begun})
+    lineage = {
+        **night.spec,
+        "model": engine.name,
+        "night": night.key,
+        "lessons": sorted({s.lesson_id for s in situations}),
+        "situations": len(situations),
+        "versions": _versions(),
+    }
+    source = str(locate(night.model))
+    hash = night.adapters.add(lambda directory: lora.save(state, source, directory), lineage)
+    return {"adapter": hash, "curve": curve, "situations": len(situations), "quiet": len(quiet)}
+
+
+def evaluate(night: Night, said: Output, dreams: Output, trained: Output, suites: Sequence[str | Path]) -> Output:
+    """Candidate against round start and base, on what was not trained on."""
+    from journeyman.evaluate import evidence
+
+    engine = night.engine
+    engine.load_adapter(night.adapters.path(trained["adapter"]), CANDIDATE)
+    told = [turn.content for session in night.sessions for turn in session.turns if turn.role == "user"]
+    return evidence.gather(
+        engine,
+        [Situation.from_json(value) for value in dreams["heldout"]],
+        _lesson_texts(said),
+        told,
+        suites,
+        candidate=CANDIDATE,
+        champion=night.veteran,
+        progress=lambda share: night.progress("evaluate", share),
+    )
+
+
+def gate(night: Night, evidence_found: Output) -> Output:
+    """PROMOTE, REJECT or INSUFFICIENT, in words."""
+    from journeyman.evaluate import evidence
+
+    # Every finished try at the same sessions has looked at the same held-out wordings: the error is spent over them.
+    attempts = 1 + sum(
+        1 for other in night.store.nights() if other.result and other.spec["sessions"] == night.spec["sessions"]
+    )
+    return evidence.judged(evidence_found, attempts).to_json()
+
+
+def register(
+    night: Night, said: Output, dreams: Output, lifts: Output, trained: Output, found: Output, verdict: Output
+) -> Output:
+    """Write the page; record the adapter, the verdict and, if it says so, the promotion, in one transaction."""
+    promoted = verdict["verdict"] == "PROMOTE"
+    path = night.adapters.path(trained["adapter"])
+    page = night.home / "nights" / night.key / "report.html"
+    phases = night.store.phases(night.key).values()
+    routes = Counter(value["route"] for value in lifts["lifts"].values())
+    kept = sum(routes[route] for route in TRAINED)
+    trained_lifts = [value for value in lifts["lifts"].values() if value["route"] in TRAINED]
+    result: Output = {
+        **_frame(night, verdict["verdict"], verdict["reasons"]),
+        "adapter": trained["adapter"],
+        "adapter_path": str(path),
+        "report": str(page),
+        "lessons": {"n": said["statements"], "kept": len({fact["lesson"]["text"] for fact in said["facts"]})},
+        "situations": {
+            "written": len(dreams["train"]) + len(dreams["heldout"]),
+            "kept": kept + len(dreams["heldout"]),
+            "train": kept,
+            "heldout": len(dreams["heldout"]),
+            "routes": dict(routes),
+            "dropped": {route: count for route, count in routes.items() if route not in TRAINED},
+        },
+        "lift": {
+            side: math.exp(sum(value[side] for value in trained_lifts) / len(trained_lifts))
+            for side in ("veteran", "student")
+        },
+        "curve": trained["curve"],
+        **{name: found[name] for name in ("general", "heldout", "probes", "drift", "examples", "heatmaps")},
+        "phases": [
+            {"name": p.name, "seconds": p.seconds, "cpu_seconds": p.cpu_seconds, "tokens": p.tokens} for p in phases
+        ],
+        "ledger": _ledger({p.name: p.tokens for p in phases}, dreams, lifts, trained),
+        "seconds": sum(p.seconds for p in phases),
+        "cpu_seconds": sum(p.cpu_seconds for p in phases),
+    }
+    write_page(page, result)
+    record = AdapterRecord(
+        trained["adapter"],
+        night.base,
+        str(path),
+        night.key,
+        verdict["verdict"],
+        night.parent.hash if night.parent else "",
+    )
+    night.store.finish_night(night.key, result, record, promote=promoted)
+    return result
+
+
+def _nothing(night: Night, reason: str) -> Output:
+    """The normal result of a night without a lesson: it promotes nothing, and says so."""
+    result = _frame(night, NOTHING, [reason])
+    night.store.finish_night(night.key, result)
+    return result
+
+
+def _frame(night: Night, verdict: str, reasons: Sequence[str]) -> Output:
+    """The part of a result that every night has."""
+    turns = sum(len(session.turns) for session in night.sessions)
+    users = sorted({session.user for session in night.sessions if session.user})
+    return {
+        "night": night.key,
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model": {"name": night.model, "fingerprint": night.base},
+        "seed": night.seed,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "verdict": verdict,
+        "reasons": list(reasons),
+        "adapter": None,
+        "adapter_path": None,
+        "parent": night.parent.hash if night.parent else None,
+        "report": None,
+        "sessions": {"n": len(night.sessions), "turns": turns, "users": users},
+        "general": {"before": None, "after": None, "n": 0},
+        "phases": [],
+        "questions": None,
+        "repeated": False,
+    }
+
+
+def _lesson_texts(said: Output) -> dict[str, str]:
+    lessons = [Lesson.from_json(fact["lesson"]) for fact in said["facts"]]
+    return {lesson.id: lesson.text for lesson in lessons}
+
+
+def _ledger(tokens: Mapping[str, int], dreams: Output, lifts: Output, trained: Output) -> list[Output]:
+    """Where every token went that the model read or wrote."""
+    dropped = sum(value["route"] not in TRAINED for value in lifts["lifts"].values()) / max(1, len(lifts["lifts"]))
+    lift = tokens["measure lift"]
+    entries = [
+        ("reading the sessions", tokens["extract lessons"], "dream", "to find what the model could not have guessed"),
+        ("situations written", tokens["dream situations"], "dream", "questions that may be asked again"),
+        ("the veteran's view of what was kept", round(lift * (1 - dropped)), "gradient", "its states are the targets"),
+        (
+            "the veteran's view of what was dropped",
+            round(lift * dropped),
+            "bin",
+            "known already, or the lesson does not help",
+        ),
+        ("training", tokens["train"], "gradient", f"{trained['situations']} situations, {trained['quiet']} anchors"),
+        (
+            "evaluation",
+            tokens["evaluate"],
+            "evaluation",
+            f"{len(dreams['heldout'])} held-out situations, general ability",
+        ),
+    ]
+    return [{"name": n, "tokens": t, "ended_in": e, "why": w} for n, t, e, w in entries if t]
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("journeyman", "torch", "transformers")} | {
+        "python": platform.python_version()
+    }
+
+
+def write_page(path: Path, result: Output) -> None:
+    """Write a night's report page, whole or not at all."""
+    from journeyman.web.report import render
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+        file.write(render(result))
+    Path(file.name).replace(path)

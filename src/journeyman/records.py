@@ -1,0 +1,166 @@
+"""The nouns: what is kept, and what is made of it.
+
+Always holds: records are immutable and plain (strings, numbers, tuples), so that any store can keep them and any
+process can read them; `to_json` and `from_json` are inverse to each other; a record's `id` is a hash of its content,
+so that the same thing read twice is one record.
+
+Knows nothing of files, databases or models.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+Role = Literal["system", "user", "assistant", "tool"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
+
+
+def content_hash(value: object, length: int = 16) -> str:
+    """The first `length` hex digits of the SHA-256 of `value` as canonical JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+class Record:
+    """What all records share: conversion to and from plain JSON values."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)  # type: ignore[call-overload]  # every subclass is a dataclass
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in value.items()})
+
+
+@dataclass(frozen=True)
+class ToolCall(Record):
+    """One call of a tool by the assistant; `arguments` is the JSON text exactly as it was sent."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
+class Turn(Record):
+    """One message of a conversation."""
+
+    role: Role
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        calls = tuple(ToolCall.from_json(call) for call in value.get("tool_calls", ()))
+        return cls(**{**value, "tool_calls": calls})
+
+
+@dataclass(frozen=True)
+class Session(Record):
+    """One conversation of a user with a served model.
+
+    `key` is the source's own name for it (or empty); together with the turns it makes the `id`.
+    """
+
+    turns: tuple[Turn, ...]
+    key: str = ""
+    user: str = ""
+    topic: str = ""
+    started_at: str = ""
+
+    @property
+    def id(self) -> str:
+        return content_hash([self.key, self.user, [turn.to_json() for turn in self.turns]])
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        return cls(**{**value, "turns": tuple(Turn.from_json(turn) for turn in value["turns"])})
+
+
+@dataclass(frozen=True)
+class Lesson(Record):
+    """One thing a session taught, in the words that prove it.
+
+    `text` is what the veteran is shown; `session_id` and `turn` (index into the session's turns) say where it was
+    said; `topic` is the session's own title, where it has one.
+    """
+
+    text: str
+    session_id: str
+    turn: int
+    topic: str = ""
+
+    @property
+    def id(self) -> str:
+        return content_hash(["lesson", self.text, self.session_id, self.turn])
+
+
+SituationKind = Literal["ask", "recall", "unknown", "anchor"]
+Route = Literal["train", "heldout", "dropped", ""]
+
+
+@dataclass(frozen=True)
+class Situation(Record):
+    """A prompt that the user may bring in which a lesson matters, or must not fire.
+
+    kind     ask: a question whose answer is the evidence; recall: "what did I say about ..."; unknown: a near miss,
+             a personal question that no session answers; anchor: general work that must stay as it is.
+    evidence the span of the lesson that a right answer holds (empty for unknown and anchor).
+    origin   who wrote it: "model", "writer", "template", "user".
+    """
+
+    kind: SituationKind
+    prompt: str
+    lesson_id: str = ""
+    evidence: str = ""
+    origin: str = ""
+
+    @property
+    def id(self) -> str:
+        return content_hash(["situation", self.kind, self.prompt, self.lesson_id, self.evidence])
+
+
+@dataclass(frozen=True)
+class AdapterRecord(Record):
+    """One adapter in the registry: where it is, what made it, and the verdict over it."""
+
+    hash: str
+    base: str
+    path: str
+    night_id: str
+    verdict: str
+    parent: str = ""
+    created_at: str = ""
+
+
+@dataclass(frozen=True)
+class NightRecord(Record):
+    """One night: what it was asked to do and, once `finished_at` is not empty, how it ended.
+
+    `spec` and `result` are JSON objects whose fields only the night itself knows.
+    """
+
+    key: str
+    spec: dict[str, Any]
+    started_at: str
+    finished_at: str = ""
+    result: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class PhaseRecord(Record):
+    """One finished phase of a night: what it handed on (a JSON object) and what it cost."""
+
+    night: str
+    name: str
+    output: dict[str, Any]
+    seconds: float
+    cpu_seconds: float
+    tokens: int
+    committed_at: str = ""

@@ -1,0 +1,93 @@
+"""The adapters of one store: content-addressed directories in PEFT's format, each with its lineage.
+
+Always holds: `path(hash)` is complete once it exists, since it is renamed into place; the same weights have the same
+hash, whoever made them and wherever they lie.
+
+Knows nothing of verdicts: which adapter is in service is the store's to say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from journeyman.records import AdapterRecord
+from journeyman.store import Store
+
+LINEAGE = "lineage.json"
+_WEIGHTS = "adapter_model.safetensors"
+_CONFIG = "adapter_config.json"
+
+
+class AdapterDirectory:
+    """`root/<hash>` holds the adapter with that hash."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, hash: str) -> Path:
+        return self.root / hash
+
+    def add(self, write: Callable[[Path], None], lineage: Mapping[str, Any]) -> str:
+        """Let `write` put the adapter's files into an empty directory, and keep it; returns its hash.
+
+        An adapter that is there already is left as it is, lineage included.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=self.root, prefix=".new-"))
+        try:
+            write(scratch)
+            hash = content_hash(scratch)
+            if not self.path(hash).exists():
+                (scratch / LINEAGE).write_text(
+                    json.dumps({"adapter": hash, **lineage}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+                )
+                for file in scratch.iterdir():
+                    _flush(file)
+                scratch.chmod(0o755)
+                scratch.rename(self.path(hash))
+                _flush(self.root)
+            return hash
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def lineage(self, hash: str) -> dict[str, Any]:
+        return json.loads((self.path(hash) / LINEAGE).read_text())
+
+    def sweep(self) -> None:
+        """Remove what a killed process left half written. Call it only while holding the store's lock."""
+        for leftover in self.root.glob(".new-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def content_hash(directory: Path) -> str:
+    """Hash of an adapter's weights and of the settings that decide what they compute."""
+    settings = json.loads((directory / _CONFIG).read_text())
+    # Where the base lies on this machine does not change what the adapter is.
+    settings.pop("base_model_name_or_path", None)
+    state = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    state.update((directory / _WEIGHTS).read_bytes())
+    return state.hexdigest()[:16]
+
+
+def resolve(store: Store, base: str, name: str) -> AdapterRecord | None:
+    """The adapter called "champion", "base" (None) or by a prefix of its hash; None too if there is no champion."""
+    if name == "base":
+        return None
+    if name == "champion":
+        return store.champion(base)
+    return store.adapter(name)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,121 @@
+"""One SQLite file that is ours: opened, checked, written in transactions.
+
+Always holds: what a transaction has committed survives kill -9 and power loss (WAL, synchronous=FULL); a file
+that is not ours, or of a newer version, is left as it is; several threads may share one Database and several
+processes one file; trouble that a user can act on is raised as StoreError.
+
+Knows nothing of what the tables hold. Needs apsw: the sqlite3 of many Pythons has SQLite's WAL-reset race.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from journeyman.errors import StoreError
+
+APPLICATION_ID = 0x4A4D414E  # "JMAN", at byte 68 of the file
+BUSY_SECONDS = 10
+
+
+class Database:
+    """The open file. `schema` makes the tables of a new one and `version` is written into it."""
+
+    def __init__(self, path: Path, schema: str, version: int) -> None:
+        self.path = path.resolve()  # one file has one lock, by whatever name it is opened
+        self._mutex = threading.RLock()
+        with _explained(self.path):
+            self._connection = apsw.Connection(str(self.path))
+            try:
+                self._prepare(schema, version)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _prepare(self, schema: str, version: int) -> None:
+        connection = self._connection
+        connection.set_busy_timeout(BUSY_SECONDS * 1000)
+        connection.pragma("synchronous", "full")
+        connection.pragma("foreign_keys", True)
+        if self._is_blank():
+            connection.pragma("journal_mode", "wal")  # kept in the file; not allowed inside a transaction
+            with self.transaction():
+                if self._is_blank():  # still: another process may have been first
+                    connection.execute(schema)
+                    connection.pragma("application_id", APPLICATION_ID)
+                    connection.pragma("user_version", version)
+        if connection.pragma("application_id") != APPLICATION_ID:
+            raise StoreError(
+                f"{self.path} is a database, but not a Journeyman store",
+                "give another path: this file was left as it is",
+            )
+        found = connection.pragma("user_version")
+        if found > version:
+            raise StoreError(
+                f"{self.path} was made by a newer Journeyman (schema {found}; this one knows {version})",
+                "upgrade with: pip install --upgrade journeyman",
+            )
+
+    def _is_blank(self) -> bool:
+        connection = self._connection
+        marks = connection.pragma("application_id"), connection.pragma("user_version")
+        return marks == (0, 0) and not connection.execute("SELECT count(*) FROM sqlite_schema").get
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written in the with-block, or, if it raises, nothing."""
+        with self._mutex, _explained(self.path):
+            # IMMEDIATE waits for other writers now; a read that turns into a write later could not wait.
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # after a full disk SQLite may have rolled back already
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        with self._mutex, _explained(self.path):
+            return self._connection.execute(sql, values).fetchall()
+
+    def changes(self, sql: str, *values: Any) -> int:
+        """Write inside a transaction; how many rows that changed."""
+        self._connection.execute(sql, values)
+        return self._connection.changes()
+
+    def close(self) -> None:
+        with self._mutex, _explained(self.path):
+            self._connection.close()
+
+
+_AGAIN = "and run the same command again: what was committed is kept"
+_ACCESS = "give this user write access to the file and its folder"
+_TROUBLE: tuple[tuple[type[apsw.Error], str, str], ...] = (
+    (apsw.FullError, "the disk is full", f"free some space {_AGAIN}"),
+    (apsw.IOError, "the disk reported an error", f"check the disk and its free space {_AGAIN}"),
+    (apsw.ReadOnlyError, "it may be read, but not written", _ACCESS),
+    (apsw.PermissionsError, "access was denied", _ACCESS),
+    (apsw.CantOpenError, "it cannot be opened", "give a file in a folder that exists and may be written to"),
+    (apsw.BusyError, f"other processes kept it busy for {BUSY_SECONDS} s", "try again once they are done"),
+    (apsw.NotADBError, "it is not a database", "give another path: this file was left as it is"),
+    (apsw.CorruptError, "the file is damaged", "restore it from a backup, or give another path"),
+    (apsw.TooBigError, "a record is larger than SQLite keeps (1 GB)", "split it into smaller ones"),
+)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what a user can act on into StoreError; anything else is a defect and stays as it is."""
+    try:
+        yield
+    except apsw.Error as error:
+        for kind, what, remedy in _TROUBLE:
+            if isinstance(error, kind):
+                raise StoreError(f"{path}: {what} ({error})", remedy) from error
+        raise

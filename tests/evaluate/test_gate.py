@@ -1,0 +1,116 @@
+"""Verdicts: what passes, what fails, and what is left open; the gate's own error rates."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from journeyman.evaluate.gate import Evidence, Limits, Verdict, judge
+from journeyman.evaluate.general import Drift
+from journeyman.evaluate.statistics import PairedDifference, paired_difference
+
+CRITERIA = ("Health", "Gain", "Retention", "Confident nonsense", "Drift")
+
+
+def paired(wins: int, losses: int, n: int, clusters: list[int] | None = None) -> PairedDifference:
+    before = [0] * wins + [1] * losses + [0] * (n - wins - losses)
+    after = [1] * wins + [0] * losses + [0] * (n - wins - losses)
+    return paired_difference(before, after, clusters)
+
+
+GOOD = Evidence(
+    gain=paired(12, 1, 40),
+    general=paired(6, 7, 240),
+    probes=paired(1, 3, 40),
+    drift=Drift(0.1, 0.8),
+    health={"loads": True, "finite": True},
+)
+
+
+def reason(verdict: Verdict, criterion: str) -> str:
+    return next(text for text in verdict.reasons if text.startswith(criterion))
+
+
+def test_a_good_candidate_is_promoted_and_every_criterion_says_why() -> None:
+    verdict = judge(GOOD)
+    assert verdict.verdict == "PROMOTE"
+    assert all(" passed: " in reason(verdict, criterion) for criterion in CRITERIA)
+    assert all(text.endswith(".") for text in verdict.reasons)
+    assert "+27.5 points" in reason(verdict, "Gain")
+    assert verdict.to_json() == {"verdict": "PROMOTE", "reasons": verdict.reasons}
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict", "said"),
+    [
+        ({"health": {"loads": True, "finite": False}}, "REJECT", "Health failed: finite."),
+        ({"health": {}}, "INSUFFICIENT", "Health is open"),
+        ({"gain": paired(10, 8, 40)}, "REJECT", "Gain failed"),
+        ({"gain": paired(1, 12, 40)}, "REJECT", "The candidate is worse"),
+        ({"gain": paired(6, 0, 40)}, "INSUFFICIENT", "7 lessons must differ"),
+        ({"gain": paired(9, 0, 11)}, "INSUFFICIENT", "At least 12 situations"),
+        ({"gain": paired(0, 0, 40)}, "INSUFFICIENT", "Gain is open"),
+        ({"gain": paired(8, 0, 400)}, "REJECT", "at least +3.0 points"),
+        ({"gain_over_base": paired(2, 0, 40)}, "INSUFFICIENT", "the base"),
+        ({"general": paired(2, 16, 240)}, "REJECT", "beyond the margin"),
+        ({"general": paired(20, 28, 240)}, "REJECT", "Retention failed"),
+        ({"general": paired(2, 3, 40)}, "INSUFFICIENT", "About 150 items"),
+        ({"general": paired(0, 0, 0)}, "INSUFFICIENT", "not measured"),
+        ({"probes": paired(8, 1, 40)}, "REJECT", "Confident nonsense failed"),
+        ({"probes": paired(5, 2, 40)}, "INSUFFICIENT", "Confident nonsense is open"),
+        ({"probes": paired(0, 0, 0)}, "INSUFFICIENT", "no probe"),
+        ({"drift": Drift(0.6, 0.2)}, "REJECT", "Drift failed"),
+        ({"drift": Drift(float("nan"), 0.2)}, "REJECT", "Drift failed"),
+    ],
+)
+def test_one_criterion_decides(change: dict[str, object], verdict: str, said: str) -> None:
+    found = judge(replace(GOOD, **change))  # type: ignore[arg-type]
+    assert found.verdict == verdict
+    assert said in " ".join(found.reasons)
+    assert all(reason(found, criterion) for criterion in CRITERIA)
+
+
+def test_shown_harm_rejects_even_when_the_gain_is_open() -> None:
+    found = judge(replace(GOOD, gain=paired(1, 0, 5), general=paired(0, 60, 240)))
+    assert found.verdict == "REJECT"
+    assert "Gain is open" in reason(found, "Gain")
+
+
+def test_later_attempts_must_show_more() -> None:
+    evidence = replace(GOOD, gain=paired(9, 1, 40))
+    assert judge(evidence).verdict == "PROMOTE"
+    assert judge(evidence, attempts=2).verdict == "REJECT"
+    assert judge(replace(GOOD, gain=paired(7, 0, 40)), attempts=3).verdict == "INSUFFICIENT"
+    with pytest.raises(ValueError, match="attempt"):
+        judge(evidence, attempts=0)
+
+
+def test_many_questions_on_one_lesson_are_one_observation() -> None:
+    one_lesson = paired(20, 0, 40, clusters=[0] * 20 + list(range(1, 21)))
+    assert judge(replace(GOOD, gain=one_lesson)).verdict == "INSUFFICIENT"
+
+
+def test_limits_can_be_set() -> None:
+    assert judge(GOOD, limits=Limits(drift_nats=0.05)).verdict == "REJECT"
+
+
+def test_error_rates() -> None:
+    """A candidate that differs by chance is hardly ever promoted, a good one mostly, a harmful one never."""
+    rng = random.Random(4)
+
+    def draw(n: int, winning: float, losing: float) -> PairedDifference:
+        steps = rng.choices((1, -1, 0), (winning, losing, 1 - winning - losing), k=n)
+        return paired_difference([int(step < 0) for step in steps], [int(step > 0) for step in steps])
+
+    def rate(gain: tuple[float, float], general: tuple[float, float], runs: int) -> float:
+        promoted = 0
+        for _ in range(runs):
+            evidence = replace(GOOD, gain=draw(60, *gain), general=draw(240, *general))
+            promoted += judge(evidence).verdict == "PROMOTE"
+        return promoted / runs
+
+    assert rate((0.15, 0.15), (0.02, 0.02), 80) <= 0.025
+    assert rate((0.35, 0.03), (0.02, 0.02), 40) >= 0.8
+    assert rate((0.35, 0.03), (0.02, 0.12), 40) <= 0.05

@@ -1,0 +1,365 @@
+"""Distillation on a tiny model: exact gradients, only the live adapter changes, the same seed gives the same bits."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from journeyman.errors import TrainingError
+from journeyman.learn.opsd import LIVE, Deck, Exposure, Schedule, observe, train
+from journeyman.model import load_engine
+from journeyman.model.lora import AdapterState, LoRAConfig
+from journeyman.model.transformers_engine import TransformersEngine
+
+CONFIG = LoRAConfig(rank=4, alpha=8)
+
+
+def random_ids(seed: int, length: int) -> list[int]:
+    return torch.randint(0, 255, (length,), generator=torch.Generator().manual_seed(seed)).tolist()
+
+
+SYSTEM = random_ids(0, 10)  # a prefix that all prompts share
+
+
+def cases(round_number: int = 0, count: int = 6) -> list[tuple[list[int], list[int], list[int]]]:
+    """(student's prompt, veteran's prompt: a lesson in front, response), of mixed lengths."""
+    lesson = random_ids(1000 + round_number, 12)
+    result = []
+    for number in range(count):
+        seed = 100 * round_number + 7 * number
+        prompt = [*SYSTEM, *random_ids(seed + 1, 4 + number)]
+        result.append((prompt, [*lesson, *prompt], random_ids(seed + 2, 2 + number % 4)))
+    return result
+
+
+def anchors_of(engine: TransformersEngine) -> list[Exposure]:
+    return observe(engine, None, [(prompt, prompt, response) for prompt, _, response in cases(50, 4)])
+
+
+def hard(count: int = 2) -> list[Exposure]:
+    return [
+        Exposure((*SYSTEM, *random_ids(500 + n, 3)), tuple(random_ids(600 + n, 3)), None, weight=0.5 + n)
+        for n in range(count)
+    ]
+
+
+def start(engine: TransformersEngine, config: LoRAConfig = CONFIG, seed: int = 1, trained: bool = False) -> AdapterState:
+    """Put a live state in; `trained` gives it a B that is not zero, so that A gets gradients too."""
+    state = engine.new_adapter(config, seed)
+    if trained:
+        generator = torch.Generator().manual_seed(seed)
+        for _, B_OR in state.matrices.values():
+            B_OR.copy_(0.1 * torch.randn(B_OR.shape, generator=generator))
+    engine.put_adapter(LIVE, state)
+    return state
+
+
+def snapshot(model: Any) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+
+
+def bits(state: AdapterState) -> list[torch.Tensor]:
+    return state.clone().parameters()
+
+
+def same(left: Sequence[torch.Tensor], right: Sequence[torch.Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(left, right, strict=True))
+
+
+def mean_divergence(engine: TransformersEngine, exposures: Sequence[Exposure], student: str | None) -> float:
+    """Mean KL from the exposures' own veterans to `student`."""
+    values = []
+    with engine.using(student):
+        states = engine.states([(e.prompt, e.response) for e in exposures])
+    for exposure, states_RH in zip(exposures, states, strict=True):
+        assert exposure.veteran_RH is not None
+        logp = engine.logits(exposure.veteran_RH).log_softmax(1)
+        values += (logp.exp() * (logp - engine.logits(states_RH).log_softmax(1))).sum(1).tolist()
+    return sum(values) / len(values)
+
+
+# Gradients
+
+
+def gradients(state: AdapterState, run: Callable[[], object]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """The gradients, before clipping, that `run` leaves in the state's matrices."""
+    seen: dict[int, torch.Tensor] = {}
+    handles = []
+    for parameter in state.parameters():
+        parameter.requires_grad_(True)
+
+        def keep(tensor: torch.Tensor) -> None:
+            assert tensor.grad is not None
+            seen[id(tensor)] = tensor.grad.clone()
+
+        handles.append(parameter.register_post_accumulate_grad_hook(keep))
+    run()
+    for handle in handles:
+        handle.remove()
+    return {name: (seen[id(a)], seen[id(b)]) for name, (a, b) in state.matrices.items()}
+
+
+def by_autograd(
+    directory: Path, state: AdapterState, rows: Sequence[Exposure]
+) -> tuple[float, dict[str, tuple[torch.Tensor, torch.Tensor]]]:
+    """Loss and gradients in plain transformers, one row at a time over full logits, with LoRA added by hooks."""
+    plain: Any = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval().requires_grad_(False)
+    live = state.clone()
+    for parameter in live.parameters():
+        parameter.requires_grad_(True)
+    for name, (A_RI, B_OR) in live.matrices.items():
+
+        def add(_: Any, inputs: Any, output: Any, A_RI: Any = A_RI, B_OR: Any = B_OR) -> Any:
+            return output + live.config.scale * (inputs[0] @ A_RI.T) @ B_OR.T
+
+        plain.get_submodule(name).register_forward_hook(add)
+    head_VH = plain.get_output_embeddings().weight
+    total = sum(len(row.response) * row.weight for row in rows)
+    loss = torch.zeros(())
+    for row in rows:
+        ids = torch.tensor([[*row.prompt, *row.response]])
+        logq = plain(ids).logits[0, len(row.prompt) - 1 : -1].log_softmax(1)
+        if row.veteran_RH is None:
+            losses = torch.nn.functional.nll_loss(logq, torch.tensor(row.response), reduction="none")
+        else:
+            logp = (row.veteran_RH @ head_VH.T).log_softmax(1)
+            losses = (logp.exp() * (logp - logq)).sum(1)
+        loss = loss + row.weight * losses.sum() / total
+    loss.backward()
+    found = {}
+    for name, (A_RI, B_OR) in live.matrices.items():
+        assert A_RI.grad is not None
+        assert B_OR.grad is not None
+        found[name] = (A_RI.grad, B_OR.grad)
+    return float(loss), found
+
+
+@pytest.mark.parametrize("family", ["tiny", "tiny_qwen"])
+@pytest.mark.parametrize("first_layer", [0, 2])
+def test_gradients_are_those_of_plain_autograd(
+    family: str, first_layer: int, request: pytest.FixtureRequest
+) -> None:
+    engine: TransformersEngine = request.getfixturevalue(f"{family}_engine")
+    state = start(engine, LoRAConfig(rank=4, alpha=8, first_layer=first_layer), trained=True)
+    rows, anchors = [*observe(engine, None, cases()), *hard()], anchors_of(engine)
+    before = state.clone()
+    schedule = Schedule(steps=1, rows=len(rows), anchor_rows=len(anchors))
+    steps = []
+    found = gradients(state, lambda: steps.extend(train(engine, rows, anchors, schedule)))
+    _, right = by_autograd(request.getfixturevalue(f"{family}_directory"), before, [*rows, *anchors])
+    assert found.keys() == right.keys()
+    squares = 0.0
+    for name, pair in right.items():
+        for one, other in zip(found[name], pair, strict=True):
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-3)
+            squares += float(other.square().sum())
+    assert steps[0].gradient_norm == pytest.approx(math.sqrt(squares), rel=1e-3)
+
+
+def test_the_trunk_cache_changes_nothing(
+    tiny_engine: TransformersEngine, tiny_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training with the states below the first adapted layer kept is training that runs all layers each time."""
+    engine, config = tiny_engine, LoRAConfig(rank=4, alpha=8, first_layer=2)
+    rows, anchors = observe(engine, None, cases()), anchors_of(engine)
+    schedule = Schedule(steps=6, rows=4, anchor_rows=2, learning_rate=1e-2)
+    cached = start(engine, config)
+    losses = [step.loss for step in train(engine, rows, anchors, schedule)]
+    other = load_engine(tiny_directory)
+    whole = start(other, config)
+    hidden = other.hidden
+
+    def from_the_bottom(packed: Any, cache: Any = None, *, start: int = 0, stop: int | None = None, **_: Any) -> Any:
+        return hidden(packed, cache, stop=stop) if start else hidden(packed, cache, stop=stop)
+
+    monkeypatch.setattr(other, "hidden", from_the_bottom)
+    assert [step.loss for step in train(other, rows, anchors, schedule)] == pytest.approx(losses, rel=1e-3)
+    for one, two in zip(bits(cached), bits(whole), strict=True):
+        torch.testing.assert_close(one, two, atol=2e-3, rtol=1e-2)
+
+
+# Training
+
+
+def test_training_pulls_the_student_towards_the_veteran(tiny_engine: TransformersEngine) -> None:
+    start(tiny_engine)
+    rows = observe(tiny_engine, None, cases())
+    before = mean_divergence(tiny_engine, rows, LIVE)
+    schedule = Schedule(steps=40, rows=6, anchor_rows=2, learning_rate=1e-2)
+    steps = list(train(tiny_engine, rows, anchors_of(tiny_engine), schedule))
+    assert [step.step for step in steps] == list(range(1, 41))
+    assert steps[0].loss == pytest.approx(before, rel=1e-3)
+    assert mean_divergence(tiny_engine, rows, LIVE) < 0.3 * before
+    assert steps[-1].loss < 0.3 * steps[0].loss
+    assert steps[0].anchor_loss < 1e-5  # the base against a fresh adapter
+
+
+def test_hard_targets_become_likely(tiny_engine: TransformersEngine) -> None:
+    start(tiny_engine)
+    rows = hard()
+    pairs = [(row.prompt, row.response) for row in rows]
+    before = sum(map(sum, tiny_engine.score(pairs)))
+    list(train(tiny_engine, rows, [], Schedule(steps=30, rows=2, learning_rate=1e-2)))
+    with tiny_engine.using(LIVE):
+        assert sum(map(sum, tiny_engine.score(pairs))) > 0.3 * before
+
+
+def test_the_same_seed_gives_the_same_bits(tiny_directory: Path) -> None:
+    results = []
+    for seed in (3, 3, 4):
+        engine = load_engine(tiny_directory)
+        torch.manual_seed(len(results))  # the global generator has no say
+        state = start(engine)
+        schedule = Schedule(steps=5, rows=4, anchor_rows=2, seed=seed)
+        list(train(engine, observe(engine, None, cases()), anchors_of(engine), schedule))
+        results.append(bits(state))
+    assert same(results[0], results[1])
+    assert not same(results[0], results[2])
+
+
+@pytest.mark.parametrize("first_layer", [0, 3])
+def test_nothing_but_the_live_adapter_changes(tiny_engine: TransformersEngine, first_layer: int) -> None:
+    engine = tiny_engine
+    state = start(engine, LoRAConfig(rank=4, alpha=8, first_layer=first_layer), trained=True)
+    veteran = state.clone()
+    engine.put_adapter("veteran", veteran)
+    base, frozen, before = snapshot(engine.model), bits(veteran), bits(state)
+    rows = observe(engine, "veteran", cases())
+    list(train(engine, rows, anchors_of(engine), Schedule(steps=3, rows=4, anchor_rows=2)))
+    after = snapshot(engine.model)
+    assert all(torch.equal(base[name], after[name]) for name in base)
+    assert all(parameter.grad is None for parameter in engine.model.parameters())
+    assert same(bits(veteran), frozen)
+    assert all(not torch.equal(a, b) for a, b in zip(before, bits(state), strict=True))
+    assert not any(parameter.requires_grad for parameter in state.parameters())
+    assert all(f".layers.{layer}." not in name for layer in range(first_layer) for name in state.matrices)
+    prompts = [prompt for prompt, _, _ in cases()]
+    with engine.using(LIVE):
+        lower = engine.trunk(prompts, first_layer)
+    with engine.using(None):
+        assert all(torch.equal(a, b) for a, b in zip(lower, engine.trunk(prompts, first_layer), strict=True))
+    assert engine._active is None
+
+
+def test_observing_is_asking_the_teacher_with_the_lesson(tiny_engine: TransformersEngine) -> None:
+    state = start(tiny_engine, trained=True)
+    tiny_engine.put_adapter("veteran", state)
+    given = cases()
+    rows = observe(tiny_engine, "veteran", given, weight=2.0)
+    with tiny_engine.using("veteran"):
+        expected = tiny_engine.states([(shown, response) for _, shown, response in given])
+    for row, (prompt, _, response), states in zip(rows, given, expected, strict=True):
+        assert (row.prompt, row.response, row.weight) == (tuple(prompt), tuple(response), 2.0)
+        assert row.veteran_RH is not None
+        assert torch.equal(row.veteran_RH, states)
+        assert row.sequence == (*prompt, *response[:-1])
+
+
+def test_on_policy_rows_take_part(tiny_engine: TransformersEngine) -> None:
+    rows = observe(tiny_engine, None, cases())
+    others = observe(tiny_engine, None, cases(3, 2))
+    asked: list[int] = []
+
+    def fresh(step: int) -> list[Exposure]:
+        asked.append(step)
+        return others
+
+    start(tiny_engine)
+    before = mean_divergence(tiny_engine, others, LIVE)
+    list(train(tiny_engine, rows, [], Schedule(steps=25, rows=4, learning_rate=1e-2), fresh))
+    assert asked == list(range(25))
+    assert mean_divergence(tiny_engine, others, LIVE) < 0.3 * before
+
+
+@pytest.mark.parametrize("problem", ["rate", "states"])
+def test_divergence_stops_training(problem: str, tiny_engine: TransformersEngine) -> None:
+    state = start(tiny_engine)
+    rows = observe(tiny_engine, None, cases())
+    if problem == "states":
+        assert rows[0].veteran_RH is not None
+        rows[0].veteran_RH[0, 0] = float("nan")
+    schedule = Schedule(steps=30, rows=6, anchor_rows=0, learning_rate=1e30 if problem == "rate" else 1e-3)
+    with pytest.raises(TrainingError) as stop:
+        list(train(tiny_engine, rows, [], schedule))
+    assert "--learning-rate" in stop.value.remedy
+    assert not any(parameter.requires_grad for parameter in state.parameters())
+    assert tiny_engine._active is None
+
+
+def test_a_run_that_is_left_early_leaves_things_in_order(tiny_engine: TransformersEngine) -> None:
+    state = start(tiny_engine)
+    steps = train(tiny_engine, observe(tiny_engine, None, cases()), [], Schedule(steps=30, rows=2))
+    next(steps)
+    steps.close()  # type: ignore[attr-defined]
+    assert not any(parameter.requires_grad for parameter in state.parameters())
+    assert tiny_engine._active is None
+
+
+def test_rounds_add_up_and_do_not_pull_back_to_the_base(tiny_engine: TransformersEngine) -> None:
+    """The veteran of a round is its start. A snapshot of it agrees with the live state exactly (no gradient), where
+    the base would pull; and what earlier rounds taught is still there after the third."""
+    engine = tiny_engine
+    state = start(engine)
+    taught: list[list[Exposure]] = []
+    learnt: list[float] = []
+    for number in range(3):
+        engine.put_adapter("veteran", state.clone())
+        new = observe(engine, "veteran", cases(number, 3))
+        # Earlier rounds' prompts without their lessons: the veteran's own answers have to hold them by now.
+        kept = [(e.prompt, e.prompt, e.response) for earlier in taught for e in earlier]
+        replay = observe(engine, "veteran", kept)
+        if number:
+            assert mean_divergence(engine, replay, LIVE) < 1e-6
+            assert mean_divergence(engine, observe(engine, None, kept), LIVE) > 0.1
+        taught.append(new)
+        before = mean_divergence(engine, new, LIVE)
+        schedule = Schedule(steps=60, rows=3 + len(replay), learning_rate=1e-2, seed=number)
+        list(train(engine, [*new, *replay], [], schedule))
+        learnt.append(mean_divergence(engine, new, LIVE) / before)
+    assert max(learnt) < 0.3
+    for number, exposures in enumerate(taught):
+        base = mean_divergence(engine, exposures, None)
+        assert mean_divergence(engine, exposures, LIVE) < 0.5 * base, f"round {number + 1} was unlearnt"
+
+
+# Parts
+
+
+def items(count: int) -> list[Exposure]:
+    return [Exposure((number,), (1,), None) for number in range(count)]
+
+
+@pytest.mark.parametrize("hand", [1, 3, 7, 10, 25])
+def test_a_deck_deals_every_item_once_a_round(hand: int) -> None:
+    deck = Deck(items(10), torch.Generator().manual_seed(0))
+    dealt = [item.prompt[0] for _ in range(50) for item in deck.deal(hand)]
+    for first in range(0, len(dealt) // 10 * 10, 10):
+        assert Counter(dealt[first : first + 10]) == Counter(range(10))
+    again = Deck(items(10), torch.Generator().manual_seed(0))
+    assert [item.prompt[0] for _ in range(50) for item in again.deal(hand)] == dealt
+    assert dealt[:10] != dealt[10:20]
+
+
+def test_an_empty_deck_and_an_empty_hand() -> None:
+    assert Deck([], torch.Generator()).deal(3) == []
+    assert Deck(items(3), torch.Generator()).deal(0) == []
+    assert Deck(items(3), torch.Generator()).deal(-1) == []
+
+
+def test_the_rate_warms_up_then_falls_to_a_tenth() -> None:
+    schedule = Schedule(steps=100, learning_rate=2.0, warmup=0.1)
+    rates = [schedule.rate(step) for step in range(100)]
+    assert rates[:10] == pytest.approx([0.2 * (step + 1) for step in range(10)])
+    assert max(rates) == rates[10] == 2.0
+    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert rates[55] == pytest.approx(2.0 * 0.55)
+    assert 0.2 < rates[-1] < 0.21
+    assert schedule.rate(100) == pytest.approx(0.2)
+    assert Schedule(steps=1, learning_rate=2.0).rate(0) == 2.0

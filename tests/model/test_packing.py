@@ -1,0 +1,70 @@
+"""Prefix trees hold their sequences exactly, share what can be shared, and keep to the limit."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from journeyman.model.packing import Pack, pack
+
+# Three tokens only, so that prefixes, repetitions and one sequence inside another are common.
+sequences = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), max_size=12)
+limits = st.integers(1, 20)
+
+
+def ancestors(packed: Pack) -> dict[int, set[int]]:
+    """Of each node, the nodes at or above it on any path."""
+    above: dict[int, set[int]] = {}
+    for path in packed.paths:
+        for place, node in enumerate(path.tolist()):
+            above.setdefault(node, set()).update(path[: place + 1].tolist())
+    return above
+
+
+@given(sequences, limits)
+def test_paths_reproduce_rows(rows: list[list[int]], limit: int) -> None:
+    seen: list[int] = []
+    for packed in pack(rows, limit):
+        seen += packed.rows
+        for row, path in zip(packed.rows, packed.paths, strict=True):
+            assert packed.ids_T[path].tolist() == rows[row]
+            assert packed.depths_T[path].tolist() == list(range(len(rows[row])))
+    assert sorted(seen) == list(range(len(rows)))
+
+
+@given(sequences, limits)
+def test_a_shared_prefix_stands_once_in_a_pack(rows: list[list[int]], limit: int) -> None:
+    for packed in pack(rows, limit):
+        prefixes = {tuple(rows[row][: end + 1]) for row in packed.rows for end in range(len(rows[row]))}
+        assert packed.tokens == len(prefixes)
+
+
+@given(sequences, limits)
+def test_a_node_sees_its_ancestors_and_nothing_else(rows: list[list[int]], limit: int) -> None:
+    for packed in pack(rows, limit):
+        above = ancestors(packed)
+        for node in range(packed.tokens):
+            assert set(packed.visible_TT[node].nonzero()[:, 0].tolist()) == above[node]
+        assert packed.visible_TT.triu(1).sum() == 0  # parents stand before their children
+
+
+@given(sequences, limits)
+def test_the_limit_holds_unless_one_sequence_exceeds_it(rows: list[list[int]], limit: int) -> None:
+    for packed in pack(rows, limit):
+        assert packed.tokens <= limit or len({tuple(rows[row]) for row in packed.rows}) == 1
+
+
+@given(sequences)
+def test_the_order_of_rows_does_not_change_the_packs(rows: list[list[int]]) -> None:
+    forward = [packed.ids_T.tolist() for packed in pack(rows, 10)]
+    assert [packed.ids_T.tolist() for packed in pack(rows[::-1], 10)] == forward
+
+
+def test_an_empty_sequence_is_refused() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        list(pack([[1], []]))
+
+
+def test_nothing_gives_no_pack() -> None:
+    assert list(pack([])) == []
