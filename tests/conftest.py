@@ -90,19 +90,19 @@ def one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def tiny_directory(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:  # noqa: ARG001
+def tiny_directory(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
     """A saved tiny Llama."""
     return make_model("llama", tmp_path_factory.mktemp("tiny-llama"))
 
 
 @pytest.fixture(scope="session")
-def tiny_qwen_directory(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:  # noqa: ARG001
+def tiny_qwen_directory(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
     """A saved tiny Qwen2: biases on q, k and v, tied embeddings."""
     return make_model("qwen2", tmp_path_factory.mktemp("tiny-qwen2"), seed=1, tie_word_embeddings=True)
 
 
 @pytest.fixture(scope="session")
-def make_tiny(one_thread: None) -> Callable[..., Path]:  # noqa: ARG001
+def make_tiny(one_thread: None) -> Callable[..., Path]:
     """`make_model`, for tests that need a model of their own."""
     return make_model
 

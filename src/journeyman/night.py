@@ -28,8 +28,10 @@ from typing import TYPE_CHECKING, Any
 
 from journeyman.capture import import_files
 from journeyman.dream import lessons as lessons_of
+from journeyman.dream import recorded
 from journeyman.dream import situations as dreamt
 from journeyman.dream import spans as spans_of
+from journeyman.dream.writer import Writer
 from journeyman.errors import InputError
 from journeyman.model.source import DEFAULT_MODEL, fingerprint, locate
 from journeyman.records import AdapterRecord, Lesson, Session, Situation, content_hash
@@ -225,10 +227,16 @@ def extract_lessons(night: Night) -> Output:
 
 def dream_situations(night: Night, said: Output, writer: str | None) -> Output:
     """Questions about each fact, some held out; near misses; anchors."""
-    situations: list[Situation] = []
-    for fact in said["facts"]:
-        span = spans_of.Span(Lesson.from_json(fact["lesson"]), fact["start"], fact["end"], fact["kind"])
+    chosen = [
+        spans_of.Span(Lesson.from_json(fact["lesson"]), fact["start"], fact["end"], fact["kind"], fact["worth"])
+        for fact in said["facts"]
+    ]
+    situations = recorded.corrections(night.sessions, chosen)
+    author = Writer(writer) if writer else None
+    for number, span in enumerate(chosen):
+        situations += author.questions(span, night.options.wordings) if author else []
         situations += dreamt.asks(span, night.options.wordings, night.seed)
+        night.progress("dream situations", number / len(chosen))
     heldout = dreamt.hold_out(situations, night.options.heldout, night.seed)
     told = [turn.content for session in night.sessions for turn in session.turns if turn.role == "user"]
     return {
@@ -448,7 +456,7 @@ def _ledger(tokens: Mapping[str, int], dreams: Output, lifts: Output, trained: O
 def _versions() -> dict[str, str]:
     from importlib.metadata import version
 
-    return {name: version(name) for name in ("journeyman", "torch", "transformers")} | {
+    return {name: version(name) for name in ("journeyman", "torch", "transformers", "safetensors")} | {
         "python": platform.python_version()
     }
 

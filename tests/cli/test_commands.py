@@ -161,7 +161,7 @@ def test_night_hands_on_what_was_asked_for(
         NIGHT["report"],
     ):
         assert shown in out
-    assert 'journeyman ask "…"\n' in out, "the default store needs no option"
+    assert 'journeyman ask "…" --model m\n' in out, "the default store needs no option"
 
 
 @pytest.mark.parametrize("verdict", ["REJECT", "INSUFFICIENT", "NOTHING_TO_LEARN"])

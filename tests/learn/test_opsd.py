@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from journeyman.errors import TrainingError
-from journeyman.learn.opsd import LIVE, Deck, Exposure, Schedule, observe, train
+from journeyman.learn.opsd import LIVE, Deck, Exposure, Schedule, anchors, disagreement, observe, roll_out, train
 from journeyman.model import load_engine
 from journeyman.model.lora import AdapterState, LoRAConfig
 from journeyman.model.transformers_engine import TransformersEngine
+from journeyman.records import Situation
 
 CONFIG = LoRAConfig(rank=4, alpha=8)
 
@@ -44,13 +46,22 @@ def anchors_of(engine: TransformersEngine) -> list[Exposure]:
 
 
 def hard(count: int = 2) -> list[Exposure]:
+    """Hard targets but for the last token, whose veteran is far from any text; of different weights."""
     return [
-        Exposure((*SYSTEM, *random_ids(500 + n, 3)), tuple(random_ids(600 + n, 3)), None, weight=0.5 + n)
+        Exposure(
+            (*SYSTEM, *random_ids(500 + n, 3)),
+            tuple(random_ids(600 + n, 3)),
+            torch.randn(3, 32, generator=torch.Generator().manual_seed(n)),
+            torch.tensor([True, True, n % 2 == 0]),
+            weight=0.5 + n,
+        )
         for n in range(count)
     ]
 
 
-def start(engine: TransformersEngine, config: LoRAConfig = CONFIG, seed: int = 1, trained: bool = False) -> AdapterState:
+def start(
+    engine: TransformersEngine, config: LoRAConfig = CONFIG, seed: int = 1, trained: bool = False
+) -> AdapterState:
     """Put a live state in; `trained` gives it a B that is not zero, so that A gets gradients too."""
     state = engine.new_adapter(config, seed)
     if trained:
@@ -79,7 +90,6 @@ def mean_divergence(engine: TransformersEngine, exposures: Sequence[Exposure], s
     with engine.using(student):
         states = engine.states([(e.prompt, e.response) for e in exposures])
     for exposure, states_RH in zip(exposures, states, strict=True):
-        assert exposure.veteran_RH is not None
         logp = engine.logits(exposure.veteran_RH).log_softmax(1)
         values += (logp.exp() * (logp - engine.logits(states_RH).log_softmax(1))).sum(1).tolist()
     return sum(values) / len(values)
@@ -126,11 +136,10 @@ def by_autograd(
     for row in rows:
         ids = torch.tensor([[*row.prompt, *row.response]])
         logq = plain(ids).logits[0, len(row.prompt) - 1 : -1].log_softmax(1)
-        if row.veteran_RH is None:
-            losses = torch.nn.functional.nll_loss(logq, torch.tensor(row.response), reduction="none")
-        else:
-            logp = (row.veteran_RH @ head_VH.T).log_softmax(1)
-            losses = (logp.exp() * (logp - logq)).sum(1)
+        logp = (row.veteran_RH @ head_VH.T).log_softmax(1)
+        soft = (logp.exp() * (logp - logq)).sum(1)
+        named = torch.nn.functional.nll_loss(logq, torch.tensor(row.response), reduction="none")
+        losses = torch.where(row.hard_R, named, soft)
         loss = loss + row.weight * losses.sum() / total
     loss.backward()
     found = {}
@@ -138,22 +147,20 @@ def by_autograd(
         assert A_RI.grad is not None
         assert B_OR.grad is not None
         found[name] = (A_RI.grad, B_OR.grad)
-    return float(loss), found
+    return float(loss.detach()), found
 
 
 @pytest.mark.parametrize("family", ["tiny", "tiny_qwen"])
 @pytest.mark.parametrize("first_layer", [0, 2])
-def test_gradients_are_those_of_plain_autograd(
-    family: str, first_layer: int, request: pytest.FixtureRequest
-) -> None:
+def test_gradients_are_those_of_plain_autograd(family: str, first_layer: int, request: pytest.FixtureRequest) -> None:
     engine: TransformersEngine = request.getfixturevalue(f"{family}_engine")
     state = start(engine, LoRAConfig(rank=4, alpha=8, first_layer=first_layer), trained=True)
-    rows, anchors = [*observe(engine, None, cases()), *hard()], anchors_of(engine)
+    rows, held = [*observe(engine, None, cases()), *hard()], anchors_of(engine)
     before = state.clone()
-    schedule = Schedule(steps=1, rows=len(rows), anchor_rows=len(anchors))
+    schedule = Schedule(steps=1, rows=len(rows), anchor_rows=len(held))
     steps = []
-    found = gradients(state, lambda: steps.extend(train(engine, rows, anchors, schedule)))
-    _, right = by_autograd(request.getfixturevalue(f"{family}_directory"), before, [*rows, *anchors])
+    found = gradients(state, lambda: steps.extend(train(engine, rows, held, schedule)))
+    _, right = by_autograd(request.getfixturevalue(f"{family}_directory"), before, [*rows, *held])
     assert found.keys() == right.keys()
     squares = 0.0
     for name, pair in right.items():
@@ -168,19 +175,19 @@ def test_the_trunk_cache_changes_nothing(
 ) -> None:
     """Training with the states below the first adapted layer kept is training that runs all layers each time."""
     engine, config = tiny_engine, LoRAConfig(rank=4, alpha=8, first_layer=2)
-    rows, anchors = observe(engine, None, cases()), anchors_of(engine)
+    rows, held = observe(engine, None, cases()), anchors_of(engine)
     schedule = Schedule(steps=6, rows=4, anchor_rows=2, learning_rate=1e-2)
     cached = start(engine, config)
-    losses = [step.loss for step in train(engine, rows, anchors, schedule)]
+    losses = [step.loss for step in train(engine, rows, held, schedule)]
     other = load_engine(tiny_directory)
     whole = start(other, config)
     hidden = other.hidden
 
-    def from_the_bottom(packed: Any, cache: Any = None, *, start: int = 0, stop: int | None = None, **_: Any) -> Any:
-        return hidden(packed, cache, stop=stop) if start else hidden(packed, cache, stop=stop)
+    def from_the_bottom(packed: Any, *, stop: int | None = None, **_: Any) -> Any:
+        return hidden(packed, stop=stop)
 
     monkeypatch.setattr(other, "hidden", from_the_bottom)
-    assert [step.loss for step in train(other, rows, anchors, schedule)] == pytest.approx(losses, rel=1e-3)
+    assert [step.loss for step in train(other, rows, held, schedule)] == pytest.approx(losses, rel=1e-3)
     for one, two in zip(bits(cached), bits(whole), strict=True):
         torch.testing.assert_close(one, two, atol=2e-3, rtol=1e-2)
 
@@ -203,7 +210,8 @@ def test_training_pulls_the_student_towards_the_veteran(tiny_engine: Transformer
 
 def test_hard_targets_become_likely(tiny_engine: TransformersEngine) -> None:
     start(tiny_engine)
-    rows = hard()
+    rows = observe(tiny_engine, None, [(p, p, r) for p, _, r in cases(count=2)], proven=True)
+    assert all(row.hard_R.any() for row in rows)
     pairs = [(row.prompt, row.response) for row in rows]
     before = sum(map(sum, tiny_engine.score(pairs)))
     list(train(tiny_engine, rows, [], Schedule(steps=30, rows=2, learning_rate=1e-2)))
@@ -257,9 +265,57 @@ def test_observing_is_asking_the_teacher_with_the_lesson(tiny_engine: Transforme
         expected = tiny_engine.states([(shown, response) for _, shown, response in given])
     for row, (prompt, _, response), states in zip(rows, given, expected, strict=True):
         assert (row.prompt, row.response, row.weight) == (tuple(prompt), tuple(response), 2.0)
-        assert row.veteran_RH is not None
         assert torch.equal(row.veteran_RH, states)
+        assert not row.hard_R.any()
         assert row.sequence == (*prompt, *response[:-1])
+
+
+def test_a_proven_response_is_the_target_where_the_teacher_would_say_something_else(
+    tiny_engine: TransformersEngine,
+) -> None:
+    _, shown, _ = cases()[0]
+    said = tiny_engine.generate([shown], max_new_tokens=4)[0]
+    wrong = [said[0], (said[1] + 1) % 255]
+    [right_row, wrong_row] = observe(tiny_engine, None, [(SYSTEM, shown, said), (SYSTEM, shown, wrong)], proven=True)
+    assert right_row.hard_R.tolist() == [False] * len(said)
+    assert wrong_row.hard_R.tolist() == [False, True]
+
+
+def test_roll_outs_are_what_the_student_says_and_the_teacher_thinks(tiny_engine: TransformersEngine) -> None:
+    state = start(tiny_engine, trained=True)
+    tiny_engine.put_adapter("veteran", state.clone())
+    prompts = [(prompt, shown) for prompt, shown, _ in cases()]
+    found = roll_out(tiny_engine, "veteran", prompts, max_new_tokens=6, seed=4)
+    assert [e.response for e in found] == [
+        e.response for e in roll_out(tiny_engine, "veteran", prompts, max_new_tokens=6, seed=4)
+    ]
+    with tiny_engine.using(LIVE):
+        said = tiny_engine.generate([p for p, _ in prompts], max_new_tokens=6, temperature=1.0, seed=4)
+    for exposure, reply, (prompt, _) in zip(found, said, prompts, strict=True):
+        assert exposure.prompt == tuple(prompt)
+        assert list(exposure.response) == (reply if len(reply) == 6 else [*reply, tiny_engine.end_id])
+        assert len(exposure.veteran_RH) == len(exposure.hard_R) == len(exposure.response)
+        assert not exposure.hard_R.any()
+
+
+def test_anchors_are_the_bases_own_words(tiny_engine: TransformersEngine) -> None:
+    start(tiny_engine, trained=True)
+    situations = [Situation("anchor", "Name a colour."), Situation("anchor", ">The sea is")]
+    with tiny_engine.using(LIVE):
+        found = anchors(tiny_engine, situations)
+    assert list(found[0].prompt) == tiny_engine.chat([{"role": "user", "content": "Name a colour."}])
+    assert list(found[1].prompt) == tiny_engine.encode("The sea is")
+    assert mean_divergence(tiny_engine, found, None) < 1e-6
+    assert mean_divergence(tiny_engine, found, LIVE) > 1e-3
+
+
+def test_disagreement_is_the_divergence_token_by_token(tiny_engine: TransformersEngine) -> None:
+    start(tiny_engine, trained=True)
+    prompt, _, response = cases()[0]
+    rows = disagreement(tiny_engine, None, LIVE, (prompt, prompt, response))
+    right = tiny_engine.divergence([(prompt, response)], None, LIVE)[0]
+    assert [row["kl"] for row in rows] == pytest.approx(right, rel=1e-3, abs=1e-6)
+    assert [row["text"] for row in rows] == [tiny_engine.decode([token]) for token in response]
 
 
 def test_on_policy_rows_take_part(tiny_engine: TransformersEngine) -> None:
@@ -283,7 +339,6 @@ def test_divergence_stops_training(problem: str, tiny_engine: TransformersEngine
     state = start(tiny_engine)
     rows = observe(tiny_engine, None, cases())
     if problem == "states":
-        assert rows[0].veteran_RH is not None
         rows[0].veteran_RH[0, 0] = float("nan")
     schedule = Schedule(steps=30, rows=6, anchor_rows=0, learning_rate=1e30 if problem == "rate" else 1e-3)
     with pytest.raises(TrainingError) as stop:
@@ -320,7 +375,7 @@ def test_rounds_add_up_and_do_not_pull_back_to_the_base(tiny_engine: Transformer
             assert mean_divergence(engine, observe(engine, None, kept), LIVE) > 0.1
         taught.append(new)
         before = mean_divergence(engine, new, LIVE)
-        schedule = Schedule(steps=60, rows=3 + len(replay), learning_rate=1e-2, seed=number)
+        schedule = Schedule(steps=25, rows=3 + len(replay), learning_rate=1e-2, seed=number)
         list(train(engine, [*new, *replay], [], schedule))
         learnt.append(mean_divergence(engine, new, LIVE) / before)
     assert max(learnt) < 0.3
@@ -333,7 +388,7 @@ def test_rounds_add_up_and_do_not_pull_back_to_the_base(tiny_engine: Transformer
 
 
 def items(count: int) -> list[Exposure]:
-    return [Exposure((number,), (1,), None) for number in range(count)]
+    return [Exposure((number,), (1,), torch.zeros(1, 2), torch.zeros(1).bool()) for number in range(count)]
 
 
 @pytest.mark.parametrize("hand", [1, 3, 7, 10, 25])
@@ -358,7 +413,7 @@ def test_the_rate_warms_up_then_falls_to_a_tenth() -> None:
     rates = [schedule.rate(step) for step in range(100)]
     assert rates[:10] == pytest.approx([0.2 * (step + 1) for step in range(10)])
     assert max(rates) == rates[10] == 2.0
-    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a > b for a, b in pairwise(rates[10:]))
     assert rates[55] == pytest.approx(2.0 * 0.55)
     assert 0.2 < rates[-1] < 0.21
     assert schedule.rate(100) == pytest.approx(0.2)

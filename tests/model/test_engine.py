@@ -61,7 +61,9 @@ def alone(plain: Any, prefix: list[int], continuation: list[int]) -> list[float]
 # Scoring
 
 
-def test_scores_are_those_of_each_row_alone(pair: tuple[TransformersEngine, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_are_those_of_each_row_alone(
+    pair: tuple[TransformersEngine, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine, plain = pair
     pairs = [(prompt, random_ids(7 + n % 3, 1 + n)) for n, prompt in enumerate(mixed_prompts())]
     expected = [alone(plain, *each) for each in pairs]
@@ -80,7 +82,9 @@ def test_states_and_hidden_are_those_of_each_row_alone(pair: tuple[TransformersE
             hidden_TH = engine.hidden(packed)
             for row, path in zip(packed.rows, packed.paths, strict=True):
                 torch.testing.assert_close(hidden_TH[path], expected[row], atol=1e-4, rtol=0)
-    for states, ids, right in zip(engine.states([(ids[:1], ids[1:]) for ids in prompts]), prompts, expected, strict=True):
+    for states, ids, right in zip(
+        engine.states([(ids[:1], ids[1:]) for ids in prompts]), prompts, expected, strict=True
+    ):
         torch.testing.assert_close(states, right[: len(ids) - 1], atol=1e-4, rtol=0)
 
 
@@ -167,7 +171,9 @@ def test_greedy_replies_are_those_of_transformers(pair: tuple[TransformersEngine
     assert all(end not in reply for reply in early)
 
 
-def test_replies_do_not_depend_on_the_batch(pair: tuple[TransformersEngine, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replies_do_not_depend_on_the_batch(
+    pair: tuple[TransformersEngine, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine, _ = pair
     prompts = mixed_prompts()
     together = engine.generate(prompts, max_new_tokens=8)
@@ -223,7 +229,14 @@ def test_a_fresh_adapter_is_the_base_and_a_trained_one_is_not(pair: tuple[Transf
     with engine.using("fresh"):
         assert engine.score(pairs) == [pytest.approx(row, abs=1e-5) for row in base]
     with engine.using("trained"):
-        assert max(abs(a - b) for left, right in zip(engine.score(pairs), base, strict=True) for a, b in zip(left, right, strict=True)) > 0.1
+        assert (
+            max(
+                abs(a - b)
+                for left, right in zip(engine.score(pairs), base, strict=True)
+                for a, b in zip(left, right, strict=True)
+            )
+            > 0.1
+        )
     assert engine.score(pairs) == base
 
 

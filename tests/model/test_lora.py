@@ -69,7 +69,9 @@ def test_the_fused_product_passes_gradcheck(bias: bool) -> None:
     torch.testing.assert_close(fused(x, A, B), plain, atol=1e-12, rtol=0)
     upstream = make(5, 6)
     for one, other in zip(
-        torch.autograd.grad(fused(x, A, B), (x, A, B), upstream), torch.autograd.grad(plain, (x, A, B), upstream), strict=True
+        torch.autograd.grad(fused(x, A, B), (x, A, B), upstream),
+        torch.autograd.grad(plain, (x, A, B), upstream),
+        strict=True,
     ):
         torch.testing.assert_close(one, other, atol=1e-11, rtol=0)
 
@@ -186,7 +188,9 @@ def test_load_reads_what_peft_writes(
     layers: Any, tiny_engine: TransformersEngine, tiny_directory: Path, tmp_path: Path
 ) -> None:
     plain = AutoModelForCausalLM.from_pretrained(tiny_directory, dtype=torch.float32)
-    settings = LoraConfig(r=4, lora_alpha=6, target_modules=["q_proj", "up_proj"], layers_to_transform=layers, task_type="CAUSAL_LM")
+    settings = LoraConfig(
+        r=4, lora_alpha=6, target_modules=["q_proj", "up_proj"], layers_to_transform=layers, task_type="CAUSAL_LM"
+    )
     wrapped = get_peft_model(plain, settings).eval()
     with torch.no_grad():
         for name, parameter in wrapped.named_parameters():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journeyman.model.packing import Pack, pack
@@ -22,6 +22,7 @@ def ancestors(packed: Pack) -> dict[int, set[int]]:
     return above
 
 
+@settings(max_examples=40, deadline=None)
 @given(sequences, limits)
 def test_paths_reproduce_rows(rows: list[list[int]], limit: int) -> None:
     seen: list[int] = []
@@ -33,6 +34,7 @@ def test_paths_reproduce_rows(rows: list[list[int]], limit: int) -> None:
     assert sorted(seen) == list(range(len(rows)))
 
 
+@settings(max_examples=40, deadline=None)
 @given(sequences, limits)
 def test_a_shared_prefix_stands_once_in_a_pack(rows: list[list[int]], limit: int) -> None:
     for packed in pack(rows, limit):
@@ -40,6 +42,7 @@ def test_a_shared_prefix_stands_once_in_a_pack(rows: list[list[int]], limit: int
         assert packed.tokens == len(prefixes)
 
 
+@settings(max_examples=40, deadline=None)
 @given(sequences, limits)
 def test_a_node_sees_its_ancestors_and_nothing_else(rows: list[list[int]], limit: int) -> None:
     for packed in pack(rows, limit):
@@ -49,12 +52,14 @@ def test_a_node_sees_its_ancestors_and_nothing_else(rows: list[list[int]], limit
         assert packed.visible_TT.triu(1).sum() == 0  # parents stand before their children
 
 
+@settings(max_examples=40, deadline=None)
 @given(sequences, limits)
 def test_the_limit_holds_unless_one_sequence_exceeds_it(rows: list[list[int]], limit: int) -> None:
     for packed in pack(rows, limit):
         assert packed.tokens <= limit or len({tuple(rows[row]) for row in packed.rows}) == 1
 
 
+@settings(max_examples=40, deadline=None)
 @given(sequences)
 def test_the_order_of_rows_does_not_change_the_packs(rows: list[list[int]]) -> None:
     forward = [packed.ids_T.tolist() for packed in pack(rows, 10)]

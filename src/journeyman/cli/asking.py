@@ -14,7 +14,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from journeyman.cli import common
+from journeyman.cli import common, progress
 from journeyman.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.question.strip():
         raise UsageError("the question is empty", 'journeyman ask "What is my first name?"')
     with ExitStack() as stack:
+        report = stack.enter_context(progress.shown(quiet=True))
+        report("load the model", 0.0)
         # The bare model needs no store.
         store = None if args.adapter == "base" else stack.enter_context(common.existing_store(args.store))
         speaker = common.speaker(args.model, store, args.adapter)

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(result))
     else:
-        _show(common.console(), result)
+        _show(common.console(), result, args.model)
     return 0
 
 
@@ -97,7 +97,7 @@ def _demo(args: argparse.Namespace, directory: Path, path: Path, report: progres
     if after and found.get("report"):
         found = {**found, "questions": asked(scores, ratio, practised)}
         common.write_whole(Path(found["report"]), render(found))
-    kept = ("verdict", "reasons", "adapter", "adapter_path", "report", "general")
+    kept = ("verdict", "reasons", "adapter", "adapter_path", "report", "general", "repeated")
     return {
         **{name: found.get(name) for name in kept},
         "user": args.user,
@@ -180,19 +180,17 @@ def asked(scores: Scores, ratio: float | None, practised: missed.Traces) -> dict
     }
 
 
-def _show(console: Console, found: dict[str, Any]) -> None:
+def _show(console: Console, found: dict[str, Any], model: str) -> None:
     right = [Column(name, justify="right", no_wrap=True) for name in ("before", "after", "sessions in the prompt")]
     scores = [found["before"], found["after"], found["ceiling"]]
     general = found["general"] or {}
     table = Table("", *right, title=f"One night: {found['user']}", title_justify="left", box=None, pad_edge=False)
     table.add_row("questions right, closed book", *(f"{s['correct']} of {s['n']}" if s else "–" for s in scores))
     table.add_row("", *(percent(s["accuracy"], 1) if s else "–" for s in scores))
-    table.add_row("internalised", "", percent(found["internalisation"]), "100%")
+    table.add_row("internalised", "", percent(found["internalisation"]), "")
     table.add_row("general ability", percent(general.get("before"), 1), percent(general.get("after"), 1), "")
     console.print(table)
     console.print()
     summary.show_verdict(console, found)
-    if found["result"].get("repeated"):
-        console.print(f"  (this night was run before; delete {found['store']} to run it again)")
     summary.show_costs(console, found["phases"], None)
-    summary.show_places(console, found, found["store"], HINT)
+    summary.show_places(console, found, found["store"], model, HINT)

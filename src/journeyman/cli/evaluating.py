@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from journeyman.cli import common
+from journeyman.cli import common, progress
 from journeyman.evaluate.questions import Question, QuestionScore, answer_questions, load_questions, score
 from journeyman.evaluate.retrieval import TurnIndex
 from journeyman.web.values import percent
@@ -51,10 +51,13 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     questions = load_questions(args.questions)
     with ExitStack() as stack:
+        report = stack.enter_context(progress.shown(quiet=True))
+        report("load the model", 0.0)
         store = None
         if args.adapter != "base" or args.context == "sessions":
             store = stack.enter_context(common.existing_store(args.store))
         speaker = common.speaker(args.model, store, args.adapter)
+        report(f"ask {len(questions)} questions", 0.5)
         started = time.perf_counter()
         found = ask_all(speaker.engine, questions, speaker.adapter, store if args.context == "sessions" else None)
     if args.json:

@@ -71,5 +71,5 @@ def run(args: argparse.Namespace) -> int:
     else:
         console = common.console()
         summary.show_night(console, result)
-        summary.show_places(console, result, args.store)
+        summary.show_places(console, result, args.store, args.model)
     return 0

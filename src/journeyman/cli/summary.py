@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
+from journeyman.cli.common import DEFAULT_STORE
+from journeyman.model.source import DEFAULT_MODEL
 from journeyman.web.values import counted, number, part, percent, rows, seconds, small, text, whole
 
 Result = Mapping[str, Any]
@@ -39,6 +41,8 @@ def show_verdict(console: Console, result: Result) -> None:
     console.print(f"{told}: {_MEANING[verdict]}" if verdict in _MEANING else told, style=_COLOURS.get(verdict, "bold"))
     for reason in result.get("reasons") or []:
         console.print(f"  - {reason}")
+    if result.get("repeated"):
+        console.print("  (this night was run before: these are its results)")
 
 
 def show_changes(console: Console, result: Result) -> None:
@@ -75,22 +79,21 @@ def show_costs(console: Console, phases: list[Mapping[str, Any]], took: float | 
     console.print(table)
 
 
-def show_places(console: Console, result: Result, store: str, question: str = "…") -> None:
+def show_places(console: Console, result: Result, store: str, model: str, question: str = "…") -> None:
     """Where the adapter and the page lie, and what to do with them."""
     console.print()
     for label, name in (("adapter", "adapter_path"), ("page", "report")):
         if place := text(result.get(name)):
             console.print(f"{label:<8} {place}")
-    where = "" if store == "journeyman.db" else f" --store {shlex.quote(store)}"
+    where = "" if store == DEFAULT_STORE else f" --store {shlex.quote(store)}"
     if result.get("report"):
         console.print(f"{'look':<8} journeyman report{where}")
     if adapter := text(result.get("adapter")):
         # A candidate that was not promoted can be asked by its hash only.
         which = "" if result.get("verdict") == "PROMOTE" else f" --adapter {adapter}"
-        console.print(f'{"ask":<8} journeyman ask "{question}"{where}{which}')
+        over = "" if model == DEFAULT_MODEL else f" --model {shlex.quote(model)}"
+        console.print(f'{"ask":<8} journeyman ask "{question}"{where}{over}{which}')
 
 
 def _right(*names: str) -> list[Any]:
-    from rich.table import Column
-
     return [Column(name, justify="right", no_wrap=True) for name in names]

@@ -47,7 +47,7 @@ def veteran_prompt(engine: TransformersEngine, lesson: str, evidence: str, quest
 
     Lesson and evidence stand before the question, so that all wordings about a fact share their encoding.
     """
-    return engine.user(f"Notes about me:\n{lesson}\nIn short: {evidence}\n\nFrom the notes: {question}")
+    return engine.user(f"Notes about me:\n{lesson}\n{LEAD_IN} {evidence}\n\nFrom the notes: {question}")
 
 
 def answer(engine: TransformersEngine, evidence: str) -> tuple[list[int], int]:

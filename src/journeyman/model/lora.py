@@ -220,8 +220,14 @@ def load(directory: Path, layers: dict[str, LoRALinear]) -> AdapterState:
 
 # Settings of peft that change what the matrices mean.
 _UNSUPPORTED = (
-    "use_dora", "use_rslora", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "modules_to_save", "trainable_token_indices"
-)  # fmt: skip
+    "use_dora",
+    "use_rslora",
+    "fan_in_fan_out",
+    "rank_pattern",
+    "alpha_pattern",
+    "modules_to_save",
+    "trainable_token_indices",
+)
 
 
 def _paired(tensors: dict[str, torch.Tensor]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:

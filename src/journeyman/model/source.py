@@ -135,8 +135,8 @@ def load(source: Path | str) -> tuple[Any, Any]:
         with _quiet():
             tokenizer = AutoTokenizer.from_pretrained(source)
             dtype = "auto" if torch.cuda.is_available() else torch.float32
-            model: Any
-            model, found = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, output_loading_info=True)
+            loaded: Any = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, output_loading_info=True)
+            model, found = loaded
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(

@@ -1,0 +1,186 @@
+"""A whole night on a tiny random model: what it leaves behind, that it repeats, and that nothing is half done."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from journeyman.errors import InputError, StoreError
+from journeyman.evaluate import general
+from journeyman.night import NightOptions, night
+from journeyman.records import Session, Turn
+from journeyman.registry.adapters import content_hash
+from journeyman.store import open_store
+
+SMALL = NightOptions(facts=8, wordings=4, steps=4, rows=4, anchor_rows=2, rank=2, on_policy_steps=2, on_policy_rows=2)
+SAID = (
+    "My name is Rosa and I live in Trieste. The plumber charged me $85 for the kitchen tap.",
+    "I ordered three green chairs from Hallberg last Tuesday. They arrived with nine scratches on the left armrest.",
+    "My brother Tom plays the cello in an orchestra called Northlight. We rehearse at the old tram depot.",
+    "The warranty for the lamp lasts 19 months. I keep the receipt in the blue folder under my desk.",
+)
+
+
+@pytest.fixture(autouse=True)
+def _short_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The phases are under test here, not the suite: a tenth of it, so that a night takes seconds."""
+    items = general.general_suite()[::12]
+    monkeypatch.setattr(general, "general_suite", lambda: items)
+
+
+def write_sessions(path: Path, said: tuple[str, ...] = SAID) -> Path:
+    lines = [{"id": f"s{i}", "messages": [{"role": "user", "content": text}]} for i, text in enumerate(said)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def run(store: Path, model: Path, **changes: Any) -> dict[str, Any]:
+    return night(store, str(model), options=SMALL, **changes)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("night")
+    sessions = write_sessions(folder / "sessions.jsonl")
+    with pytest.MonkeyPatch.context() as patch:
+        items = general.general_suite()[::12]
+        patch.setattr(general, "general_suite", lambda: items)
+        return folder, run(folder / "log.db", tiny_directory, sessions=[sessions])
+
+
+def test_a_night_leaves_an_adapter_a_page_and_reasons(first: tuple[Path, dict[str, Any]]) -> None:
+    _, result = first
+    assert result["verdict"] in ("PROMOTE", "REJECT", "INSUFFICIENT")
+    assert len(result["reasons"]) >= 5
+    assert content_hash(Path(result["adapter_path"])) == result["adapter"]
+    assert Path(result["report"]).read_text().startswith("<!")
+    names = [phase["name"] for phase in result["phases"]]
+    assert names == ["extract lessons", "dream situations", "measure lift", "train", "evaluate", "gate"]
+    assert sum(phase["tokens"] for phase in result["phases"]) == sum(entry["tokens"] for entry in result["ledger"])
+    assert {"before", "after", "n"} <= set(result["general"])
+
+
+def test_the_lineage_names_sessions_lessons_and_versions(first: tuple[Path, dict[str, Any]]) -> None:
+    folder, result = first
+    lineage = json.loads((Path(result["adapter_path"]) / "lineage.json").read_text())
+    with open_store(folder / "log.db") as store:
+        assert lineage["sessions"] == [session.id for session in store.sessions()]
+    assert lineage["parent"] is None
+    assert lineage["seed"] == 0
+    assert lineage["lessons"]
+    assert "torch" in lineage["versions"]
+
+
+def test_an_adapter_that_was_not_promoted_is_not_the_champion(first: tuple[Path, dict[str, Any]]) -> None:
+    folder, result = first
+    with open_store(folder / "log.db") as store:
+        champion = store.champion(result["model"]["fingerprint"])
+    assert (champion is not None) == (result["verdict"] == "PROMOTE")
+
+
+def test_the_same_command_again_returns_the_same_night(
+    first: tuple[Path, dict[str, Any]], tiny_directory: Path
+) -> None:
+    folder, result = first
+    again = run(folder / "log.db", tiny_directory)
+    assert again["repeated"]
+    assert (again["adapter"], again["night"]) == (result["adapter"], result["night"])
+
+
+def test_the_same_seed_gives_the_same_adapter_in_another_store(
+    first: tuple[Path, dict[str, Any]], tiny_directory: Path, tmp_path: Path
+) -> None:
+    _, result = first
+    sessions = write_sessions(tmp_path / "sessions.jsonl")
+    assert run(tmp_path / "b.db", tiny_directory, sessions=[sessions])["adapter"] == result["adapter"]
+    assert run(tmp_path / "c.db", tiny_directory, sessions=[sessions], seed=1)["adapter"] != result["adapter"]
+
+
+def test_held_out_wordings_are_not_trained(first: tuple[Path, dict[str, Any]]) -> None:
+    folder, result = first
+    with open_store(folder / "log.db") as store:
+        dreams = store.phases(result["night"])["dream situations"].output
+    trained = {(s["lesson_id"], s["prompt"]) for s in dreams["train"]}
+    assert dreams["heldout"]
+    assert not trained & {(s["lesson_id"], s["prompt"]) for s in dreams["heldout"]}
+
+
+def test_nothing_to_learn_is_a_normal_result(tiny_directory: Path, tmp_path: Path) -> None:
+    empty = run(tmp_path / "empty.db", tiny_directory)
+    assert (empty["verdict"], empty["adapter"]) == ("NOTHING_TO_LEARN", None)
+    chat = write_sessions(tmp_path / "chat.jsonl", ("Hi!", "Ok.", "Thanks."))
+    thin = run(tmp_path / "thin.db", tiny_directory, sessions=[chat])
+    assert thin["verdict"] == "NOTHING_TO_LEARN"
+    assert thin["reasons"]
+
+
+def test_sessions_in_another_language_do_not_break_a_night(tiny_directory: Path, tmp_path: Path) -> None:
+    said = ("我叫罗莎，住在的里雅斯特。水管工收了我85欧元。", "Меня зовут Роза. Я купила 3 стула в магазине Хальберг.")
+    result = run(tmp_path / "a.db", tiny_directory, sessions=[write_sessions(tmp_path / "s.jsonl", said)])
+    assert result["verdict"] in ("PROMOTE", "REJECT", "INSUFFICIENT", "NOTHING_TO_LEARN")
+
+
+def test_a_session_of_200k_tokens_is_read(tiny_directory: Path, tmp_path: Path) -> None:
+    said = ("My name is Rosa and I live in Trieste. " + "word " * 200_000,)
+    result = run(tmp_path / "a.db", tiny_directory, sessions=[write_sessions(tmp_path / "s.jsonl", said)])
+    assert result["sessions"]["n"] == 1
+
+
+def test_a_file_without_a_session_is_an_error(tiny_directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text("{nonsense\n")
+    with pytest.raises(InputError, match="readable"):
+        run(tmp_path / "a.db", tiny_directory, sessions=[tmp_path / "bad.jsonl"])
+
+
+def test_two_nights_on_one_store_are_refused(tiny_directory: Path, tmp_path: Path) -> None:
+    with open_store(tmp_path / "a.db") as store:
+        store.add_sessions([Session((Turn("user", SAID[0]),))])
+        with store.lock("night"), pytest.raises(StoreError, match="night"):
+            run(tmp_path / "a.db", tiny_directory)
+
+
+KILLED = """
+import sys, json
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from journeyman.evaluate import general
+items = general.general_suite()[::12]
+general.general_suite = lambda: items
+from test_night import SMALL
+from journeyman.night import night
+import torch
+torch.set_num_threads(1)
+result = night({store!r}, {model!r}, sessions=[{sessions!r}], options=SMALL, progress=lambda p, s: print(p, s, flush=True))
+print("done", result["adapter"], flush=True)
+"""
+
+
+@pytest.mark.parametrize("phase", ["extract lessons", "measure lift", "train", "evaluate", "gate"])
+def test_a_killed_night_continues_and_ends_the_same(
+    phase: str, first: tuple[Path, dict[str, Any]], tiny_directory: Path, tmp_path: Path
+) -> None:
+    _, result = first
+    sessions = write_sessions(tmp_path / "sessions.jsonl")
+    code = KILLED.format(
+        tests=str(Path(__file__).parent), store=str(tmp_path / "a.db"), model=str(tiny_directory), sessions=str(sessions)
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(phase):
+            time.sleep(0.05)
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    resumed = run(tmp_path / "a.db", tiny_directory, sessions=[sessions])
+    assert resumed["adapter"] == result["adapter"]
+    assert not list((tmp_path / "a.db.d" / "adapters").glob(".new-*"))
+    assert resumed["verdict"] == result["verdict"]
