@@ -1,8 +1,9 @@
 """What a night is worth: closed-book questions before and after, over seeds, with the reason for every miss.
 
-    python bench/night.py --sessions FILE --questions FILE --tag customer [--seeds 0 1 2] [--keep DIR]
+    python bench/night.py [--user customer] [--seeds 0 1 2] [--keep DIR]
+    python bench/night.py --sessions FILE --questions FILE --tag NAME
 
-Each seed is a night of its own in a new store. The questions are read by the evaluation only. Writes
+Without files it measures on the demo's log, of any user that the BFCL v4 memory sessions have. Each seed is a night of its own in a new store. The questions are read by the evaluation only. Writes
 bench/results/night_<tag>.json: per seed accuracy before, after and with the best-matching turns in the prompt, the
 internalisation ratio, general ability, seconds, CPU-seconds, peak memory, and for each missed question whether no
 situation covered it, the veteran was wrong, or training fell short.
@@ -25,11 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from journeyman.capture import read_sessions
-from journeyman.evaluate.questions import Answered, Question, answer_questions, is_correct, load_questions, score
+from journeyman.cli import demo_data, missed
+from journeyman.evaluate.questions import Answered, answer_questions, load_questions, score
 from journeyman.evaluate.retrieval import TurnIndex
 from journeyman.model import load_engine
 from journeyman.model.source import DEFAULT_MODEL
-from journeyman.night import TRAINED, NightOptions, night
+from journeyman.night import NightOptions, night
 from journeyman.records import Session
 from journeyman.store import Store, open_store
 
@@ -38,23 +40,28 @@ RESULTS = Path(__file__).parent / "results"
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sessions", required=True)
-    parser.add_argument("--questions", required=True)
-    parser.add_argument("--tag", required=True)
+    parser.add_argument("--user", default="customer", help="whose BFCL sessions to measure on (default: customer)")
+    parser.add_argument("--sessions", help="another log")
+    parser.add_argument("--questions", help="closed-book questions about it")
+    parser.add_argument("--tag", help="name of the result (default: the user)")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--keep", help="directory for the stores and adapters; default: a temporary one")
     args = parser.parse_args()
-    for file in (args.sessions, args.questions):
-        if not Path(file).is_file():
-            print(f"error: {file} is not there\ntry: give the files to measure on", file=sys.stderr)
-            return 2
+    if bool(args.sessions) != bool(args.questions):
+        parser.error("--sessions and --questions go together")
     with tempfile.TemporaryDirectory() as scratch:
+        if not args.sessions:
+            files = demo_data.prepare(args.user, Path(scratch))
+            args.sessions, args.questions = str(files.sessions), str(files.questions)
+        args.tag = args.tag or args.user
         result = measure(args, Path(args.keep or scratch))
     RESULTS.mkdir(exist_ok=True)
     target = RESULTS / f"night_{args.tag}.json"
     target.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-    print(f"median after: {result['median_after']:.3f} (before {result['before']:.3f}, ceiling {result['ceiling']:.3f})")
+    print(
+        f"median after: {result['median_after']:.3f} (before {result['before']:.3f}, ceiling {result['ceiling']:.3f})"
+    )
     print(target)
     return 0
 
@@ -82,9 +89,7 @@ def measure(args: argparse.Namespace, directory: Path) -> dict[str, Any]:
         runs.append({"seed": seed, **spent, **run})
         print(f"seed {seed}: {run['after']:.3f} in {spent['seconds']:.0f} s, {run['verdict']}", flush=True)
     return {
-        "command": " ".join(["python", *sys.argv]).replace(args.sessions, Path(args.sessions).name).replace(
-            args.questions, Path(args.questions).name
-        ),
+        "command": " ".join(["python", "bench/night.py", *sys.argv[1:]]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "model": args.model,
@@ -109,6 +114,8 @@ def _run(
     sessions: list[Session],
 ) -> dict[str, Any]:
     after = score(answered) if answered else None
+    practised = missed.traces(store.phases(found["night"]))
+    why = {a.question: "" if a.correct else missed.why(a.answers, practised) for a in answered or []}
     accuracy = after.accuracy if after else before
     return {
         "verdict": found["verdict"],
@@ -122,35 +129,13 @@ def _run(
         "drift": found.get("drift"),
         "situations": found.get("situations"),
         "phases": found["phases"],
-        "missed": dict(Counter(_why(item, found["night"], store) for item in answered or [] if not item.correct)),
+        "missed": dict(Counter(reason.split(":")[0].split(" in ")[0] for reason in why.values() if reason)),
         "items": [
-            {"question": a.question, "reply": a.reply, "correct": a.correct, "why": "" if a.correct else _why(a, found["night"], store)}
+            {"question": a.question, "reply": a.reply, "correct": a.correct, "why": why[a.question]}
             for a in answered or []
         ],
         "words": sum(len(turn.content.split()) for session in sessions for turn in session.turns),
     }
-
-
-def _why(item: Answered | Question, key: str, store: Store) -> str:
-    """Why a question was missed, as far as the night's own records tell."""
-    phases = store.phases(key)
-    situations = phases["dream situations"].output
-    lifts = phases["measure lift"].output["lifts"]
-    covering = [s for s in situations["train"] if is_correct(s["evidence"], item.answers)]
-    ids = [_situation_id(s) for s in covering]
-    if not covering:
-        return "no situation covered it"
-    if not any(lifts[i]["route"] in TRAINED for i in ids if i in lifts):
-        return "lift dropped it"
-    if not any(lifts[i]["route"] == "opsd" for i in ids if i in lifts):
-        return "the veteran was wrong"
-    return "training fell short"
-
-
-def _situation_id(value: dict[str, Any]) -> str:
-    from journeyman.records import Situation
-
-    return Situation.from_json(value).id
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Does an adapter cost general ability? The same public items, answered by the base with and without it.
 
-    python bench/retention.py --data ../shared/data/retention_a --adapter DIR [--model MODEL] [--cache DIR]
+    python bench/retention.py --data DIR --adapter DIR [--model MODEL] [--cache DIR]
 
 DIR of the data holds arc_easy, blimp, lambada, piqa and wikidata as JSONL; `evaluate.general.load_suite`
 knows their formats and how each is scored. All zero-shot, on raw text. Writes

@@ -158,8 +158,8 @@ from test_night import SMALL
 from journeyman.night import night
 import torch
 torch.set_num_threads(1)
-result = night({store!r}, {model!r}, sessions=[{sessions!r}], options=SMALL, progress=lambda p, s: print(p, s, flush=True))
-print("done", result["adapter"], flush=True)
+said = lambda phase, share: print(phase, share, flush=True)
+night({store!r}, {model!r}, sessions=[{sessions!r}], options=SMALL, progress=said)
 """
 
 
@@ -170,7 +170,10 @@ def test_a_killed_night_continues_and_ends_the_same(
     _, result = first
     sessions = write_sessions(tmp_path / "sessions.jsonl")
     code = KILLED.format(
-        tests=str(Path(__file__).parent), store=str(tmp_path / "a.db"), model=str(tiny_directory), sessions=str(sessions)
+        tests=str(Path(__file__).parent),
+        store=str(tmp_path / "a.db"),
+        model=str(tiny_directory),
+        sessions=str(sessions),
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -12,20 +12,16 @@ Knows the order of the phases and what each hands on; how a phase works is its r
 
 from __future__ import annotations
 
-import math
-import os
 import platform
 import random
-import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from journeyman import morning
 from journeyman.capture import import_files
 from journeyman.dream import lessons as lessons_of
 from journeyman.dream import recorded
@@ -34,6 +30,7 @@ from journeyman.dream import spans as spans_of
 from journeyman.dream.writer import Writer
 from journeyman.errors import InputError
 from journeyman.model.source import DEFAULT_MODEL, fingerprint, locate
+from journeyman.morning import TRAINED
 from journeyman.records import AdapterRecord, Lesson, Session, Situation, content_hash
 from journeyman.registry.adapters import AdapterDirectory
 from journeyman.store import Store, open_store
@@ -48,7 +45,6 @@ Output = dict[str, Any]
 VERSION = 1  # of the phases' outputs: a night begun by another version is begun anew
 VETERAN = "veteran"
 CANDIDATE = "candidate"
-TRAINED = ("opsd", "replay")  # the routes that end in a gradient
 NOTHING = "NOTHING_TO_LEARN"
 
 
@@ -56,18 +52,18 @@ NOTHING = "NOTHING_TO_LEARN"
 class NightOptions:
     """What a night spends, and on how much. The defaults are for a model of 135M parameters on two cores."""
 
-    facts: int = 200  # evidence spans to learn
+    facts: int = 130  # evidence spans to learn
     wordings: int = 5  # questions a fact
     heldout: float = 0.25  # share of the facts of which one wording is kept for the gate
-    steps: int = 100
-    rows: int = 56
-    anchor_rows: int = 8
+    steps: int = 240
+    rows: int = 16  # small steps: with the same exposures in steps of 56, half as much is learnt
+    anchor_rows: int = 3
     learning_rate: float = 1e-3
     rank: int = 16
     trunk: float = 0.5  # share of the layers, from below, that stays the base's
     on_policy_steps: int = 10  # the last so many steps add the student's own rollouts
-    on_policy_rows: int = 12
-    reply_tokens: int = 16
+    on_policy_rows: int = 6
+    reply_tokens: int = 12
 
 
 def night(
@@ -101,7 +97,7 @@ def night(
             if earlier.key == night.key and earlier.result is not None:
                 return {**earlier.result, "repeated": True}
         if not night.sessions:
-            return _frame(night, NOTHING, ["The store holds no sessions yet."])
+            return night.frame(NOTHING, ["The store holds no sessions yet."])
         opened.begin_night(night.key, night.spec)
 
         said = night.phase("extract lessons", lambda: extract_lessons(night))
@@ -165,6 +161,10 @@ class Night:
     @property
     def veteran(self) -> str | None:
         return VETERAN if self.parent else None
+
+    def frame(self, verdict: str, reasons: Sequence[str]) -> Output:
+        """The part of a result that every night has."""
+        return morning.frame(self.key, self.spec, self.model, self.sessions, verdict, reasons)
 
     def phase(self, name: str, work: Callable[[], Output]) -> Output:
         """The committed output of a phase, or that of doing it now."""
@@ -266,13 +266,11 @@ def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
 
     engine, options = night.engine, night.options
     texts = _lesson_texts(said)
+    if not night.exposures:  # this night was resumed: the same passes again, so that no bit differs
+        measure_lift(night, said, dreams)
     situations = [
         s for value in dreams["train"] if lifts["lifts"][(s := Situation.from_json(value)).id]["route"] in TRAINED
     ]
-    if not night.exposures:  # this night was resumed
-        cases = [(texts[s.lesson_id], s.prompt, s.evidence) for s in situations]
-        _, made = lift.measure(engine, night.veteran, cases)
-        night.exposures = {s.id: exposure for s, exposure in zip(situations, made, strict=True)}
     quiet = opsd.anchors(engine, [Situation.from_json(value) for value in dreams["quiet"]])
     if night.parent:
         state = engine.adapter(VETERAN).clone()
@@ -345,112 +343,31 @@ def register(
     night: Night, said: Output, dreams: Output, lifts: Output, trained: Output, found: Output, verdict: Output
 ) -> Output:
     """Write the page; record the adapter, the verdict and, if it says so, the promotion, in one transaction."""
-    promoted = verdict["verdict"] == "PROMOTE"
-    path = night.adapters.path(trained["adapter"])
-    page = night.home / "nights" / night.key / "report.html"
-    phases = night.store.phases(night.key).values()
-    routes = Counter(value["route"] for value in lifts["lifts"].values())
-    kept = sum(routes[route] for route in TRAINED)
-    trained_lifts = [value for value in lifts["lifts"].values() if value["route"] in TRAINED]
-    result: Output = {
-        **_frame(night, verdict["verdict"], verdict["reasons"]),
-        "adapter": trained["adapter"],
+    hash, parent = trained["adapter"], night.parent.hash if night.parent else ""
+    path, page = night.adapters.path(hash), night.home / "nights" / night.key / "report.html"
+    result = {
+        **night.frame(verdict["verdict"], verdict["reasons"]),
+        **morning.outcome(night.store.phases(night.key), said, dreams, lifts, trained, found),
+        "adapter": hash,
         "adapter_path": str(path),
         "report": str(page),
-        "lessons": {"n": said["statements"], "kept": len({fact["lesson"]["text"] for fact in said["facts"]})},
-        "situations": {
-            "written": len(dreams["train"]) + len(dreams["heldout"]),
-            "kept": kept + len(dreams["heldout"]),
-            "train": kept,
-            "heldout": len(dreams["heldout"]),
-            "routes": dict(routes),
-            "dropped": {route: count for route, count in routes.items() if route not in TRAINED},
-        },
-        "lift": {
-            side: math.exp(sum(value[side] for value in trained_lifts) / len(trained_lifts))
-            for side in ("veteran", "student")
-        },
-        "curve": trained["curve"],
-        **{name: found[name] for name in ("general", "heldout", "probes", "drift", "examples", "heatmaps")},
-        "phases": [
-            {"name": p.name, "seconds": p.seconds, "cpu_seconds": p.cpu_seconds, "tokens": p.tokens} for p in phases
-        ],
-        "ledger": _ledger({p.name: p.tokens for p in phases}, dreams, lifts, trained),
-        "seconds": sum(p.seconds for p in phases),
-        "cpu_seconds": sum(p.cpu_seconds for p in phases),
     }
-    write_page(page, result)
-    record = AdapterRecord(
-        trained["adapter"],
-        night.base,
-        str(path),
-        night.key,
-        verdict["verdict"],
-        night.parent.hash if night.parent else "",
-    )
-    night.store.finish_night(night.key, result, record, promote=promoted)
+    morning.write_page(page, result)
+    record = AdapterRecord(hash, night.base, str(path), night.key, verdict["verdict"], parent)
+    night.store.finish_night(night.key, result, record, promote=verdict["verdict"] == "PROMOTE")
     return result
 
 
 def _nothing(night: Night, reason: str) -> Output:
     """The normal result of a night without a lesson: it promotes nothing, and says so."""
-    result = _frame(night, NOTHING, [reason])
+    result = night.frame(NOTHING, [reason])
     night.store.finish_night(night.key, result)
     return result
-
-
-def _frame(night: Night, verdict: str, reasons: Sequence[str]) -> Output:
-    """The part of a result that every night has."""
-    turns = sum(len(session.turns) for session in night.sessions)
-    users = sorted({session.user for session in night.sessions if session.user})
-    return {
-        "night": night.key,
-        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "model": {"name": night.model, "fingerprint": night.base},
-        "seed": night.seed,
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "verdict": verdict,
-        "reasons": list(reasons),
-        "adapter": None,
-        "adapter_path": None,
-        "parent": night.parent.hash if night.parent else None,
-        "report": None,
-        "sessions": {"n": len(night.sessions), "turns": turns, "users": users},
-        "general": {"before": None, "after": None, "n": 0},
-        "phases": [],
-        "questions": None,
-        "repeated": False,
-    }
 
 
 def _lesson_texts(said: Output) -> dict[str, str]:
     lessons = [Lesson.from_json(fact["lesson"]) for fact in said["facts"]]
     return {lesson.id: lesson.text for lesson in lessons}
-
-
-def _ledger(tokens: Mapping[str, int], dreams: Output, lifts: Output, trained: Output) -> list[Output]:
-    """Where every token went that the model read or wrote."""
-    dropped = sum(value["route"] not in TRAINED for value in lifts["lifts"].values()) / max(1, len(lifts["lifts"]))
-    lift = tokens["measure lift"]
-    entries = [
-        ("reading the sessions", tokens["extract lessons"], "dream", "to find what the model could not have guessed"),
-        ("situations written", tokens["dream situations"], "dream", "questions that may be asked again"),
-        ("the veteran's view of what was kept", round(lift * (1 - dropped)), "gradient", "its states are the targets"),
-        (
-            "the veteran's view of what was dropped",
-            round(lift * dropped),
-            "bin",
-            "known already, or the lesson does not help",
-        ),
-        ("training", tokens["train"], "gradient", f"{trained['situations']} situations, {trained['quiet']} anchors"),
-        (
-            "evaluation",
-            tokens["evaluate"],
-            "evaluation",
-            f"{len(dreams['heldout'])} held-out situations, general ability",
-        ),
-    ]
-    return [{"name": n, "tokens": t, "ended_in": e, "why": w} for n, t, e, w in entries if t]
 
 
 def _versions() -> dict[str, str]:
@@ -459,13 +376,3 @@ def _versions() -> dict[str, str]:
     return {name: version(name) for name in ("journeyman", "torch", "transformers", "safetensors")} | {
         "python": platform.python_version()
     }
-
-
-def write_page(path: Path, result: Output) -> None:
-    """Write a night's report page, whole or not at all."""
-    from journeyman.web.report import render
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(render(result))
-    Path(file.name).replace(path)

@@ -39,9 +39,7 @@ def read(path: Path, content: bytes) -> FileReport:
 
 
 def test_shapes_may_be_mixed_line_by_line(path: Path) -> None:
-    report = read(
-        path, lines([USER], {"messages": [USER]}, {"question": [[USER]]}, [{"messages": [USER]}, [USER]])
-    )
+    report = read(path, lines([USER], {"messages": [USER]}, {"question": [[USER]]}, [{"messages": [USER]}, [USER]]))
     assert report == FileReport(str(path), [HI] * 5, [])
 
 
@@ -61,9 +59,7 @@ def test_objects_may_run_over_lines(path: Path) -> None:
 
 def test_an_array_is_read_up_to_its_broken_place(path: Path) -> None:
     good = '{"messages": [{"role": "user", "content": "hi"}]}'
-    report = read(
-        path, f'[\n{good},\n\n{{"messages":\n []}},\n{good},\n{{"messages": nil}},\n{good}\n]'.encode()
-    )
+    report = read(path, f'[\n{good},\n\n{{"messages":\n []}},\n{good},\n{{"messages": nil}},\n{good}\n]'.encode())
     assert report.sessions == [HI, HI]
     assert report.refused == [
         Refusal(4, "the conversation is empty"),
@@ -116,9 +112,7 @@ def test_a_line_that_was_cut_off_is_said_to_end_in_an_open_text(path: Path) -> N
 def test_a_first_line_that_stays_open_is_a_document_and_its_break_is_named(path: Path) -> None:
     report = read(path, b'{"messages":\n' + lines([USER]) * 2)
     assert report.sessions == []
-    assert report.refused == [
-        Refusal(3, "not JSON: Expecting ',' delimiter at column 1; nothing after it was read")
-    ]
+    assert report.refused == [Refusal(3, "not JSON: Expecting ',' delimiter at column 1; nothing after it was read")]
 
 
 def test_a_file_without_a_readable_line_is_a_report(path: Path) -> None:
@@ -179,18 +173,14 @@ def test_a_file_that_is_not_there_or_a_folder_is_a_mistake_of_the_call(tmp_path:
 def test_a_pipe_can_be_read(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    writer = threading.Thread(
-        target=pipe.write_bytes, args=(json.dumps([[USER], [USER]], indent=1).encode(),)
-    )
+    writer = threading.Thread(target=pipe.write_bytes, args=(json.dumps([[USER], [USER]], indent=1).encode(),))
     writer.start()
     assert read_sessions(pipe).sessions == [HI, HI]
     writer.join()
 
 
 def test_a_very_long_session_is_read(path: Path) -> None:
-    messages = [
-        {"role": ("user", "assistant")[n % 2], "content": f"turn {n} " + "word " * 2000} for n in range(100)
-    ]
+    messages = [{"role": ("user", "assistant")[n % 2], "content": f"turn {n} " + "word " * 2000} for n in range(100)]
     (found,) = read(path, lines({"messages": messages})).sessions
     assert [turn.content for turn in found.turns] == [message["content"] for message in messages]
 

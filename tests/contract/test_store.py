@@ -25,9 +25,7 @@ RICH = Session(
     topic="owls",
     started_at="2026-03-16T01:00:00Z",
 )
-GOOD = AdapterRecord(
-    "aa11", "base", "/adapters/aa11", "n1", "PROMOTE", created_at="2026-03-16T01:00:00+00:00"
-)
+GOOD = AdapterRecord("aa11", "base", "/adapters/aa11", "n1", "PROMOTE", created_at="2026-03-16T01:00:00+00:00")
 NEXT = AdapterRecord("aa22", "base", "/adapters/aa22", "n2", "PROMOTE", parent="aa11")
 BAD = AdapterRecord("bb11", "base", "/adapters/bb11", "n3", "REJECT")
 UNSURE = AdapterRecord("bb22", "base", "/adapters/bb22", "n4", "INSUFFICIENT")

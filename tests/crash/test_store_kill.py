@@ -33,9 +33,7 @@ with open_store(sys.argv[1]) as store, store.lock("night"):
 def test_what_was_committed_survives_kill_9(tmp_path: Path, lines: int) -> None:
     path = tmp_path / "store.db"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True, env=env
-    ) as writer:
+    with subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True, env=env) as writer:
         assert writer.stdout
         told = [writer.stdout.readline() for _ in range(lines)]
         with (

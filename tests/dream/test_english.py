@@ -54,11 +54,9 @@ GOOD = [
 
 @pytest.mark.parametrize(("text", "answer", "question"), GOOD)
 def test_good_questions(text: str, answer: str, question: str) -> None:
-    # The capital of a sentence's first word stays when it moves inside ("did The refund take"): not judged here.
-    assert asked(text, answer)[0].casefold() == question.casefold()
+    assert asked(text, answer)[0] == question
 
 
-@pytest.mark.xfail(reason="dream.english: the clause's first word keeps its capital inside the question", strict=True)
 def test_a_capital_does_not_move_inside() -> None:
     assert asked("The refund took 14 days.", "14")[0] == "How many days did the refund take?"
 
@@ -68,18 +66,16 @@ NOT_ABOUT_THE_USER = [
     ("This is urgent for accounting.", "urgent", "What is my name?"),
     ("Please call me tomorrow about the invoice.", "tomorrow", "What is my name?"),
     ("My son turned 12.", "12", "How old am I?"),
-    ("We adopted a 3-year-old beagle.", "3-year-old", "How old am I?"),
+    ("We adopted a 3-year-old beagle.", "3", "How old am I?"),
     ("I'm in Marketing at Acme.", "Marketing", "Where do I live?"),
 ]
 
 
-@pytest.mark.xfail(reason="dream.english._PROFILE: takes other things for the user's name, age and home", strict=True)
 @pytest.mark.parametrize(("text", "answer", "question"), NOT_ABOUT_THE_USER)
 def test_a_profile_question_needs_a_statement_about_the_user(text: str, answer: str, question: str) -> None:
     assert question not in asked(text, answer)
 
 
-@pytest.mark.xfail(reason="dream.english: small rules are missing", strict=True)
 @pytest.mark.parametrize(
     ("text", "answer", "question"),
     [

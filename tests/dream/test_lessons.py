@@ -140,16 +140,11 @@ def test_two_hundred_thousand_characters_take_a_moment(unit: str) -> None:
     assert seconds((unit * (200_000 // len(unit) + 1))[:200_000]) < 3
 
 
-QUADRATIC = "dream.lessons: see the test's name; remove this mark with the fix"
-
-
-@pytest.mark.xfail(reason=QUADRATIC, strict=True)
 @pytest.mark.parametrize("unit", ["A. ", "Dr. "])
 def test_abbreviations_in_a_row_take_linear_time(unit: str) -> None:
     assert seconds(unit * 1600) < 8 * seconds(unit * 400) + 0.02
 
 
-@pytest.mark.xfail(reason=QUADRATIC, strict=True)
 def test_a_session_is_hashed_once_not_once_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     original = Session.id.fget  # type: ignore[attr-defined]
@@ -163,6 +158,5 @@ def test_a_session_is_hashed_once_not_once_a_sentence(monkeypatch: pytest.Monkey
     assert len(calls) == 1
 
 
-@pytest.mark.xfail(reason="dream.lessons: a heading reaches past its own line", strict=True)
 def test_a_heading_ends_with_its_line() -> None:
     assert texts("Shopping: milk and eggs today.\nMy daughter is called Ann.")[1] == "My daughter is called Ann."

@@ -80,7 +80,6 @@ def test_function_words() -> None:
     assert not any(map(is_function_word, ["bicycle", "Lisbon", "ann's"]))
 
 
-@pytest.mark.xfail(reason="dream.spans: the n't of a negation is not taken off as a whole", strict=True)
 @pytest.mark.parametrize("word", ["don't", "isn't", "didn't", "couldn't"])
 def test_negations_are_function_words(word: str) -> None:
     assert is_function_word(word)

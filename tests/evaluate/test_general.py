@@ -26,9 +26,7 @@ from journeyman.evaluate.general import (
 
 def test_the_built_in_suite_is_whole() -> None:
     items = general_suite()
-    assert Counter(item.family for item in items) == dict.fromkeys(
-        ("grammar", "everyday", "world", "instruction"), 60
-    )
+    assert Counter(item.family for item in items) == dict.fromkeys(("grammar", "everyday", "world", "instruction"), 60)
     assert len({item.id for item in items}) == len({(item.prompt, item.choices) for item in items}) == 240
     assert all(2 <= len(set(item.choices)) == len(item.choices) for item in items)
     assert all(len(item.prompt) + len(choice) < 120 for item in items for choice in item.choices)
@@ -135,11 +133,7 @@ class MergingEngine(ScriptedEngine):
     """Its tokens cross the border of prompt and choice: a blank joins the letter after it."""
 
     def encode(self, text: str) -> list[int]:
-        return [
-            ord(text[i]) + 0x10000 * (i > 0 and text[i - 1] == " ")
-            for i in range(len(text))
-            if text[i] != " "
-        ]
+        return [ord(text[i]) + 0x10000 * (i > 0 and text[i - 1] == " ") for i in range(len(text)) if text[i] != " "]
 
     def decode(self, ids: object) -> str:
         return "".join((" " if i >= 0x10000 else "") + chr(i % 0x10000) for i in ids)  # type: ignore[union-attr]
@@ -164,9 +158,7 @@ def test_drift_of_nothing_is_nothing() -> None:
     assert (same.kl_mean_nats, same.agreement) == (0.0, 1.0)
     night = drift(engine, "night", replies)
     assert night.kl_mean_nats == pytest.approx(0.25)
-    assert night.agreement == pytest.approx(
-        23 / 24
-    )  # the first 16 tokens decide, and 22 say nothing to either
+    assert night.agreement == pytest.approx(23 / 24)  # the first 16 tokens decide, and 22 say nothing to either
 
 
 def test_probes_are_confident_or_not() -> None:

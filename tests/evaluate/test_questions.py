@@ -64,11 +64,7 @@ def test_an_answer_that_is_not_there_is_not(reply: str, answer: str) -> None:
     assert not is_correct(reply, [answer])
 
 
-@given(
-    st.lists(
-        st.sampled_from(["blue", "1.8", "at_home", "35", "o'clock", "Zürich", "$4"]), min_size=1, max_size=6
-    )
-)
+@given(st.lists(st.sampled_from(["blue", "1.8", "at_home", "35", "o'clock", "Zürich", "$4"]), min_size=1, max_size=6))
 def test_a_text_contains_itself_whatever_stands_around_it(words: list[str]) -> None:
     text = " ".join(words)
     assert is_correct(f"Well, {text.upper()} -- so it is.", [text])
@@ -118,9 +114,7 @@ QUESTIONS = [
 
 
 def test_closed_book_questions_are_asked_as_they_are_and_under_the_adapter() -> None:
-    engine = ScriptedEngine(
-        {None: {"Where do I live?": "In Oslo."}, "night": {"Where do I live?": " In Seattle. "}}
-    )
+    engine = ScriptedEngine({None: {"Where do I live?": "In Oslo."}, "night": {"Where do I live?": " In Seattle. "}})
     base = score(answer_questions(engine, QUESTIONS, adapter=None))
     night = score(answer_questions(engine, QUESTIONS, adapter="night"))
     assert (base.correct, night.correct, night.n, night.accuracy) == (0, 1, 2, 0.5)
@@ -140,9 +134,7 @@ def test_notes_come_before_the_question() -> None:
     prompt = "Notes about me:\nI am 35.\n\nHow old am I?\nAnswer in a few words, from the notes."
     engine = ScriptedEngine({None: {prompt: "35", "Where do I live?": "Seattle"}})
     notes = {"How old am I?": "I am 35."}
-    answered = answer_questions(
-        engine, QUESTIONS, adapter=None, context=lambda question: notes.get(question, "")
-    )
+    answered = answer_questions(engine, QUESTIONS, adapter=None, context=lambda question: notes.get(question, ""))
     assert [item.reply for item in answered] == ["Seattle", "35"]
 
 

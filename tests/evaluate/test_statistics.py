@@ -167,9 +167,7 @@ def test_sign_flip_is_exact_for_few_clusters_and_close_for_many() -> None:
     assert cluster_sign_flip([1] * 50, ["one"] * 50, seed=0) == 0.5  # one cluster is one observation
     assert cluster_sign_flip([0, 0], "ab", seed=0) == 1.0
     values = [random.Random(2).gauss(0.2, 1) for _ in range(30)]
-    expected = stats.permutation_test(
-        (values,), sum, permutation_type="samples", alternative="greater", rng=1
-    ).pvalue
+    expected = stats.permutation_test((values,), sum, permutation_type="samples", alternative="greater", rng=1).pvalue
     assert cluster_sign_flip(values, range(30), seed=3) == pytest.approx(expected, abs=0.02)
     assert cluster_sign_flip(values, range(30), seed=3) == cluster_sign_flip(values, range(30), seed=3)
 

@@ -60,9 +60,7 @@ def test_a_url_may_be_relative(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert path.exists()
 
 
-@pytest.mark.parametrize(
-    "url", ["postgresql://host/db", "mysql://x", "sqlite://x.db", "sqlite:///", "", "://"]
-)
+@pytest.mark.parametrize("url", ["postgresql://host/db", "mysql://x", "sqlite://x.db", "sqlite:///", "", "://"])
 def test_other_schemes_say_what_is_possible(url: str) -> None:
     with pytest.raises(UsageError, match="cannot open a store") as caught:
         open_store(url)
@@ -133,8 +131,7 @@ def test_many_processes_may_create_one_store_at_once(path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", program, str(path)]
     racers = [
-        subprocess.Popen([*command, str(n)], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
-        for n in range(4)
+        subprocess.Popen([*command, str(n)], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=env) for n in range(4)
     ]
     for racer in racers:
         assert racer.stdin

@@ -7,8 +7,11 @@ Given a lesson and a span of it, `questions` gives wordings that the span answer
 - asked for in place: "The outer box had how many crushed corners?", which works for any clause;
 - by its key words: "Crushed corners, outer box: how many?".
 
-Always holds: no wording contains the span; wordings come from the clause's own words, so they fit this lesson and no
-other; the same span gives the same wordings.
+Notes to oneself ("Update phone software") are asked for as what is to be done, a noun with a day or time as when it is,
+and what the user says of himself or herself as people ask for it: "What is my name?" (`profile`).
+
+Always holds: no wording contains the span; but for the questions of `profile`, wordings come from the clause's own
+words, so they fit this lesson and no other; the same span gives the same wordings.
 
 Knows word order and a table of irregular verbs, no meaning. The veteran, asked the question with the lesson at hand,
 decides which wordings are kept.
@@ -18,9 +21,17 @@ from __future__ import annotations
 
 import re
 
-from journeyman.dream.spans import NUMBER_WORDS, WORD, Span, is_function_word
+from journeyman.dream import profile
+from journeyman.dream.spans import Span
+from journeyman.dream.verbs import AUXILIARIES, fronted, has_verb, lowered_first
+from journeyman.dream.words import WHEN, WORD, heading, is_function_word, is_order, when
 
-_HARD = re.compile(r"\s*(?:[;:()\"]|--|—|–|\.\.\.|…|[.!?](?=\s|$))\s*")
+_ABBREVIATED = "".join(
+    rf"(?<!\b{short})" for short in r"Dr Mr Mrs Ms St Prof No vs etc approx e\.g i\.e a\.m p\.m".split()
+)
+_HARD = re.compile(
+    rf"\s*(?:[;()\"]|:(?!\d)|(?<!\d):|--|—|–|\.\.\.|…|[!?](?=\s|$)|{_ABBREVIATED}(?<!\b[A-Z])\.(?=\s|$))\s*"
+)
 _SOFT = re.compile(
     r",\s+|\s+(?=(?:because|although|though|since|so that|unless|but|which|who|and (?:i|we|you|they|he|she|it|my|the)"
     r"|or (?:i|we|you)|so (?:i|we|it)|when (?:i|we|you)|if (?:i|we|you))\b)",
@@ -41,98 +52,149 @@ _PREPOSITION = re.compile(
     r"(?:^|\s)(?:in|at|to|from|near|with|for|on|of|by|about|into|through|after|before|until|between|under|over)$",
     re.IGNORECASE,
 )
-_AUXILIARIES = frozenset(
-    ["am", "is", "are", "was", "were", "will", "would", "can", "could", "should", "must", "have", "has", "had", "do", "does", "did", "may", "might", "cannot", "can't", "won't", "isn't", "aren't", "wasn't", "weren't", "didn't", "doesn't", "don't", "haven't", "hasn't", "couldn't", "wouldn't"]
+_POINTERS = re.compile(
+    r"(?:it|this|that|there|here|these|those)(?:'s|'re| is| was| are| were)(?: (?:a|an|the|my|our))?", re.I
 )
-_HAVE_AS_VERB = frozenset({"have", "has", "had", "do", "does", "did"})
-_CONTRACTED = {"'m": "am", "'re": "are", "'ve": "have", "'ll": "will", "'d": "would", "'s": "is"}
-_SUBJECTS = frozenset(["i", "we", "you", "they", "he", "she", "it"])
-_IRREGULAR = dict(
-    pair.split(":")
-    for pair in ["bought:buy", "got:get", "saw:see", "had:have", "paid:pay", "went:go", "took:take", "made:make", "found:find", "told:tell", "chose:choose", "came:come", "left:leave", "sent:send", "gave:give", "kept:keep", "met:meet", "said:say", "read:read", "put:put", "cut:cut", "set:set", "lost:lose", "won:win", "wrote:write", "drove:drive", "broke:break", "began:begin", "built:build", "caught:catch", "ate:eat", "fell:fall", "felt:feel", "flew:fly", "forgot:forget", "grew:grow", "heard:hear", "held:hold", "hit:hit", "knew:know", "led:lead", "let:let", "meant:mean", "ran:run", "rode:ride", "sat:sit", "sold:sell", "slept:sleep", "spent:spend", "spoke:speak", "stood:stand", "swam:swim", "taught:teach", "thought:think", "threw:throw", "understood:understand", "woke:wake", "wore:wear", "did:do", "brought:bring", "became:become", "tossed:toss", "has:have", "does:do", "goes:go", "says:say"]
+_IN_TIME = re.compile(
+    r"(?:^|\s)(on|in|at|around|by|before|after|since|until|till|from|to|for|this|next|last|every|each|early|late)$",
+    re.I,
 )
-_ADVERB = re.compile(r"^(?:\w+ly|just|also|even|still|never|always|often|now|already|kind|of|sort|then|once)$", re.I)
+_LENGTHS = frozenset(
+    "second minute hour day week month year decade inch foot yard mile meter metre kilometer kilometre gallon liter \
+litre pound dollar degree page word".split()
+)
 # Bare verbs with which a list continues its subject: "I'm 35, live in Seattle, and work as ..."
 _BARE_VERBS = frozenset(
-    ["live", "work", "love", "like", "have", "own", "need", "want", "play", "drive", "study", "teach", "run", "use", "drink", "eat", "enjoy", "hate", "prefer", "plan", "hope"]
-)
-
-
-# What people say of themselves, and how they ask for it: (before the span, span, after it) -> questions.
-_PROFILE: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
-    (
-        re.compile(
-            r"(?:\bmy (?:first |full )?name(?:'s| is)|\bcall me|^(?:\W*\w+[!,.]+)?\s*(?:it's|this is))\s*\|[A-Z]", re.I
-        ),
-        ("What is my name?", "What is my first name?", "Who am I?", "What am I called?", "Do you know my name?"),
-    ),
-    (
-        re.compile(
-            r"\|\d+-year-old\b|\b(?:I'm|I am|who's|turned|aged?)\s*\|\d{1,2}\|(?=\s*(?:years old\b|,|\.|$| and))", re.I
-        ),
-        ("How old am I?", "What is my age?", "How many years old am I?", "Do you know how old I am?", "My age?"),
-    ),
-    (
-        re.compile(
-            r"\b(?:I|we)(?:'m| am|'re| are)?\s+(?:\w+\s+)?(?:live|living|based|reside)\s+in\s*\|[A-Z]"
-            r"|\blive in\s*\|[A-Z]|\b(?:[Ii]t's|[Tt]his is|I'm) \w+ from\s*\|[A-Z]|\bhere in\s*\|[A-Z]|\bI'm (?:from|in)\s*\|[A-Z]"
-        ),
-        (
-            "Where do I live?",
-            "Where am I from?",
-            "Which city do I live in?",
-            "What is my home town?",
-            "Where is my home?",
-        ),
-    ),
-    (
-        re.compile(r"\bI(?:'m| am)? (?:\w+ )?(?:work|working|employed) as (?:an? )?(?:[\w-]+ )?\|[a-z]", re.I),
-        ("What do I do for work?", "What is my job?", "What is my profession?", "What do I work as?", "My job?"),
-    ),
+    [
+        "live",
+        "work",
+        "love",
+        "like",
+        "have",
+        "own",
+        "need",
+        "want",
+        "play",
+        "drive",
+        "study",
+        "teach",
+        "run",
+        "use",
+        "drink",
+        "eat",
+        "enjoy",
+        "hate",
+        "prefer",
+        "plan",
+        "hope",
+    ]
 )
 
 
 def questions(span: Span, limit: int = 4) -> list[str]:
     """At most `limit` different wordings that `span` answers, best first."""
-    said = span.lesson.text
-    marked = f"{said[: span.start]}|{span.text}|{said[span.end :]}"
-    for pattern, wordings in _PROFILE:
-        if (found := pattern.search(marked)) and found.start() <= span.start <= found.end():
-            return list(wordings[:limit])
+    if known := profile.questions(span):
+        return list(known[:limit])
     text, clause_start, clause_end = _clause(span)
     before = text[clause_start : span.start].strip()
-    after = text[span.end : clause_end].strip(" ,")
+    after = text[span.end : clause_end].rstrip(" ,.!?;")
     before = _LEAD.sub("", before + " ").strip() if before else ""
     if before and before.split()[0].lower() in _BARE_VERBS and re.match(r"i\b|i'm\b", text, re.IGNORECASE):
         before = f"I {before}"
-    ask, before, after = _asking(span, before, after)
-    heading = _heading(text, clause_start)
-    wordings: list[str] = []
-    if not before or _is_only_determiner(before):
-        wordings.append(f"{ask} {after}")
-    else:
-        if fronted := _fronted(before):
-            wordings.append(f"{ask} {fronted} {after}")
-            # "Strawberry matcha latte" is a kind of latte: saying so tells what the answer has to be.
-            if span.kind == "chunk" and ask == "what" and len(span.text.split()) > 1:
-                wordings.append(f"what kind of {span.text.split()[-1]} {fronted} {after}")
-        wordings.append(f"{before} {ask} {after}")
-    keys = _key_words(f"{before} {after}")
-    if keys:
-        wordings.append(f"{', '.join(keys)}: {ask}")
-        wordings.append(f"{ask} - {' '.join(reversed(keys))}")
+    before = lowered_first(before)
+    first, _, rest = before.partition(" ")
+    if first and is_order(first, rest or after):
+        before = f"{first.lower()} {rest}".strip()
+    title = heading(text)
+    title = f"{title}: " if title and len(title) < clause_start else ""
+    wordings = _orders(span, before, after, title)
+    if not wordings:
+        wordings = [f"{title}{wording}" for wording in _statements(span, before, after)]
+    ask, left, right = _asking(span, before, after)
+    if keys := _key_words(f"{left} {right}"):
+        wordings.append(f"{title}{', '.join(keys)}: {ask}")
+        wordings.append(f"{title}{ask} - {' '.join(reversed(keys))}")
     result: list[str] = []
     for wording in wordings:
-        tidy = _tidy(f"{heading}{wording}")
+        tidy = _tidy(wording)
         if len(tidy.split()) >= 4 and not _holds(tidy, span.text) and tidy not in result:
             result.append(tidy)
     return result[:limit]
 
 
+def _orders(span: Span, before: str, after: str, title: str) -> list[str]:
+    """Questions from a note that tells oneself to do something: "Update phone software"; none where it does not."""
+    first, _, rest = (before or span.text).partition(" ")
+    if not is_order(first, rest or after.strip()):
+        return []
+    if before:
+        ask, left, right = _asking(span, before, after)
+        return [f"{title}{ask} {modal} {left} {right}" for modal in ("do I have to", "should I")]
+    if span.kind != "chunk":
+        return []
+    thing = re.sub(r"^(?:,? ?(?:and|or|&) \w+)+", "", after).strip(" ,")
+    word = thing.split()[0] if thing else ""
+    if word and not (is_function_word(word) or word[0].isdigit() or word[0].isupper()):
+        thing = f"with the {thing}"
+    elif word and not _PREPOSITION.match(word):
+        thing = f"with {thing}"
+    return [f"{title}what should I do {thing}", f"{title}what do I have to do {thing}"] if thing else []
+
+
+def _statements(span: Span, before: str, after: str) -> list[str]:
+    """Questions from any other clause."""
+    compound = _compound(before, after)
+    ask, left, right = _asking(span, before, after)
+    if compound:
+        return [*compound, f"{before} {ask} {right}"]
+    point = when(span.text)
+    if not left or _is_only_determiner(left):
+        if point and right.split()[:1] and right.split()[0].lower() not in AUXILIARIES:
+            return [f"{right} {ask}"]
+        lacks_verb = right.startswith("due ") or _IN_TIME.fullmatch(right.split()[0]) if right else None
+        return [f"{ask} is {right}" if lacks_verb and WHEN.search(right) else f"{ask} {right}"] if right else []
+    if point and not has_verb(left):
+        passive = re.sub(r"\s*(?:--|[—–,:])\s*", " ", left)
+        bare = passive.split()[0]
+        start = "" if is_function_word(bare) or "-" in bare or bare.endswith(("s", "ing")) else "the "
+        passive = f"{bare[:1].lower()}{bare[1:]}{passive[len(bare) :]}" if not bare.isupper() else passive
+        head = re.split(r"\s(?:due|with|for|of|on|at|in|by)\b", passive)[0].split()[-1]
+        be = "are" if re.search(r"[^s']s$", head) else "is"
+        return [f"{ask} {be} {start}{passive} {right}", f"{start}{passive} {be} {ask}" if not right else ""]
+    pointer = _POINTERS.match(before)
+    if pointer and (pointer.end() == len(before) or before[pointer.end() :].lstrip()[:1].isupper()):
+        return []
+    wordings: list[str] = []
+    designator = span.kind == "number" and ask == "what" and not is_function_word(left.split()[-1])
+    if not (designator and not has_verb(left.split()[-1])) and (moved := fronted(left)):
+        wordings.append(f"{ask} {moved} {right}")
+        # "Strawberry matcha latte" is a kind of latte: saying so tells what the answer has to be.
+        if span.kind == "chunk" and ask == "what" and len(span.text.split()) > 1:
+            wordings.append(f"what kind of {span.text.split()[-1]} {moved} {right}")
+    return [*wordings, f"{left} {ask} {right}"]
+
+
+def _compound(before: str, after: str) -> list[str]:
+    """Questions for the number of "a 19-month-old toddler" and "a 3-bedroom flat"."""
+    match = re.match(r"-([a-z]+?)s?(-old)?(?![\w-])((?: [\w'-]+){0,3})", after, re.IGNORECASE)
+    if not match:
+        return []
+    noun = _noun_chunk(match.group(3))
+    owner = re.search(r"(?:^|\s)(my|our|your|his|her|their|[A-Za-z]+'s)(?: \w+)?$", before)
+    if not noun:
+        return []
+    whose = f"{owner.group(1) if owner else 'the'} {noun}"
+    unit = match.group(1).lower()
+    if match.group(2):
+        return [f"how old is {whose}"] if unit == "year" else [f"how many {unit}s old is {whose}"]
+    return [f"how many {unit}s is {whose}"] if unit in _LENGTHS else [f"how many {unit}s does {whose} have"]
+
+
 def asking(span: Span) -> str:
     """The words that ask for the span: "how many crushed corners", "where", "what"."""
     text, start, end = _clause(span)
-    return _asking(span, text[start : span.start].strip(), text[span.end : end].strip(" ,"))[0]
+    ask = _asking(span, text[start : span.start].strip(), text[span.end : end].rstrip(" ,.!?;"))[0]
+    return "how many" if ask.startswith("how-many") else ask
 
 
 def key_words(span: Span) -> tuple[list[str], list[str]]:
@@ -160,18 +222,30 @@ def _clause(span: Span) -> tuple[str, int, int]:
         elif match.start() >= span.end:
             hard_end = match.start()
             break
+    point = when(span.text)
+    dashed = re.compile(r"[—–-]\s*$")
+    alone = _content(text[hard_start : span.start]) < 3
+    if point and alone and dashed.search(text[:hard_start]):  # "Client call with Jacob—delayed till Wednesday"
+        stops = [match.end() for match in _HARD.finditer(text) if match.end() < hard_start]
+        hard_start = max((stop for stop in stops if not dashed.search(text[:stop])), default=0)
+    first, _, rest = text[hard_start:].partition(" ")
+    listed = (heading(text) and WHEN.search(text)) or is_order(first, rest)
+    enough = 1 if point or listed else 2
     start, end = hard_start, hard_end
-    cuts = [match for match in _SOFT.finditer(text, hard_start, hard_end)]
+    cuts = list(_SOFT.finditer(text, hard_start, hard_end))
     left = [match.end() for match in cuts if match.end() <= span.start]
     right = [match.start() for match in cuts if match.start() >= span.end]
     for candidate in reversed(left):
         start = candidate
-        if _content(text[candidate : span.start]) + _content(text[span.end : right[0] if right else hard_end]) >= 2:
+        if (
+            _content(text[candidate : span.start]) + _content(text[span.end : right[0] if right else hard_end])
+            >= enough
+        ):
             break
         start = hard_start
     for candidate in right:
         end = candidate
-        if _content(text[start : span.start]) + _content(text[span.end : candidate]) >= 2:
+        if _content(text[start : span.start]) + _content(text[span.end : candidate]) >= enough:
             break
         end = hard_end
     return text, start, end
@@ -181,16 +255,16 @@ def _content(text: str) -> int:
     return sum(not is_function_word(word) for word in WORD.findall(text))
 
 
-def _heading(text: str, clause_start: int) -> str:
-    """The note's heading as an opening, unless the clause holds it: "Monday: ..." -> "On my note Monday: "."""
-    match = re.match(r"([A-Z][\w'&/ -]{1,40}):\s", text)
-    return f"{match.group(1)}: " if match and match.end() <= clause_start else ""
-
-
 def _asking(span: Span, before: str, after: str) -> tuple[str, str, str]:
     """The words that ask for the span, and what is left before and after it."""
     text = span.text
-    lowered = text.lower()
+    if unit := when(text):
+        return _asking_when(unit, before, after.strip())
+    if re.match(r"(?:19|20)\d\d$", text) and re.search(r"\b(?:in|since)$", before, re.IGNORECASE):
+        return _asking_when("year", before, after.strip())
+    if span.kind == "number" and (compound := re.match(r"-[a-z]+?(?:-old)?(?![\w-])", after, re.IGNORECASE)):
+        return f"how-many{compound.group()}", before, after[compound.end() :].strip()
+    after = after.strip()
     if span.kind == "number":
         if text[0] in "$€£":
             return "how much", _strip(_DETERMINER, before), after
@@ -198,19 +272,30 @@ def _asking(span: Span, before: str, after: str) -> tuple[str, str, str]:
             return "what percentage", _strip(_DETERMINER, before), after
         if old := re.match(r"years? old\b", after):
             return "how old", before, after[old.end() :].strip()
-        if unit := re.match(r"(\d+|[a-z]+)-([a-z]+)", lowered):
-            if unit.group(1) in NUMBER_WORDS or unit.group(1).isdigit():
-                return f"how many {unit.group(2)}s", before, after
         noun = re.match(r"(?:[\w'-]+\s+){0,2}?[\w'-]+(?=\s|$|,)", after)
         if noun and not is_function_word(after.split()[0]) and text[0] not in "@#":
             counted = _noun_chunk(after)
             return f"how many {counted}", _strip(_DETERMINER, before), after[len(counted) :].strip()
         return "what", _strip(_DETERMINER, before), after
     if span.kind == "name":
+        if before.endswith("with"):
+            return "who", before, after
         if _PLACE.search(before):
             return "where", _strip(_PLACE, before), after
         return "what", _strip(_DETERMINER, before), after
     return "what", _strip(_DETERMINER, before), after
+
+
+def _asking_when(unit: str, before: str, after: str) -> tuple[str, str, str]:
+    """The words that ask for a day, month or time after its preposition, and what is left before and after it."""
+    left, word = before, ""
+    while match := _IN_TIME.search(left):
+        left, word = left[: match.start()].strip(), match.group(1).lower()
+    if word in ("since", "until", "till"):
+        return f"{'since' if word == 'since' else 'until'} when", left, after
+    if word in ("by", "before", "after", "from", "to", "for"):
+        return f"{word} what {unit}", left, after
+    return ("what time" if unit == "time" else "when"), left, after
 
 
 def _noun_chunk(text: str) -> str:
@@ -231,51 +316,6 @@ def _strip(pattern: re.Pattern[str], text: str) -> str:
 
 def _is_only_determiner(before: str) -> bool:
     return not before.strip() or bool(_DETERMINER.fullmatch(" " + before.strip()))
-
-
-def _fronted(before: str) -> str:
-    """`before` as it reads after a fronted question word: "I actually received" -> "did I actually receive"."""
-    words = before.split()
-    first = words[0].lower()
-    for suffix, auxiliary in _CONTRACTED.items():
-        if first.endswith(suffix) and first[: -len(suffix)] in _SUBJECTS | {"there", "that", "here"}:
-            return " ".join([auxiliary, words[0][: -len(suffix)], *words[1:]])
-    for place, word in enumerate(words[:7]):
-        lowered = word.lower()
-        if (
-            place
-            and lowered in _AUXILIARIES
-            and not (lowered in _HAVE_AS_VERB and (place == len(words) - 1 or not _verb_like(words[place + 1])))
-        ):
-            return " ".join([lowered, *words[:place], *words[place + 1 :]])
-        if place and (lowered in _IRREGULAR or lowered.endswith("ed")) and len(lowered) > 2:
-            third = lowered in ("has", "does", "goes", "says")
-            return " ".join(["does" if third else "did", *words[:place], _lemma(lowered), *words[place + 1 :]])
-    if first in _SUBJECTS - {"he", "she", "it"}:
-        return f"do {before}"
-    return ""
-
-
-def _verb_like(word: str) -> bool:
-    lowered = word.lower()
-    return (
-        lowered.endswith(("ed", "en", "ing")) or lowered in ("been", "got", "had", "to") or bool(_ADVERB.match(lowered))
-    )
-
-
-def _lemma(verb: str) -> str:
-    if verb in _IRREGULAR:
-        return _IRREGULAR[verb]
-    if verb.endswith("ied"):
-        return verb[:-3] + "y"
-    stem = verb[:-2]
-    if len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "sl":
-        return stem[:-1]
-    if re.search(r"(?:[aiou][bcdgkmprstvz]|[cgsvz]|[^aeiou]l|u)$", stem) and not stem.endswith(
-        ("ss", "ait", "ain", "oin")
-    ):
-        return stem + "e"
-    return stem
 
 
 def _key_words(text: str) -> list[str]:

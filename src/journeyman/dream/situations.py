@@ -17,7 +17,9 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 from journeyman.dream import english
-from journeyman.dream.spans import WORD, Span, is_function_word
+from journeyman.dream.spans import Span
+from journeyman.dream.verbs import lemma
+from journeyman.dream.words import IRREGULAR, WORD, is_function_word
 from journeyman.records import Situation
 
 _BY_KEY_WORDS = (
@@ -87,11 +89,24 @@ def asks(span: Span, count: int, seed: int) -> list[Situation]:
 
 def near_misses(told: Iterable[str], seed: int) -> list[Situation]:
     """Questions of the same shape that nothing in `told` (the user's turns) answers."""
-    words = {word.lower() for text in told for word in WORD.findall(text)}
+    words = {form for text in told for word in WORD.findall(text) for form in _forms(word)}
     rng = random.Random(seed)
-    kept = [thing for thing in _NEVER_SAID if not {w for w in thing.split() if not is_function_word(w)} <= words]
-    prompts = [rng.choice(_ASKING).format(thing=thing) for thing in kept] + list(_NEVER_COUNTED)
+    things = [thing for thing in _NEVER_SAID if not _was_told(thing, words)]
+    prompts = [rng.choice(_ASKING).format(thing=thing) for thing in things]
+    prompts += [prompt for prompt in _NEVER_COUNTED if not _was_told(prompt, words)]
     return [Situation("unknown", prompt, origin="template") for prompt in prompts]
+
+
+def _forms(word: str) -> set[str]:
+    """A word as it was said and as it may be asked for: "handed" and "hand", "keys" and "key"."""
+    said = word.lower().removesuffix("'s")
+    return {said, said.removesuffix("s"), lemma(said) if said in IRREGULAR or said.endswith("ed") else said}
+
+
+def _was_told(question: str, told: set[str]) -> bool:
+    """Whether all that the question is about was spoken of."""
+    content = [word for word in WORD.findall(question) if not is_function_word(word) and word.lower() != "old"]
+    return all(_forms(word) & told for word in content)
 
 
 def anchors() -> list[Situation]:

@@ -19,21 +19,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from journeyman.dream.words import (
+    NUMBER_WORDS,
+    WHEN,
+    WORD,
+    heading,
+    is_function_word,
+    is_order,
+    is_past,
+    is_verb_or_adverb,
+)
 from journeyman.records import Lesson
 
 SpanKind = Literal["number", "name", "chunk"]
 Surprisal = Callable[[str], list[tuple[int, int, float]]]  # text -> (start, end, nats) of each token
 
-WORD = re.compile(r"[@$€£#]?\w+(?:[-'.,:/]\w+)*%?")
-NUMBER_WORDS = frozenset(
-    ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred", "thousand"]
-)
-FUNCTION_WORDS = frozenset(
-    ["a", "about", "above", "across", "actually", "after", "again", "ago", "all", "almost", "already", "also", "although", "always", "am", "an", "and", "another", "any", "anyone", "anything", "anyway", "are", "around", "as", "at", "away", "back", "basically", "be", "because", "been", "before", "behind", "being", "below", "beside", "besides", "between", "beyond", "both", "but", "by", "can", "cannot", "come", "could", "currently", "definitely", "did", "do", "does", "doing", "done", "down", "during", "each", "either", "else", "enough", "especially", "essentially", "even", "ever", "every", "everyone", "everything", "excited", "far", "feel", "feels", "felt", "few", "figure", "figured", "first", "for", "from", "get", "gets", "getting", "give", "given", "glad", "go", "goes", "going", "gonna", "gone", "got", "gotten", "guess", "had", "happy", "has", "have", "having", "he", "hello", "help", "hence", "her", "here", "hers", "herself", "hey", "hi", "him", "himself", "his", "honestly", "hope", "hopefully", "how", "however", "i", "if", "in", "instead", "into", "is", "it", "its", "itself", "just", "keep", "kind", "know", "lately", "least", "less", "let", "like", "little", "lot", "lots", "love", "make", "makes", "making", "many", "may", "maybe", "me", "mean", "might", "mine", "more", "most", "much", "must", "my", "myself", "near", "need", "needs", "never", "new", "next", "nice", "no", "nor", "not", "nothing", "now", "of", "off", "often", "oh", "ok", "okay", "on", "once", "one", "ones", "only", "or", "other", "others", "our", "ours", "ourselves", "out", "over", "own", "per", "perhaps", "plain", "please", "plus", "pretty", "probably", "put", "quite", "rather", "ready", "really", "recently", "right", "said", "same", "saw", "say", "seem", "seems", "seen", "set", "several", "shall", "she", "should", "simply", "since", "so", "some", "someone", "something", "sometimes", "somewhat", "somewhere", "soon", "sort", "specifically", "still", "stuff", "such", "super", "sure", "take", "than", "thank", "thanks", "that", "the", "their", "theirs", "them", "themselves", "then", "there", "these", "they", "thing", "things", "think", "this", "those", "though", "thought", "through", "throughout", "thus", "till", "time", "to", "together", "told", "too", "toward", "towards", "tried", "truly", "try", "trying", "under", "unless", "until", "up", "upon", "us", "use", "used", "usually", "using", "very", "via", "want", "wanted", "was", "way", "we", "well", "went", "were", "what", "whatever", "when", "where", "whether", "which", "while", "who", "whole", "whom", "whose", "why", "will", "with", "within", "without", "won't", "wonder", "wondering", "would", "yeah", "yes", "yet", "you", "your", "yours", "yourself"]
-)
-_CONTRACTION = re.compile(r"'(?:s|m|re|ve|ll|d|t)$", re.IGNORECASE)
 _WEIGHT: dict[SpanKind, float] = {"number": 3.0, "name": 2.5, "chunk": 1.0}
 _LONGEST_CHUNK = 3
+_DIGITS = frozenset(["one", *NUMBER_WORDS])  # "twenty-five" is one number
 SPANS_A_LESSON = 3
 
 
@@ -52,13 +55,11 @@ class Span:
         return self.lesson.text[self.start : self.end]
 
 
-def is_function_word(word: str) -> bool:
-    lowered = word.lower()
-    return lowered in FUNCTION_WORDS or _CONTRACTION.sub("", lowered) in FUNCTION_WORDS
-
-
 def find(lesson: Lesson) -> list[Span]:
-    """Every candidate span of a lesson, from left to right; chunks do not cross punctuation."""
+    """Every candidate span of a lesson, from left to right; chunks do not cross punctuation.
+
+    Days, months and clock times are spans as a whole ("8 AM"); of "35-year-old" the span is the number.
+    """
     text = lesson.text
     spans: list[Span] = []
     chunk: list[re.Match[str]] = []
@@ -66,36 +67,80 @@ def find(lesson: Lesson) -> list[Span]:
     def close() -> None:
         while chunk and chunk[-1].group().lower().endswith("ly"):  # an adverb is not what one asks for
             chunk.pop()
+        if chunk and is_order(chunk[0].group(), text[chunk[0].end() :]) and _opens_clause(text, chunk[0].start()):
+            spans.append(Span(lesson, chunk[0].start(), chunk[0].end(), "chunk"))
+            del chunk[0]
+        while chunk and is_past(chunk[0].group()):
+            del chunk[0]
+        while chunk and is_past(chunk[-1].group()):
+            chunk.pop()
         kept = chunk[-_LONGEST_CHUNK:]
-        if kept and kept[-1].end() - kept[0].start() > 2:
+        previous = WORD.findall(text[: kept[0].start()][-20:])[-1:] if kept else []
+        lone = len(kept) == 1 and is_verb_or_adverb(kept[0].group(), *previous)
+        aged = kept and re.fullmatch(r"(?:year|month|week|day)s? old", text[kept[0].start() : kept[-1].end()])
+        if kept and not lone and not aged and kept[-1].end() - kept[0].start() > 2:
             spans.append(Span(lesson, kept[0].start(), kept[-1].end(), "chunk"))
         chunk.clear()
 
+    titled = len(heading(text))
+    points = [match for match in WHEN.finditer(text) if match.start() >= titled]
     for match in WORD.finditer(text):
+        point = next((point for point in points if point.start() < match.end() and match.start() < point.end()), None)
+        if point:
+            if point.start() >= match.start():  # else a further word of the same point in time
+                close()
+                kind: SpanKind | None = "number" if any(map(str.isdigit, point.group())) else "name"
+                spans.append(Span(lesson, point.start(), point.end(), kind))
+            continue
+        if match.end() <= titled:
+            continue  # a heading is asked with, not asked for
         word = match.group()
         kind = _single(word, text, match.start())
         if chunk and text[chunk[-1].end() : match.start()].strip():
             close()
         if kind == "name" and spans and spans[-1].kind == "name" and text[spans[-1].end : match.start()] == " ":
-            spans[-1] = Span(lesson, spans[-1].start, match.end(), "name")
+            if WHEN.fullmatch(spans[-1].text):
+                spans.append(Span(lesson, match.start(), match.end(), kind))
+            else:
+                spans[-1] = Span(lesson, spans[-1].start, match.end(), "name")
         elif kind:
-            spans.append(Span(lesson, match.start(), match.end(), kind))
+            spans.append(Span(lesson, match.start(), match.start() + len(_number(word)), kind))
         if kind == "number" or is_function_word(word):
             close()
         else:
             chunk.append(match)
     close()
-    return spans
+    return sorted(spans, key=lambda span: span.start)  # stable: a name stands before the chunk that begins with it
+
+
+def _opens_clause(text: str, start: int) -> bool:
+    before = text[:start].rstrip()
+    return before[-1:] in ("", ".", "!", "?", ":", ";", ",", "-", "—", "–", "(") or before.endswith((", and", ", then"))
+
+
+def _number(word: str) -> str:
+    """The number alone of a number with its unit: "35" of "35-year-old"; any other word as it is."""
+    head, dash, unit = word.partition("-")
+    counted = head.lower() in NUMBER_WORDS or head[:1].isdigit()
+    return head if dash and counted and unit[:1].isalpha() and unit.split("-")[0].lower() not in _DIGITS else word
 
 
 def _single(word: str, text: str, start: int) -> SpanKind | None:
     """The kind of a span that this word makes by itself."""
-    if any(character.isdigit() for character in word) or word.lower() in NUMBER_WORDS or word[0] in "@#":
+    if any(character.isdigit() for character in word) or word[0] in "@#":
+        return "number"
+    if word.lower() in NUMBER_WORDS or _number(word) != word:
         return "number"
     inside = start > 0 and text[:start].rstrip()[-1:] not in ("", ".", "!", "?", ":", '"', "-")
     if inside and word[0].isupper() and not is_function_word(word):
         return "name"
     return None
+
+
+def _words(text: str) -> list[str]:
+    """The words by which spans are counted, the numbers of compounds among them."""
+    whole = [word.lower() for word in WORD.findall(text)]
+    return whole + [_number(word) for word in whole if _number(word) != word]
 
 
 def weigh(lessons: Sequence[Lesson], surprisal: Surprisal | None) -> list[Span]:
@@ -106,7 +151,7 @@ def weigh(lessons: Sequence[Lesson], surprisal: Surprisal | None) -> list[Span]:
     holding: Counter[str] = Counter()
     sessions: defaultdict[str, set[str]] = defaultdict(set)
     for lesson in lessons:
-        words = {word.lower() for word in WORD.findall(lesson.text)}
+        words = set(_words(lesson.text))
         holding.update(words)
         for word in words:
             sessions[word].add(lesson.session_id)
@@ -115,7 +160,7 @@ def weigh(lessons: Sequence[Lesson], surprisal: Surprisal | None) -> list[Span]:
         tokens = surprisal(lesson.text) if surprisal else None
         question = 0.5 if lesson.text.endswith("?") else 1.0  # asked for, not said: seldom worth remembering
         for span in find(lesson):
-            words = [word.lower() for word in WORD.findall(span.text)]
+            words = _words(span.text)
             rarity = [math.log((1 + len(lessons)) / holding[word]) for word in words if holding[word]]
             mean_rarity = sum(rarity) / max(1, len(rarity))
             nats = (
@@ -125,7 +170,7 @@ def weigh(lessons: Sequence[Lesson], surprisal: Surprisal | None) -> list[Span]:
             )
             repeated = 1.0
             if span.kind != "chunk":
-                repeated += math.log(min(len(sessions[word]) for word in words) if words else 1)
+                repeated += math.log(max(1, min((len(sessions[word]) for word in words), default=1)))
             worth = _WEIGHT[span.kind] * question * max(repeated, 1.0) * min(nats, 30.0) * (0.5 + mean_rarity / 6)
             weighed.append(Span(lesson, span.start, span.end, span.kind, worth))
     weighed.sort(key=lambda span: (-span.worth, span.lesson.id, span.start))

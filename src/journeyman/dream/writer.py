@@ -50,7 +50,10 @@ class Writer:
         request = _REQUEST.format(lesson=span.lesson.text, evidence=span.text, count=count)
         try:
             reply = self._client.chat.completions.create(
-                model=self.model, messages=[{"role": "user", "content": request}], temperature=0.7, max_tokens=40 * count
+                model=self.model,
+                messages=[{"role": "user", "content": request}],
+                temperature=0.7,
+                max_tokens=40 * count,
             )
         except self._errors as error:
             raise self._unusable(error) from error

@@ -135,7 +135,9 @@ def _shown(
 ) -> dict[str, Any]:
     """What a person looks at: answers side by side, and where the veteran disagrees token by token."""
     chosen = range(min(EXAMPLES, len(heldout)))
-    shown = [veteran_prompt(engine, lessons[heldout[i].lesson_id], heldout[i].evidence, heldout[i].prompt) for i in chosen]
+    shown = [
+        veteran_prompt(engine, lessons[heldout[i].lesson_id], heldout[i].evidence, heldout[i].prompt) for i in chosen
+    ]
     with engine.using(champion):
         veteran = engine.generate(shown, max_new_tokens=REPLY_TOKENS)
     examples = [

@@ -3,7 +3,7 @@
 Lift is log p(evidence | lesson, prompt) - log p(evidence | prompt), in nats a token. A situation whose evidence the
 student knows already needs no training. One whose evidence the veteran would have said is distilled (OPSD). One where
 the veteran falters although the session proves the answer is replayed: its evidence is the target where the veteran's
-choice differs (`Exposure.hard_R`). One on which the lesson does not help at all is dropped: it is not about that lesson.
+choice differs (`Exposure.hard_R`). One on which the lesson does not help is dropped: it is not about that lesson.
 
 Always holds: the route is decided before any training; the veteran is the round's start with the lesson first in its
 prompt, and the question is never cut.

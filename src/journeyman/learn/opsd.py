@@ -1,4 +1,4 @@
-"""On-policy self-distillation (OPSD): pull the student, who sees the prompt alone, towards the veteran, who has the lesson.
+"""On-policy self-distillation (OPSD): pull the student, who sees the prompt alone, to the veteran, who has the lesson.
 
 An `Exposure` is a prompt, a response, and the veteran's hidden states at every response position. Exposures come from
 the veteran's own answers (cached: no rollout and no teacher pass after the first), from the student's rollouts
@@ -61,7 +61,6 @@ class Schedule:
     learning_rate: float = 1e-3
     warmup: float = 0.1
     clip: float = 1.0
-    on_policy_share: float = 0.0
     seed: int = 0
 
     def rate(self, step: int) -> float:
@@ -108,10 +107,12 @@ class Trunk:
     stop: int
     _states: dict[tuple[int, ...], torch.Tensor] = field(default_factory=dict)
 
-    def entering(self, sequences: Sequence[tuple[int, ...]]) -> list[torch.Tensor]:
-        new = sorted({sequence for sequence in sequences if sequence not in self._states})
-        self._states.update(zip(new, self.engine.trunk(new, self.stop), strict=True))
-        return [self._states[sequence] for sequence in sequences]
+    def entering(self, sequences: Sequence[tuple[int, ...]], once: int) -> list[torch.Tensor]:
+        """The states of all sequences; those of the first `once`, which will not come again, are not kept."""
+        new = sorted({sequence for sequence in sequences[once:] if sequence not in self._states})
+        states = self.engine.trunk([*sequences[:once], *new], self.stop)
+        self._states.update(zip(new, states[once:], strict=True))
+        return [*states[:once], *(self._states[sequence] for sequence in sequences[once:])]
 
 
 def train(
@@ -132,6 +133,7 @@ def train(
     trunk = Trunk(engine, live.config.first_layer)
     for parameter in parameters:
         parameter.requires_grad_(True)
+        parameter.grad = None  # of a run that had to stop
     optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, weight_decay=0.0, betas=(0.9, 0.99))
     try:
         for step in range(schedule.steps):
@@ -141,7 +143,7 @@ def train(
             rows = [*new, *deck.deal(schedule.rows - len(new))]
             held = anchor_deck.deal(schedule.anchor_rows)
             tokens = engine.tokens
-            loss, anchor_loss = _accumulate(engine, rows, held, trunk)
+            loss, anchor_loss = _accumulate(engine, rows, held, trunk, len(new))
             norm = float(torch.nn.utils.clip_grad_norm_(parameters, schedule.clip))
             if not math.isfinite(norm) or not math.isfinite(loss):
                 raise TrainingError(
@@ -154,20 +156,21 @@ def train(
     finally:
         for parameter in parameters:
             parameter.requires_grad_(False)
+            parameter.grad = None
 
 
 def _accumulate(
-    engine: TransformersEngine, rows: Sequence[Exposure], anchors: Sequence[Exposure], trunk: Trunk
+    engine: TransformersEngine, rows: Sequence[Exposure], anchors: Sequence[Exposure], trunk: Trunk, once: int
 ) -> tuple[float, float]:
     """Add the gradients of all rows, pack by pack; returns the mean losses of rows and of anchors."""
     batch = [*rows, *anchors]
-    # Every sequence weighs the same in tokens: a long answer may not drown the short ones' facts.
+    # Every token weighs the same, so a step's size does not depend on how its rows are packed.
     total = sum(len(row.response) * row.weight for row in batch)
     sums = [0.0, 0.0]
     counts = [sum(len(row.response) for row in part) for part in (rows, anchors)]
     with engine.using(LIVE):
         sequences = [row.sequence for row in batch]
-        entering = trunk.entering(sequences)
+        entering = trunk.entering(sequences, once)
         for packed in pack(sequences):
             entering_TH = entering[0].new_empty(packed.tokens, entering[0].shape[1])
             for row, path in zip(packed.rows, packed.paths, strict=True):

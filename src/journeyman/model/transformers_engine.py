@@ -172,7 +172,7 @@ class TransformersEngine:
         output); `start` and `entering_TH` begin there. So what lies below the first adapted layer need not be run
         again for a text that has been seen.
         """
-        if start == 0:
+        if stop is None:  # a text that only enters the trunk is counted when it leaves the model
             self.tokens += packed.tokens
         dtype = self.head_VH.dtype
         mask_TT = torch.zeros(packed.visible_TT.shape, dtype=dtype)
