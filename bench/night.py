@@ -3,10 +3,11 @@
     python bench/night.py [--user customer] [--seeds 0 1 2] [--keep DIR]
     python bench/night.py --sessions FILE --questions FILE --tag NAME
 
-Without files it measures on the demo's log, of any user that the BFCL v4 memory sessions have. Each seed is a night of its own in a new store. The questions are read by the evaluation only. Writes
-bench/results/night_<tag>.json: per seed accuracy before, after and with the best-matching turns in the prompt, the
-internalisation ratio, general ability, seconds, CPU-seconds, peak memory, and for each missed question whether no
-situation covered it, the veteran was wrong, or training fell short.
+Without files it measures on the demo's log, of any user that the BFCL v4 memory sessions have. Each seed is a night of
+its own in a new store. The questions are read by the evaluation only. Writes bench/results/night_TAG.json: per seed
+accuracy before, after and with the best-matching turns in the prompt, the internalisation ratio, general ability,
+seconds, CPU-seconds, peak memory, and for each missed question whether no situation covered it, the veteran was wrong,
+or training fell short.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import resource
 import statistics
 import sys
 import tempfile
-import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,17 +77,15 @@ def measure(args: argparse.Namespace, directory: Path) -> dict[str, Any]:
     runs = []
     for seed in args.seeds:
         path = directory / f"{args.tag}-{seed}.db"
-        begun, cpu = time.perf_counter(), time.process_time()
         with open_store(path) as store:
             found = night(store, args.model, sessions=[args.sessions], seed=seed, engine=engine)
-            spent = {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - cpu}
             after = None
             if found["adapter"]:
                 engine.load_adapter(found["adapter_path"], "measured")
                 after = answer_questions(engine, questions, adapter="measured")
             run = _run(found, after, before.accuracy, ceiling.accuracy, store, sessions)
-        runs.append({"seed": seed, **spent, **run})
-        print(f"seed {seed}: {run['after']:.3f} in {spent['seconds']:.0f} s, {run['verdict']}", flush=True)
+        runs.append({"seed": seed, **run})
+        print(f"seed {seed}: {run['after']:.3f} in {run['seconds']:.0f} s, {run['verdict']}", flush=True)
     return {
         "command": " ".join(["python", "bench/night.py", *sys.argv[1:]]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -118,6 +116,9 @@ def _run(
     why = {a.question: "" if a.correct else missed.why(a.answers, practised) for a in answered or []}
     accuracy = after.accuracy if after else before
     return {
+        # Of the night's phases as they were committed: a night that --keep has from before is not run again.
+        "seconds": found.get("seconds", 0.0),
+        "cpu_seconds": found.get("cpu_seconds", 0.0),
         "verdict": found["verdict"],
         "reasons": found["reasons"],
         "after": accuracy,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,3 +90,10 @@ def test_figures_have_their_end() -> None:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         assert len(re.findall(r"<!-- figures:\w+ -->", text)) == text.count("<!-- /figures -->"), page.name
+
+
+def test_the_figures_are_what_the_benchmarks_wrote() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "bench" / "figures.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from journeyman.errors import InputError, StoreError
-from journeyman.evaluate import general
+from journeyman.evaluate import evidence, general
+from journeyman.evaluate.gate import Verdict
 from journeyman.night import NightOptions, night
 from journeyman.records import Session, Turn
 from journeyman.registry.adapters import content_hash
@@ -147,11 +148,30 @@ def test_two_nights_on_one_store_are_refused(tiny_directory: Path, tmp_path: Pat
             run(tmp_path / "a.db", tiny_directory)
 
 
+def test_a_second_night_starts_from_the_champion_and_learns_only_what_is_new(
+    tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "judged", lambda _found, _attempts: Verdict("PROMOTE", ["for this test"]))
+    one = run(tmp_path / "a.db", tiny_directory, sessions=[write_sessions(tmp_path / "1.jsonl", SAID[:2])])
+    two = run(tmp_path / "a.db", tiny_directory, sessions=[write_sessions(tmp_path / "2.jsonl", SAID)])
+    assert (one["parent"], two["parent"]) == (None, one["adapter"])
+    assert (one["sessions"]["n"], two["sessions"]["n"]) == (2, 2)
+    with open_store(tmp_path / "a.db") as store:
+        champion = store.champion(one["model"]["fingerprint"])
+    assert champion is not None
+    assert champion.hash == two["adapter"]
+    # With nothing new, the last night is what there is; another seed is a second try from the same start.
+    assert run(tmp_path / "a.db", tiny_directory)["adapter"] == two["adapter"]
+    again = run(tmp_path / "a.db", tiny_directory, seed=1)
+    assert (again["parent"], again["sessions"]["n"]) == (one["adapter"], 2)
+
+
 KILLED = """
 import sys, json
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from journeyman.evaluate import general
+from journeyman.evaluate import evidence, general
+from journeyman.evaluate.gate import Verdict
 items = general.general_suite()[::12]
 general.general_suite = lambda: items
 from test_night import SMALL

@@ -27,6 +27,7 @@ ROOMS = (
     "evaluate",
     "registry",
     "web",  # pages made of plain mappings: the night writes its own
+    "morning",  # what came of a night, and its page on disk
     "night",
 )
 FACES = ("cli", "__init__", "__main__")
@@ -134,5 +135,5 @@ def test_pages_know_no_other_room() -> None:
 
 
 def test_files_can_be_read_in_a_sitting() -> None:
-    long = {name(path): n for path in FILES if (n := len(path.read_text(encoding="utf-8").splitlines())) > 500}
+    long = {name(path): n for path in FILES if (n := len(path.read_text(encoding="utf-8").splitlines())) > 400}
     assert not long, f"split them: {long}"

@@ -1,8 +1,8 @@
 """Batched decoding: prompts are encoded as one prefix tree, then all rows take their steps together.
 
 Always holds: a row's key-value cache is gathered from the tree, so a shared prefix is encoded once; rows that have
-ended leave the batch; the cache is allocated once, so a step copies nothing but its own token; greedy decoding is
-deterministic, sampling is a function of the generator.
+ended leave the batch, several at a time; the cache is allocated once, so a step copies nothing but its own token;
+greedy decoding is deterministic, sampling is a function of the generator.
 
 Knows nothing of text or adapters: it runs under whichever adapter is active.
 """
@@ -61,6 +61,9 @@ class _TreeCache:
         return 0
 
 
+COMPACT_AT = 0.7  # share of a batch that is still speaking below which the others leave it
+
+
 @torch.no_grad()
 def decode_batch(
     engine: TransformersEngine,
@@ -77,24 +80,27 @@ def decode_batch(
     device = engine.device
     longest = int(lengths_B.max())
     rows = list(range(len(prompts)))
+    ended: set[int] = set()  # places in the batch, not rows of the input
     # Prompts are padded on the right, and replies follow the padding: it stays masked.
     mask_BL = torch.zeros(len(rows), longest + max_new_tokens, dtype=torch.bool, device=device)
     mask_BL[:, :longest] = torch.arange(longest, device=device) < lengths_B[:, None]
     for step in range(max_new_tokens):
         token_B = _choose(engine.logits(hidden_BH), temperature, generator)
-        alive = [place for place, token in enumerate(token_B.tolist()) if token not in engine.end_ids]
+        ended |= {place for place, token in enumerate(token_B.tolist()) if token in engine.end_ids}
+        alive = [place for place in range(len(rows)) if place not in ended]
         for place in alive:
             replies[rows[place]].append(int(token_B[place]))
         if not alive or step == max_new_tokens - 1:
             break
-        if len(alive) < len(rows):
+        if len(alive) <= COMPACT_AT * len(rows):  # leaving copies what stays, so it has to pay
             kept = torch.tensor(alive, device=device)
             cache.keep(kept)
             rows = [rows[place] for place in alive]
             token_B, mask_BL, lengths_B = token_B[kept], mask_BL[kept], lengths_B[kept]
+            ended = set()
         place = longest + step
         mask_BL[:, place] = True
-        engine.tokens += len(rows)
+        engine.tokens += len(alive)
         bias = torch.zeros(len(rows), 1, 1, place + 1, dtype=engine.head_VH.dtype, device=device)
         bias.masked_fill_(~mask_BL[:, None, None, : place + 1], torch.finfo(bias.dtype).min)
         output = engine.body(

@@ -9,12 +9,14 @@ Knows nothing of adapters or of what the model is used for.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +113,7 @@ def _convert(gguf: Path, target: Path) -> None:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    with _quiet():
+    with _quiet(), redirect_stderr(io.StringIO()):  # reading a GGUF file draws bars that no switch turns off
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
         settings = model.config.to_dict()

@@ -1,0 +1,98 @@
+"""Write the tables of README.md from the committed results.
+
+    python bench/figures.py [--check]
+
+Always holds: every figure between the markers `<!-- figures:NAME -->` and `<!-- /figures -->` comes from a JSON file in
+bench/results; `--check` says (exit 1) whether the tables are what the files give.
+
+Knows the files' fields, not how they were measured; each names its machine, date and command.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "bench" / "results"
+README = ROOT / "README.md"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def nights() -> str:
+    """One row a log: closed book before, after, ceiling; general ability; what it cost."""
+    lines = [
+        "| log | questions | before | after, each seed | median | sessions in prompt | general ability | a night |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    sources = []
+    for path in sorted(RESULTS.glob("night_*.json")):
+        found = json.loads(path.read_text())
+        runs: list[dict[str, Any]] = found["runs"]
+        general = [run["general"] for run in runs if run["general"].get("n")]
+        lines.append(
+            f"| {path.stem.removeprefix('night_')} | {found['questions']} | {percent(found['before'])} "
+            f"| {', '.join(percent(run['after']) for run in runs)} | **{percent(found['median_after'])}** "
+            f"| {percent(found['ceiling'])} "
+            f"| {_mean(general, 'before')} → {_mean(general, 'after')} "
+            f"| {sum(run['seconds'] for run in runs) / len(runs) / 60:.1f} min |"
+        )
+        sources.append(f"`{path.name}`: {found['machine']}, {found['date'][:10]}, `{found['command']}`")
+    return "\n".join([*lines, "", *(f"- {source}" for source in sources)])
+
+
+def retention() -> str:
+    """One row a suite: base and adapter on the same public items."""
+    blocks = []
+    for path in sorted(RESULTS.glob("retention_*.json")):
+        found = json.loads(path.read_text())
+        rows = [*found["suites"].items(), ("pooled", found["pooled"])]
+        lines = ["| suite | items | base | adapter | difference (95 % interval) |", "| --- | --- | --- | --- | --- |"]
+        for name, row in rows:
+            low, high = row["interval"]
+            lines.append(
+                f"| {name} | {row['n']} | {100 * row['before']:.1f} % | {100 * row['after']:.1f} % "
+                f"| {100 * row['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f}) |"
+            )
+        said = found["machine"] if isinstance(found["machine"], str) else json.dumps(found["machine"])
+        blocks.append("\n".join([*lines, "", f"- `{path.name}`: {said}, {found['date'][:10]}"]))
+    return "\n\n".join(blocks)
+
+
+def _mean(rows: list[dict[str, Any]], key: str) -> str:
+    return f"{100 * sum(row[key] for row in rows) / len(rows):.1f} %" if rows else "–"
+
+
+TABLES = {"night": nights, "retention": retention}
+
+
+def filled(text: str) -> str:
+    """`text` with every marked table made anew."""
+
+    def table(match: re.Match[str]) -> str:
+        return f"{match[1]}\n{TABLES[match[2]]()}\n{match[3]}"
+
+    return re.sub(r"(<!-- figures:(\w+) -->).*?(<!-- /figures -->)", table, text, flags=re.DOTALL)
+
+
+def main() -> int:
+    before = README.read_text()
+    after = filled(before)
+    if "--check" in sys.argv[1:]:
+        if before != after:
+            print(
+                "error: README.md does not show what bench/results holds\ntry: python bench/figures.py", file=sys.stderr
+            )
+        return int(before != after)
+    README.write_text(after)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
