@@ -15,7 +15,7 @@ from __future__ import annotations
 import platform
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from journeyman.dream import recorded
 from journeyman.dream import situations as dreamt
 from journeyman.dream import spans as spans_of
 from journeyman.dream.writer import Writer
-from journeyman.errors import InputError
+from journeyman.errors import InputError, UsageError
 from journeyman.model.source import DEFAULT_MODEL, fingerprint, locate
 from journeyman.morning import TRAINED
 from journeyman.records import AdapterRecord, Lesson, Session, Situation, content_hash
@@ -92,7 +92,9 @@ def night(
             raise InputError(
                 "none of the session files has a readable conversation", "run `journeyman import` to see why"
             )
-        night = Night(opened, model, seed, options or NightOptions(), report, engine)
+        # What else decides the outcome: another writer or another suite is another night.
+        beside = {"writer": writer, "suites": [content_hash(_read(suite)) for suite in suites]}
+        night = Night(opened, model, seed, options or NightOptions(), report, engine, beside)
         for earlier in opened.nights():
             if earlier.key == night.key and earlier.result is not None:
                 return {**earlier.result, "repeated": True}
@@ -128,9 +130,10 @@ class Night:
         options: NightOptions,
         progress: Progress,
         engine: TransformersEngine | None,
+        beside: Mapping[str, Any],
     ) -> None:
         self.store, self.model, self.seed, self.options, self.progress = store, model, seed, options, progress
-        self._engine = engine
+        self._engine, self._ready = engine, False
         self.base = engine.fingerprint if engine else fingerprint(locate(model))
         self.home = Path(f"{store.path}.d")
         self.adapters = AdapterDirectory(self.home / "adapters")
@@ -143,6 +146,7 @@ class Night:
             "parent": self.parent.hash if self.parent else None,
             "seed": seed,
             "options": asdict(options),
+            **{name: value for name, value in beside.items() if value},
         }
         self.key = content_hash(self.spec)
         self.exposures: dict[str, Exposure] = {}  # by situation; made by "measure lift", made anew after a restart
@@ -154,8 +158,9 @@ class Night:
             from journeyman.model import load_engine
 
             self._engine = load_engine(self.model)
-        if self.parent and VETERAN not in self._engine.adapters:
+        if self.parent and not self._ready:  # an engine that is handed in may hold another night's veteran
             self._engine.load_adapter(self.parent.path, VETERAN)
+        self._ready = True
         return self._engine
 
     @property
@@ -198,6 +203,15 @@ def _pick(store: Store, adapters: AdapterDirectory, base: str) -> tuple[list[Ses
         return new, champion
     last = adapters.lineage(champion.hash)
     return store.sessions(last["sessions"]), store.adapter(last["parent"]) if last["parent"] else None
+
+
+def _read(suite: str | Path) -> str:
+    try:
+        return Path(suite).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(
+            f"{suite} cannot be read ({error.strerror})", "give the path of a JSONL file of items"
+        ) from error
 
 
 # The phases
