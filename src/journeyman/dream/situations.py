@@ -13,6 +13,7 @@ Knows words, not meaning; whether a question is worth its compute is measured by
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
@@ -116,11 +117,19 @@ def anchors() -> list[Situation]:
 
 
 def hold_out(situations: Sequence[Situation], share: float, seed: int) -> set[str]:
-    """Ids of the wordings to keep for the evaluation: one wording of every n-th lesson that has three or more."""
+    """Ids of the wordings to keep for the evaluation: one each for a share of the lessons that have three or more.
+
+    A wording that several lessons are asked by is never held out: training on one of them would teach the others.
+    """
     by_lesson: dict[str, list[Situation]] = {}
     for situation in situations:
         by_lesson.setdefault(situation.lesson_id, []).append(situation)
     lessons = sorted(lesson for lesson, mine in by_lesson.items() if len(mine) >= 3)
     rng = random.Random(seed)
     rng.shuffle(lessons)
-    return {by_lesson[lesson][0].id for lesson in lessons[: round(share * len(lessons))]}
+    times = Counter(situation.prompt.casefold() for situation in situations)
+    alone = {
+        lesson: [situation.id for situation in mine if times[situation.prompt.casefold()] == 1]
+        for lesson, mine in by_lesson.items()
+    }
+    return {alone[lesson][0] for lesson in lessons[: round(share * len(lessons))] if alone[lesson]}
