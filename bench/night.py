@@ -27,7 +27,7 @@ from typing import Any
 
 from journeyman.capture import read_sessions
 from journeyman.cli import demo_data, missed
-from journeyman.evaluate.questions import Answered, answer_questions, load_questions, score
+from journeyman.evaluate.questions import Answered, QuestionScore, answer_questions, load_questions, score
 from journeyman.evaluate.retrieval import TurnIndex
 from journeyman.model import load_engine
 from journeyman.model.source import DEFAULT_MODEL
@@ -62,7 +62,7 @@ def main() -> int:
     print(
         f"median after: {result['median_after']:.3f} (before {result['before']:.3f}, ceiling {result['ceiling']:.3f})"
     )
-    print(target)
+    print(_target(args.tag))
     return 0
 
 
@@ -74,7 +74,8 @@ def measure(args: argparse.Namespace, directory: Path) -> dict[str, Any]:
     engine = load_engine(args.model)
     before = score(answer_questions(engine, questions, adapter=None))
     ceiling = score(answer_questions(engine, questions, adapter=None, context=lambda q: "\n".join(index.best(q))))
-    runs = []
+    runs: list[dict[str, Any]] = []
+    result: dict[str, Any] = {}
     for seed in args.seeds:
         path = directory / f"{args.tag}-{seed}.db"
         with open_store(path) as store:
@@ -86,14 +87,27 @@ def measure(args: argparse.Namespace, directory: Path) -> dict[str, Any]:
             run = _run(found, after, before.accuracy, ceiling.accuracy, store, sessions)
         runs.append({"seed": seed, **run})
         print(f"seed {seed}: {run['after']:.3f} in {run['seconds']:.0f} s, {run['verdict']}", flush=True)
+        result = _result(args, before, ceiling, len(sessions), runs)
+        RESULTS.mkdir(exist_ok=True)  # after each seed: what has been measured is kept
+        _target(args.tag).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    return result
+
+
+def _target(tag: str) -> Path:
+    return RESULTS / f"night_{tag}.json"
+
+
+def _result(
+    args: argparse.Namespace, before: QuestionScore, ceiling: QuestionScore, sessions: int, runs: list[dict[str, Any]]
+) -> dict[str, Any]:
     return {
         "command": " ".join(["python", "bench/night.py", *sys.argv[1:]]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "model": args.model,
         "options": NightOptions().__dict__,
-        "questions": len(questions),
-        "sessions": len(sessions),
+        "questions": before.n,
+        "sessions": sessions,
         "before": before.accuracy,
         "ceiling": ceiling.accuracy,
         "median_after": statistics.median(run["after"] for run in runs),

@@ -28,7 +28,7 @@ from journeyman.dream import recorded
 from journeyman.dream import situations as dreamt
 from journeyman.dream import spans as spans_of
 from journeyman.dream.writer import Writer
-from journeyman.errors import InputError, UsageError
+from journeyman.errors import InputError
 from journeyman.model.source import DEFAULT_MODEL, fingerprint, locate
 from journeyman.morning import TRAINED
 from journeyman.records import AdapterRecord, Lesson, Session, Situation, content_hash
@@ -92,8 +92,7 @@ def night(
             raise InputError(
                 "none of the session files has a readable conversation", "run `journeyman import` to see why"
             )
-        # What else decides the outcome: another writer or another suite is another night.
-        beside = {"writer": writer, "suites": [content_hash(_read(suite)) for suite in suites]}
+        beside = {"writer": writer}
         night = Night(opened, model, seed, options or NightOptions(), report, engine, beside)
         for earlier in opened.nights():
             if earlier.key == night.key and earlier.result is not None:
@@ -171,6 +170,10 @@ class Night:
         """The part of a result that every night has."""
         return morning.frame(self.key, self.spec, self.model, self.sessions, verdict, reasons)
 
+    def told(self) -> list[str]:
+        """All that users have ever said in this store, learnt tonight or before: none of it is a near miss."""
+        return [turn.content for session in self.store.sessions() for turn in session.turns if turn.role == "user"]
+
     def phase(self, name: str, work: Callable[[], Output]) -> Output:
         """The committed output of a phase, or that of doing it now."""
         if name not in self.store.phases(self.key):
@@ -203,15 +206,6 @@ def _pick(store: Store, adapters: AdapterDirectory, base: str) -> tuple[list[Ses
         return new, champion
     last = adapters.lineage(champion.hash)
     return store.sessions(last["sessions"]), store.adapter(last["parent"]) if last["parent"] else None
-
-
-def _read(suite: str | Path) -> str:
-    try:
-        return Path(suite).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UsageError(
-            f"{suite} cannot be read ({error.strerror})", "give the path of a JSONL file of items"
-        ) from error
 
 
 # The phases
@@ -251,12 +245,12 @@ def dream_situations(night: Night, said: Output, writer: str | None) -> Output:
         situations += author.questions(span, night.options.wordings) if author else []
         situations += dreamt.asks(span, night.options.wordings, night.seed)
         night.progress("dream situations", number / len(chosen))
+    situations = dreamt.consistent(situations)
     heldout = dreamt.hold_out(situations, night.options.heldout, night.seed)
-    told = [turn.content for session in night.sessions for turn in session.turns if turn.role == "user"]
     return {
         "train": [s.to_json() for s in situations if s.id not in heldout],
         "heldout": [s.to_json() for s in situations if s.id in heldout],
-        "quiet": [s.to_json() for s in [*dreamt.near_misses(told, night.seed), *dreamt.anchors()]],
+        "quiet": [s.to_json() for s in [*dreamt.near_misses(night.told(), night.seed), *dreamt.anchors()]],
     }
 
 
@@ -294,13 +288,19 @@ def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
         state = engine.new_adapter(config, night.seed)
     engine.put_adapter(opsd.LIVE, state)
     schedule = opsd.Schedule(options.steps, options.rows, options.anchor_rows, options.learning_rate, seed=night.seed)
+    # Rollouts begin after the lead-in, on both sides: it is manner, and the veteran alone would begin in another.
+    lead_in = engine.encode(lift.LEAD_IN)
     prompts = [
-        (list(night.exposures[s.id].prompt), lift.veteran_prompt(engine, texts[s.lesson_id], s.evidence, s.prompt))
+        (
+            [*night.exposures[s.id].prompt, *lead_in],
+            [*lift.veteran_prompt(engine, texts[s.lesson_id], s.evidence, s.prompt), *lead_in],
+        )
         for s in situations
+        if lifts["lifts"][s.id]["route"] == "opsd"  # elsewhere the veteran falters, and would teach that
     ]
 
     def fresh(step: int) -> Sequence[Exposure]:
-        if step < options.steps - options.on_policy_steps:
+        if step < options.steps - options.on_policy_steps or not prompts:
             return []
         chosen = random.Random(f"{night.seed}:{step}").sample(prompts, min(options.on_policy_rows, len(prompts)))
         return opsd.roll_out(engine, night.veteran, chosen, max_new_tokens=options.reply_tokens, seed=night.seed + step)
@@ -318,7 +318,7 @@ def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
         "situations": len(situations),
         "versions": _versions(),
     }
-    source = str(locate(night.model))
+    source = str(locate(engine.name))
     hash = night.adapters.add(lambda directory: lora.save(state, source, directory), lineage)
     return {"adapter": hash, "curve": curve, "situations": len(situations), "quiet": len(quiet)}
 
@@ -329,12 +329,11 @@ def evaluate(night: Night, said: Output, dreams: Output, trained: Output, suites
 
     engine = night.engine
     engine.load_adapter(night.adapters.path(trained["adapter"]), CANDIDATE)
-    told = [turn.content for session in night.sessions for turn in session.turns if turn.role == "user"]
     return evidence.gather(
         engine,
         [Situation.from_json(value) for value in dreams["heldout"]],
         _lesson_texts(said),
-        told,
+        night.told(),
         suites,
         candidate=CANDIDATE,
         champion=night.veteran,

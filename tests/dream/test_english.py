@@ -46,8 +46,8 @@ GOOD = [
     ("She was born in Reykjavik.", "Reykjavik", "Where was she born?"),
     ("My name is Rosalind.", "Rosalind", "What is my name?"),
     ("I work as a nurse.", "nurse", "What do I do for work?"),
-    ("I'm 35 and I live in Seattle.", "Seattle", "Where do I live?"),
-    ("I'm 35 and I live in Seattle.", "35", "How old am I?"),
+    ("I'm 35 and I live in Seattle.", "Seattle", "Where am I from?"),
+    ("I'm 35 and I live in Seattle.", "35", "What is my age?"),
     ("Monday: the boiler was replaced by Henrik.", "boiler", "Monday: what was replaced by Henrik?"),
 ]  # fmt: skip
 
@@ -65,9 +65,9 @@ NOT_ABOUT_THE_USER = [
     ("It's freezing in my apartment.", "freezing", "What is my name?"),
     ("This is urgent for accounting.", "urgent", "What is my name?"),
     ("Please call me tomorrow about the invoice.", "tomorrow", "What is my name?"),
-    ("My son turned 12.", "12", "How old am I?"),
-    ("We adopted a 3-year-old beagle.", "3", "How old am I?"),
-    ("I'm in Marketing at Acme.", "Marketing", "Where do I live?"),
+    ("My son turned 12.", "12", "What is my age?"),
+    ("We adopted a 3-year-old beagle.", "3", "What is my age?"),
+    ("I'm in Marketing at Acme.", "Marketing", "Where am I from?"),
 ]
 
 

@@ -185,7 +185,7 @@ def _accumulate(
                 hard.append(item.hard_R)
                 veterans.append(item.veteran_RH)
             losses_N = distillation_loss(
-                hidden_TH[torch.cat(nodes)],
+                hidden_TH.index_select(0, torch.cat(nodes)),  # its backward adds in a fixed order
                 torch.cat(veterans),
                 torch.tensor(targets, device=engine.device),
                 torch.cat(hard),
