@@ -29,6 +29,7 @@ from journeyman.dream import situations as dreamt
 from journeyman.dream import spans as spans_of
 from journeyman.dream.writer import Writer
 from journeyman.errors import InputError
+from journeyman.evaluate.general import load_suite
 from journeyman.model.source import DEFAULT_MODEL, fingerprint, locate
 from journeyman.morning import TRAINED
 from journeyman.records import AdapterRecord, Lesson, Session, Situation, content_hash
@@ -40,11 +41,13 @@ if TYPE_CHECKING:
     from journeyman.model.transformers_engine import TransformersEngine
 
 Progress = Callable[[str, float], None]
+Paths = str | Path | Sequence[str | Path]
 Output = dict[str, Any]
 
 VERSION = 1  # of the phases' outputs: a night begun by another version is begun anew
 VETERAN = "veteran"
 CANDIDATE = "candidate"
+RIVAL = "champion"
 NOTHING = "NOTHING_TO_LEARN"
 
 
@@ -70,9 +73,9 @@ def night(
     store: Store | str | Path,
     model: str = DEFAULT_MODEL,
     *,
-    sessions: Sequence[str | Path] = (),
+    sessions: Paths = (),
     seed: int = 0,
-    suites: Sequence[str | Path] = (),
+    suites: Paths = (),
     writer: str | None = None,
     options: NightOptions | None = None,
     progress: Progress | None = None,
@@ -88,17 +91,20 @@ def night(
         nullcontext(store) if not isinstance(store, (str, Path)) else open_store(store) as opened,
         opened.lock("night"),
     ):
-        if sessions and not any(report.read for report in import_files(opened, sessions)):
+        for suite in _paths(suites):  # what is wrong with a suite is said before the night is spent
+            load_suite(suite)
+        imports = import_files(opened, _paths(sessions))
+        if imports and not any(each.read for each in imports):
             raise InputError(
                 "none of the session files has a readable conversation", "run `journeyman import` to see why"
             )
-        beside = {"writer": writer}
-        night = Night(opened, model, seed, options or NightOptions(), report, engine, beside)
+        if not opened.count_sessions():
+            spec: Output = {"base": "", "seed": seed, "parent": None}
+            return morning.frame("", spec, model, [], NOTHING, ["The store holds no sessions yet."])
+        night = Night(opened, model, seed, options or NightOptions(), report, engine, {"writer": writer})
         for earlier in opened.nights():
             if earlier.key == night.key and earlier.result is not None:
                 return {**earlier.result, "repeated": True}
-        if not night.sessions:
-            return night.frame(NOTHING, ["The store holds no sessions yet."])
         opened.begin_night(night.key, night.spec)
 
         said = night.phase("extract lessons", lambda: extract_lessons(night))
@@ -113,7 +119,7 @@ def night(
                 night, "Every situation is known already, or its lesson does not help: nothing is left to train."
             )
         trained = night.phase("train", lambda: train(night, said, dreams, lifts))
-        found = night.phase("evaluate", lambda: evaluate(night, said, dreams, trained, suites))
+        found = night.phase("evaluate", lambda: evaluate(night, said, dreams, trained, _paths(suites)))
         verdict = night.phase("gate", lambda: gate(night, found))
         return register(night, said, dreams, lifts, trained, found, verdict)
 
@@ -158,7 +164,7 @@ class Night:
 
             self._engine = load_engine(self.model)
         if self.parent and not self._ready:  # an engine that is handed in may hold another night's veteran
-            self._engine.load_adapter(self.parent.path, VETERAN)
+            self._engine.load_adapter(self.adapters.path(self.parent.hash), VETERAN)
         self._ready = True
         return self._engine
 
@@ -169,6 +175,11 @@ class Night:
     def frame(self, verdict: str, reasons: Sequence[str]) -> Output:
         """The part of a result that every night has."""
         return morning.frame(self.key, self.spec, self.model, self.sessions, verdict, reasons)
+
+    def rival(self) -> str | None:
+        """The adapter in service, loaded: who a candidate has to beat, also where a night is tried again."""
+        champion = self.store.champion(self.base)
+        return self.engine.load_adapter(self.adapters.path(champion.hash), RIVAL) if champion else None
 
     def told(self) -> list[str]:
         """All that users have ever said in this store, learnt tonight or before: none of it is a near miss."""
@@ -206,6 +217,10 @@ def _pick(store: Store, adapters: AdapterDirectory, base: str) -> tuple[list[Ses
         return new, champion
     last = adapters.lineage(champion.hash)
     return store.sessions(last["sessions"]), store.adapter(last["parent"]) if last["parent"] else None
+
+
+def _paths(given: Paths) -> list[str | Path]:
+    return [given] if isinstance(given, (str, Path)) else list(given)
 
 
 # The phases
@@ -336,7 +351,8 @@ def evaluate(night: Night, said: Output, dreams: Output, trained: Output, suites
         night.told(),
         suites,
         candidate=CANDIDATE,
-        champion=night.veteran,
+        champion=night.rival(),
+        veteran=night.veteran,
         progress=lambda share: night.progress("evaluate", share),
     )
 
@@ -345,9 +361,13 @@ def gate(night: Night, evidence_found: Output) -> Output:
     """PROMOTE, REJECT or INSUFFICIENT, in words."""
     from journeyman.evaluate import evidence
 
-    # Every finished try at the same sessions has looked at the same held-out wordings: the error is spent over them.
+    # Every finished try at these sessions has looked at questions about them: the error is spent over all tries.
+    mine = set(night.spec["sessions"])
     attempts = 1 + sum(
-        1 for other in night.store.nights() if other.result and other.spec["sessions"] == night.spec["sessions"]
+        bool(other.result and other.result.get("adapter"))
+        and other.spec["base"] == night.base
+        and not mine.isdisjoint(other.spec["sessions"])
+        for other in night.store.nights()
     )
     return evidence.judged(evidence_found, attempts).to_json()
 
@@ -364,6 +384,7 @@ def register(
         "adapter": hash,
         "adapter_path": str(path),
         "report": str(page),
+        "started_at": next(begun.started_at for begun in night.store.nights() if begun.key == night.key),
     }
     morning.write_page(page, result)
     record = AdapterRecord(hash, night.base, str(path), night.key, verdict["verdict"], parent)

@@ -131,5 +131,7 @@ def test_what_is_trained_to_stay_is_nothing_that_is_measured() -> None:
     quiet = [*situations.anchors(), *situations.near_misses([], 0)]
     for situation in quiet:
         mine = words(situation.prompt)
-        twins = [text for text in measured if mine and len(mine & words(text)) >= 0.75 * max(len(mine), len(words(text)))]
+        twins = [
+            text for text in measured if mine and len(mine & words(text)) >= 0.75 * max(len(mine), len(words(text)))
+        ]
         assert not twins, f"{situation.prompt!r} is measured too: {twins}"

@@ -41,7 +41,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="JSONL files of items that general ability is measured on too",
     )
     parser.add_argument(
-        "--writer", metavar="URL", help="base URL of an OpenAI-compatible model that may write lessons and situations"
+        "--writer", metavar="URL", help="base URL of an OpenAI-compatible model that may write situations"
     )
     parser.add_argument("--steps", type=common.count, metavar="N", help="updates to train for")
     parser.add_argument("--learning-rate", type=common.positive, metavar="X", help="of the first, highest updates")

@@ -38,9 +38,10 @@ def gather(
     *,
     candidate: str,
     champion: str | None,
+    veteran: str | None,
     progress: Callable[[float], None],
 ) -> dict[str, Any]:
-    """Measure `candidate` against `champion` (None: the base) and against the base."""
+    """Measure `candidate` against `champion` (None: the base) and against the base; `veteran` is the round's start."""
     prompts = [engine.user(situation.prompt) for situation in heldout]
 
     def replies(adapter: str | None) -> list[str]:
@@ -86,15 +87,16 @@ def gather(
             "confident_before": probes_before.confident,
             "confident_after": probes_after.confident,
         },
-        "drift": {"kl": drift.kl_mean_nats, "agreement": drift.agreement},
+        "drift": {"kl": kl if math.isfinite(kl := drift.kl_mean_nats) else None, "agreement": drift.agreement},
     }
-    found |= _shown(engine, heldout, lessons, before, after, candidate, champion)
+    found |= _shown(engine, heldout, lessons, before, after, candidate, champion, veteran)
     return found
 
 
 def judged(found: Mapping[str, Any], attempts: int) -> Verdict:
     """The gate's verdict over what `gather` returned."""
     heldout, suite, probes = found["heldout"], found["general"], found["probes"]
+    kl = found["drift"]["kl"]  # None: not a number
 
     def gain(side: str) -> Any:
         return paired_difference(heldout[side], heldout["right_after"], clusters=heldout["clusters"])
@@ -105,8 +107,8 @@ def judged(found: Mapping[str, Any], attempts: int) -> Verdict:
             gain_over_base=gain("right_base") if heldout["against_champion"] else None,
             general=paired_difference(suite["right_before"], suite["right_after"]),
             probes=paired_difference(probes["confident_before"], probes["confident_after"]),
-            drift=general.Drift(found["drift"]["kl"], found["drift"]["agreement"]),
-            health={"the adapter loads": True, "its outputs are finite": math.isfinite(found["drift"]["kl"])},
+            drift=general.Drift(math.inf if kl is None else kl, found["drift"]["agreement"]),
+            health={"the adapter loads and its outputs are finite": kl is not None},
         ),
         attempts,
     )
@@ -132,20 +134,21 @@ def _shown(
     after: Sequence[str],
     candidate: str,
     champion: str | None,
+    veteran: str | None,
 ) -> dict[str, Any]:
     """What a person looks at: answers side by side, and where the veteran disagrees token by token."""
     chosen = range(min(EXAMPLES, len(heldout)))
     shown = [
         veteran_prompt(engine, lessons[heldout[i].lesson_id], heldout[i].evidence, heldout[i].prompt) for i in chosen
     ]
-    with engine.using(champion):
-        veteran = engine.generate(shown, max_new_tokens=REPLY_TOKENS)
+    with engine.using(veteran):
+        taught = engine.generate(shown, max_new_tokens=REPLY_TOKENS)
     examples = [
         {
             "prompt": heldout[i].prompt,
             "before": before[i],
             "after": after[i],
-            "veteran": engine.decode(veteran[i]),
+            "veteran": engine.decode(taught[i]),
             "evidence": heldout[i].evidence,
             "lesson": lessons[heldout[i].lesson_id],
             "correct_before": is_correct(before[i], [heldout[i].evidence]),
@@ -163,7 +166,7 @@ def _shown(
                 {
                     "prompt": heldout[i].prompt,
                     "caption": caption,
-                    "tokens": disagreement(engine, champion, adapter, case),
+                    "tokens": disagreement(engine, veteran, adapter, case),
                 }
             )
     return {"examples": [examples[i] for i in learnt_first], "heatmaps": heatmaps}

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from journeyman.errors import AdapterError
+from journeyman.errors import AdapterError, StoreError
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
@@ -158,6 +158,7 @@ def fresh(layers: dict[str, LoRALinear], config: LoRAConfig, seed: int) -> Adapt
 
 def save(state: AdapterState, base: str, directory: Path) -> None:
     """Write a state as a directory that `peft.PeftModel.from_pretrained` loads; same state, same bytes."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     tensors: dict[str, torch.Tensor] = {}
@@ -166,7 +167,13 @@ def save(state: AdapterState, base: str, directory: Path) -> None:
         tensors[f"{_PREFIX}{name}.lora_A.weight"] = A_RI.detach().float().cpu().contiguous()
         tensors[f"{_PREFIX}{name}.lora_B.weight"] = B_OR.detach().float().cpu().contiguous()
     directory.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, directory / WEIGHTS, metadata={"format": "pt"})
+    try:
+        save_file(tensors, directory / WEIGHTS, metadata={"format": "pt"})
+    except SafetensorError as error:  # its only reason here: the file could not be written
+        raise StoreError(
+            f"the adapter could not be written to {directory} ({error})",
+            "free some space, then give the same command again",
+        ) from error
     settings = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",

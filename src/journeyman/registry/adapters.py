@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from journeyman.errors import AdapterError
 from journeyman.records import AdapterRecord
 from journeyman.store import Store
 
@@ -46,7 +47,8 @@ class AdapterDirectory:
             hash = content_hash(scratch)
             if not self.path(hash).exists():
                 (scratch / LINEAGE).write_text(
-                    json.dumps({"adapter": hash, **lineage}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+                    json.dumps({"adapter": hash, **lineage}, indent=2, sort_keys=True, ensure_ascii=False) + "\n",
+                    encoding="utf-8",
                 )
                 for file in scratch.iterdir():
                     _flush(file)
@@ -58,7 +60,14 @@ class AdapterDirectory:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def lineage(self, hash: str) -> dict[str, Any]:
-        return json.loads((self.path(hash) / LINEAGE).read_text())
+        """What an adapter was made of; AdapterError if its files are gone or damaged."""
+        try:
+            return json.loads((self.path(hash) / LINEAGE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise AdapterError(
+                f"adapter {hash} is in the store, but its lineage cannot be read from {self.path(hash)}",
+                f"put the adapter's directory back, beside the store in {self.root}",
+            ) from error
 
     def sweep(self) -> None:
         """Remove what a killed process left half written. Call it only while holding the store's lock."""
