@@ -12,7 +12,6 @@ Knows the order of the phases and what each hands on; how a phase works is its r
 
 from __future__ import annotations
 
-import platform
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +32,7 @@ from journeyman.evaluate.general import load_suite
 from journeyman.model.source import DEFAULT_MODEL, fingerprint, locate
 from journeyman.morning import TRAINED
 from journeyman.records import AdapterRecord, Lesson, Session, Situation, content_hash
-from journeyman.registry.adapters import AdapterDirectory
+from journeyman.registry.adapters import AdapterDirectory, versions
 from journeyman.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -235,16 +234,7 @@ def extract_lessons(night: Night) -> Output:
     chosen = spans_of.choose(spans_of.weigh(lessons, surprisal.__getitem__), night.options.facts)
     return {
         "statements": len(lessons),
-        "facts": [
-            {
-                "lesson": span.lesson.to_json(),
-                "start": span.start,
-                "end": span.end,
-                "kind": span.kind,
-                "worth": span.worth,
-            }
-            for span in chosen
-        ],
+        "facts": [asdict(span) for span in chosen],
     }
 
 
@@ -331,7 +321,7 @@ def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
         "night": night.key,
         "lessons": sorted({s.lesson_id for s in situations}),
         "situations": len(situations),
-        "versions": _versions(),
+        "versions": versions(),
     }
     source = str(locate(engine.name))
     hash = night.adapters.add(lambda directory: lora.save(state, source, directory), lineage)
@@ -402,11 +392,3 @@ def _nothing(night: Night, reason: str) -> Output:
 def _lesson_texts(said: Output) -> dict[str, str]:
     lessons = [Lesson.from_json(fact["lesson"]) for fact in said["facts"]]
     return {lesson.id: lesson.text for lesson in lessons}
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("journeyman", "torch", "transformers", "safetensors")} | {
-        "python": platform.python_version()
-    }

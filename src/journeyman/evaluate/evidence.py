@@ -17,7 +17,7 @@ from journeyman.evaluate import general
 from journeyman.evaluate.gate import Evidence, Verdict, judge
 from journeyman.evaluate.questions import is_correct
 from journeyman.evaluate.statistics import paired_difference, wilson
-from journeyman.learn.lift import answer, veteran_prompt
+from journeyman.learn.lift import LEAD_IN, answer, veteran_prompt
 from journeyman.learn.opsd import disagreement
 from journeyman.records import Situation
 
@@ -142,13 +142,14 @@ def _shown(
         veteran_prompt(engine, lessons[heldout[i].lesson_id], heldout[i].evidence, heldout[i].prompt) for i in chosen
     ]
     with engine.using(veteran):
-        taught = engine.generate(shown, max_new_tokens=REPLY_TOKENS)
+        # The veteran begins as the answers that it taught: see `learn.lift.answer`.
+        taught = engine.generate([[*prompt, *engine.encode(LEAD_IN)] for prompt in shown], max_new_tokens=REPLY_TOKENS)
     examples = [
         {
             "prompt": heldout[i].prompt,
             "before": before[i],
             "after": after[i],
-            "veteran": engine.decode(taught[i]),
+            "veteran": LEAD_IN + engine.decode(taught[i]),
             "evidence": heldout[i].evidence,
             "lesson": lessons[heldout[i].lesson_id],
             "correct_before": is_correct(before[i], [heldout[i].evidence]),

@@ -11,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,12 @@ def resolve(store: Store, base: str, name: str) -> AdapterRecord | None:
     if name == "champion":
         return store.champion(base)
     return store.adapter(name)
+
+
+def versions() -> dict[str, str]:
+    """The programs that an adapter's bits depend on."""
+    packages = ("journeyman", "torch", "transformers", "safetensors")
+    return {name: version(name) for name in packages} | {"python": platform.python_version()}
 
 
 def _flush(path: Path) -> None:
