@@ -57,13 +57,15 @@ class NightOptions:
     facts: int = 130  # evidence spans to learn
     wordings: int = 5  # questions a fact
     heldout: float = 0.25  # share of the facts of which one wording is kept for the gate
-    steps: int = 240
+    steps: int = 200
     rows: int = 16  # small steps: with the same exposures in steps of 56, half as much is learnt
     anchor_rows: int = 3
     learning_rate: float = 1e-3
     rank: int = 16
     trunk: float = 0.5  # share of the layers, from below, that stays the base's
-    on_policy_steps: int = 10  # the last so many steps add the student's own rollouts
+    # The last so many steps add the student's own rollouts, scored by the veteran. None by default: with 10 of 240 a
+    # veteran of 135M taught its own noise, and fewer questions were answered. A better veteran may want them.
+    on_policy_steps: int = 0
     on_policy_rows: int = 6
     reply_tokens: int = 12
 

@@ -14,6 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from journeyman.errors import TrainingError
+from journeyman.learn import opsd
 from journeyman.learn.opsd import LIVE, Deck, Exposure, Schedule, anchors, disagreement, observe, roll_out, train
 from journeyman.model import load_engine
 from journeyman.model.lora import AdapterState, LoRAConfig
@@ -270,15 +271,22 @@ def test_observing_is_asking_the_teacher_with_the_lesson(tiny_engine: Transforme
         assert row.sequence == (*prompt, *response[:-1])
 
 
-def test_a_proven_response_is_the_target_where_the_teacher_would_say_something_else(
-    tiny_engine: TransformersEngine,
+def test_a_proven_response_is_the_target_where_the_teacher_is_not_sure_of_it(
+    tiny_engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, shown, _ = cases()[0]
     said = tiny_engine.generate([shown], max_new_tokens=4)[0]
-    wrong = [said[0], (said[1] + 1) % 255]
-    [right_row, wrong_row] = observe(tiny_engine, None, [(SYSTEM, shown, said), (SYSTEM, shown, wrong)], proven=True)
-    assert right_row.hard_R.tolist() == [False] * len(said)
-    assert wrong_row.hard_R.tolist() == [False, True]
+    shares = [math.exp(value) for value in tiny_engine.score([(shown, said)])[0]]
+    [row] = observe(tiny_engine, None, [(SYSTEM, shown, said)], proven=True)
+    assert row.hard_R.tolist() == [share < opsd.SURE for share in shares]
+    low, high = sorted(shares)[1:3]
+    monkeypatch.setattr(opsd, "SURE", (low + high) / 2)
+    [row] = observe(tiny_engine, None, [(SYSTEM, shown, said)], proven=True)
+    assert row.hard_R.tolist() == [share < (low + high) / 2 for share in shares]
+    assert row.hard_R.sum() == 2
+    monkeypatch.setattr(opsd, "SURE", 0.0)
+    [row] = observe(tiny_engine, None, [(SYSTEM, shown, said)], proven=True)
+    assert not row.hard_R.any()
 
 
 def test_roll_outs_are_what_the_student_says_and_the_teacher_thinks(tiny_engine: TransformersEngine) -> None:

@@ -2,8 +2,8 @@
 
 Lift is log p(evidence | lesson, prompt) - log p(evidence | prompt), in nats a token. A situation whose evidence the
 student knows already needs no training. One whose evidence the veteran would have said is distilled (OPSD). One where
-the veteran falters although the session proves the answer is replayed: its evidence is the target where the veteran's
-choice differs (`Exposure.hard_R`). One on which the lesson does not help is dropped: it is not about that lesson.
+the veteran falters although the session proves the answer is replayed: its evidence is the target where the veteran
+is not sure of it (`Exposure.hard_R`). One on which the lesson does not help is dropped: it is not about that lesson.
 
 Always holds: the route is decided before any training; the veteran is the round's start with the lesson first in its
 prompt, and the question is never cut.
@@ -79,8 +79,8 @@ def measure(
     )
     without = _mean_log_p(engine, [states_RH[part] for states_RH, part in zip(alone, evidences, strict=True)], targets)
     lifts = [
-        Lift(v, s, _route(v, s, bool(exposure.hard_R[part].any())))
-        for v, s, exposure, part in zip(with_lesson, without, exposures, evidences, strict=True)
+        Lift(v, s, _route(v, s, _falters(engine, exposure.veteran_RH[part], target)))
+        for v, s, exposure, part, target in zip(with_lesson, without, exposures, evidences, targets, strict=True)
     ]
     return lifts, exposures
 
@@ -91,6 +91,11 @@ def _route(veteran: float, student: float, falters: bool) -> LiftRoute:
     if veteran - student < MIN_LIFT:
         return "lesson does not help"
     return "replay" if falters else "opsd"
+
+
+def _falters(engine: TransformersEngine, states_RH: torch.Tensor, target: Sequence[int]) -> bool:
+    """Whether the veteran by itself would have said another token anywhere in the evidence."""
+    return engine.logits(states_RH).argmax(1).tolist() != list(target)
 
 
 @torch.no_grad()

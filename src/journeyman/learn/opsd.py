@@ -28,6 +28,7 @@ from journeyman.model.transformers_engine import TransformersEngine
 from journeyman.records import Situation
 
 LIVE = "live"
+SURE = 0.9
 
 
 @dataclass(frozen=True)
@@ -208,8 +209,9 @@ def observe(
 ) -> list[Exposure]:
     """Exposures from (student's prompt, teacher's prompt, response), scored by the teacher now.
 
-    A `proven` response is one that the session itself vouches for: where the teacher's own choice is another token,
-    the response stays the target. Any other response (a rollout, an anchor) is only a place to hear the teacher.
+    A `proven` response is one that the session itself vouches for: where the teacher gives its token less than `SURE`,
+    the token is the target, since what a small teacher would say besides is mostly noise. Any other response (a
+    rollout, an anchor) is only a place to hear the teacher.
     """
     with engine.using(teacher):
         states = engine.states([(shown, response) for _, shown, response in cases])
@@ -217,8 +219,8 @@ def observe(
     for (prompt, _, response), states_RH in zip(cases, states, strict=True):
         hard_R = torch.zeros(len(response), dtype=torch.bool, device=engine.device)
         if proven:
-            choice_R = engine.logits(states_RH).argmax(1)
-            hard_R = choice_R != torch.tensor(response, device=engine.device)
+            target_R1 = torch.tensor(response, device=engine.device)[:, None]
+            hard_R = engine.logits(states_RH).softmax(1).gather(1, target_R1)[:, 0] < SURE
         exposures.append(Exposure(tuple(prompt), tuple(response), states_RH, hard_R, weight))
     return exposures
 
