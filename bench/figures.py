@@ -43,7 +43,7 @@ def nights() -> str:
             f"| {_mean(general, 'before')} → {_mean(general, 'after')} "
             f"| {sum(run['seconds'] for run in runs) / len(runs) / 60:.1f} min |"
         )
-        sources.append(f"`{path.name}`: {found['machine']}, {found['date'][:10]}, `{found['command']}`")
+        sources.append(f"`bench/results/{path.name}` (with its command): {found['machine']}, {found['date'][:10]}")
     return "\n".join([*lines, "", *(f"- {source}" for source in sources)])
 
 
