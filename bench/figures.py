@@ -28,19 +28,22 @@ def percent(share: float) -> str:
 def nights() -> str:
     """One row a log: closed book before, after, ceiling; general ability; what it cost."""
     lines = [
-        "| log | questions | before | after, each seed | median | sessions in prompt | general ability | a night |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| log | questions | before | after, each seed | median | sessions in prompt | general ability "
+        "| claims to know the unknown | verdicts | a night |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     sources = []
     for path in sorted(RESULTS.glob("night_*.json")):
         found = json.loads(path.read_text())
         runs: list[dict[str, Any]] = found["runs"]
         general = [run["general"] for run in runs if run["general"].get("n")]
+        probes = [run["probes"] for run in runs if run["probes"].get("n")]
         lines.append(
             f"| {path.stem.removeprefix('night_')} | {found['questions']} | {percent(found['before'])} "
             f"| {', '.join(percent(run['after']) for run in runs)} | **{percent(found['median_after'])}** "
             f"| {percent(found['ceiling'])} "
             f"| {_mean(general, 'before')} → {_mean(general, 'after')} "
+            f"| {_mean(probes, 'before')} → {_mean(probes, 'after')} | {', '.join(run['verdict'] for run in runs)} "
             f"| {sum(run['seconds'] for run in runs) / len(runs) / 60:.1f} min |"
         )
         sources.append(f"`bench/results/{path.name}` (with its command): {found['machine']}, {found['date'][:10]}")

@@ -63,8 +63,8 @@ class NightOptions:
     learning_rate: float = 1e-3
     rank: int = 16
     trunk: float = 0.5  # share of the layers, from below, that stays the base's
-    # The last so many steps add the student's own rollouts, scored by the veteran. None by default: with 10 of 240 a
-    # veteran of 135M taught its own noise, and fewer questions were answered. A better veteran may want them.
+    # The last so many steps add the student's own rollouts, scored by the veteran. None by default: a trial with them
+    # (and softer targets) answered fewer questions, bench/results/trials.
     on_policy_steps: int = 0
     on_policy_rows: int = 6
     reply_tokens: int = 12
