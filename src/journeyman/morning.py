@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from journeyman.records import PhaseRecord, Session
-from journeyman.web.report import render
 
 Output = dict[str, Any]
 
@@ -110,13 +109,13 @@ def _ledger(tokens: Mapping[str, int], dreams: Output, lifts: Output, trained: O
     return [{"name": n, "tokens": t, "ended_in": e, "why": w} for n, t, e, w in entries if t]
 
 
-def write_page(path: Path, result: Output) -> None:
-    """Render a night's page and put it at `path` in one rename: a reader finds the old page or the new one."""
+def write_whole(path: Path, text: str) -> None:
+    """Put `text` at `path` in one rename: a reader finds the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            file.write(render(result))
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         Path(scratch).chmod(0o644)

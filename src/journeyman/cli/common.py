@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from rich.console import Console
 
 from journeyman.errors import AdapterError, UsageError
 from journeyman.model.source import DEFAULT_MODEL
+from journeyman.morning import write_whole as write_whole
 from journeyman.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -112,19 +111,3 @@ def speaker(model: str, store: Store | None, name: str) -> Speaker:
             "name the model it was made for with --model",
         )
     return Speaker(engine, engine.load_adapter(record.path), record)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Put `text` at `path` in one rename: a reader finds the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(scratch).chmod(0o644)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise

@@ -117,7 +117,7 @@ def questions(span: Span, limit: int = 4) -> list[str]:
     result: list[str] = []
     for wording in wordings:
         tidy = _tidy(wording)
-        if len(tidy.split()) >= 4 and not _holds(tidy, span.text) and tidy not in result:
+        if len(tidy.split()) >= 4 and not holds(tidy, span.text) and tidy not in result:
             result.append(tidy)
     return result[:limit]
 
@@ -338,7 +338,8 @@ def _tidy(text: str) -> str:
     return text[:1].upper() + text[1:] + "?"
 
 
-def _holds(wording: str, answer: str) -> bool:
+def holds(wording: str, answer: str) -> bool:
+    """Whether the words of `answer` stand in `wording`, one after another."""
     words = [word.lower() for word in WORD.findall(answer)]
     inside = [word.lower() for word in WORD.findall(wording)]
     return any(inside[i : i + len(words)] == words for i in range(len(inside)))

@@ -8,9 +8,8 @@ Knows HTTP through the `openai` package, which is needed only here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from journeyman.dream.spans import WORD, Span
+from journeyman.dream.english import holds
+from journeyman.dream.spans import Span
 from journeyman.errors import MissingExtraError, UsageError
 from journeyman.records import Situation
 
@@ -62,7 +61,7 @@ class Writer:
         return [
             Situation("ask", wording, span.lesson.id, span.text, "writer")
             for wording in wordings
-            if 2 < len(wording.split()) <= 40 and not _tells(wording, span.text)
+            if 2 < len(wording.split()) <= 40 and not holds(wording, span.text)
         ][:count]
 
     def _unusable(self, error: Exception) -> UsageError:
@@ -70,9 +69,3 @@ class Writer:
             f"the writer at {self._url} gave no answer ({type(error).__name__}: {error})",
             "check that it runs and speaks the OpenAI API, or leave --writer out",
         )
-
-
-def _tells(wording: str, evidence: str) -> bool:
-    asked: Sequence[str] = [word.lower() for word in WORD.findall(wording)]
-    told = [word.lower() for word in WORD.findall(evidence)]
-    return any(asked[place : place + len(told)] == told for place in range(len(asked)))
