@@ -23,16 +23,16 @@ from typing import TYPE_CHECKING, Any
 from journeyman import morning
 from journeyman.capture import import_files
 from journeyman.dream import lessons as lessons_of
-from journeyman.dream import recorded
+from journeyman.dream import recorded, spans
 from journeyman.dream import situations as dreamt
-from journeyman.dream import spans as spans_of
+from journeyman.dream.near_misses import near_misses
 from journeyman.dream.writer import Writer
 from journeyman.errors import InputError
 from journeyman.evaluate.general import load_suite
 from journeyman.model.source import DEFAULT_MODEL, fingerprint, locate
 from journeyman.morning import TRAINED
-from journeyman.records import AdapterRecord, Lesson, Session, Situation, content_hash
-from journeyman.registry.adapters import AdapterDirectory, versions
+from journeyman.records import AdapterRecord, Lesson, Situation, content_hash
+from journeyman.registry.adapters import AdapterDirectory, pick_sessions, versions
 from journeyman.store import Store, open_store
 from journeyman.web.report import render
 
@@ -60,7 +60,7 @@ class NightOptions:
     heldout: float = 0.25  # share of the facts of which one wording is kept for the gate
     steps: int = 200
     rows: int = 16  # small: at like exposures a trial with 56 had the higher loss (its other settings differed too)
-    anchor_rows: int = 3
+    anchor_rows: int = 6
     learning_rate: float = 1e-3
     rank: int = 16
     trunk: float = 0.5  # share of the layers, from below, that stays the base's
@@ -143,9 +143,9 @@ class Night:
         self._engine, self._ready = engine, False
         self.base = engine.fingerprint if engine else fingerprint(locate(model))
         self.home = Path(f"{store.path}.d")
-        self.adapters = AdapterDirectory(self.home / "adapters")
+        self.adapters = AdapterDirectory.beside(store)
         self.adapters.sweep()
-        self.sessions, self.parent = _pick(store, self.adapters, self.base)
+        self.sessions, self.parent = pick_sessions(store, self.adapters, self.base)
         self.spec: Output = {
             "version": VERSION,
             "sessions": [session.id for session in self.sessions],
@@ -201,26 +201,6 @@ class Night:
         return self.store.phases(self.key)[name].output
 
 
-def _pick(store: Store, adapters: AdapterDirectory, base: str) -> tuple[list[Session], AdapterRecord | None]:
-    """The sessions that the champion has not learnt, and the champion as the round's start.
-
-    Where all are learnt, the night that learnt the last of them is taken up again, from its own start: with its seed
-    it returns what it found, with another it is a second try at the same sessions.
-    """
-    champion = store.champion(base)
-    learnt: set[str] = set()
-    parent = champion
-    while parent:
-        lineage = adapters.lineage(parent.hash)
-        learnt |= set(lineage["sessions"])
-        parent = store.adapter(lineage["parent"]) if lineage["parent"] else None
-    new = [session for session in store.sessions() if session.id not in learnt]
-    if new or champion is None:
-        return new, champion
-    last = adapters.lineage(champion.hash)
-    return store.sessions(last["sessions"]), store.adapter(last["parent"]) if last["parent"] else None
-
-
 def _paths(given: Paths) -> list[str | Path]:
     return [given] if isinstance(given, (str, Path)) else list(given)
 
@@ -234,17 +214,14 @@ def extract_lessons(night: Night) -> Output:
     lessons = lessons_of.extract(night.sessions)
     tables = engine.surprisal([lesson.text for lesson in lessons])
     surprisal = {lesson.text: table for lesson, table in zip(lessons, tables, strict=True)}
-    chosen = spans_of.choose(spans_of.weigh(lessons, surprisal.__getitem__), night.options.facts)
-    return {
-        "statements": len(lessons),
-        "facts": [asdict(span) for span in chosen],
-    }
+    chosen = spans.choose(spans.weigh(lessons, surprisal.__getitem__), night.options.facts)
+    return {"statements": len(lessons), "facts": [asdict(span) for span in chosen]}
 
 
 def dream_situations(night: Night, said: Output, writer: str | None) -> Output:
     """Questions about each fact, some held out; near misses; anchors."""
     chosen = [
-        spans_of.Span(Lesson.from_json(fact["lesson"]), fact["start"], fact["end"], fact["kind"], fact["worth"])
+        spans.Span(Lesson.from_json(fact["lesson"]), fact["start"], fact["end"], fact["kind"], fact["worth"])
         for fact in said["facts"]
     ]
     situations = recorded.corrections(night.sessions, chosen)
@@ -255,10 +232,11 @@ def dream_situations(night: Night, said: Output, writer: str | None) -> Output:
         night.progress("dream situations", number / len(chosen))
     situations = dreamt.consistent(situations)
     heldout = dreamt.hold_out(situations, night.options.heldout, night.seed)
+    things = sorted({span.text for span in chosen if span.kind == "chunk"})
     return {
         "train": [s.to_json() for s in situations if s.id not in heldout],
         "heldout": [s.to_json() for s in situations if s.id in heldout],
-        "quiet": [s.to_json() for s in [*dreamt.near_misses(night.told(), night.seed), *dreamt.anchors()]],
+        "quiet": [s.to_json() for s in [*near_misses(night.told(), night.seed, things=things), *dreamt.anchors()]],
     }
 
 
@@ -278,6 +256,7 @@ def measure_lift(night: Night, said: Output, dreams: Output) -> Output:
 def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
     """Distil the veteran into the live adapter; keep it content-addressed, with its lineage."""
     from journeyman.learn import lift, opsd
+    from journeyman.learn.quiet import quiet
     from journeyman.model import lora
 
     engine, options = night.engine, night.options
@@ -287,7 +266,7 @@ def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
     situations = [
         s for value in dreams["train"] if lifts["lifts"][(s := Situation.from_json(value)).id]["route"] in TRAINED
     ]
-    quiet = opsd.anchors(engine, [Situation.from_json(value) for value in dreams["quiet"]])
+    held = quiet(engine, [Situation.from_json(value) for value in dreams["quiet"]])
     if night.parent:
         state = engine.adapter(VETERAN).clone()
     else:
@@ -315,7 +294,7 @@ def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
 
     curve: list[Output] = []
     begun = time.perf_counter()
-    for step in opsd.train(engine, [night.exposures[s.id] for s in situations], quiet, schedule, fresh):
+    for step in opsd.train(engine, [night.exposures[s.id] for s in situations], held, schedule, fresh):
         night.progress("train", step.step / options.steps)
         curve.append({**asdict(step), "seconds": time.perf_counter() - begun})
     lineage = {
@@ -328,7 +307,7 @@ def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
     }
     source = str(locate(engine.name))
     hash = night.adapters.add(lambda directory: lora.save(state, source, directory), lineage)
-    return {"adapter": hash, "curve": curve, "situations": len(situations), "quiet": len(quiet)}
+    return {"adapter": hash, "curve": curve, "situations": len(situations), "quiet": len(held)}
 
 
 def evaluate(night: Night, said: Output, dreams: Output, trained: Output, suites: Sequence[str | Path]) -> Output:
@@ -377,6 +356,7 @@ def register(
         "adapter": hash,
         "adapter_path": str(path),
         "report": str(page),
+        "store": str(night.store.path),
         "started_at": next(begun.started_at for begun in night.store.nights() if begun.key == night.key),
     }
     morning.write_whole(page, render(result))

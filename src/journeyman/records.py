@@ -102,7 +102,6 @@ class Lesson(Record):
 
 
 SituationKind = Literal["ask", "recall", "unknown", "anchor"]
-Route = Literal["train", "heldout", "dropped", ""]
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def test_the_built_in_suite_is_whole() -> None:
 
 def test_the_prompt_lists_are_whole() -> None:
     assert len(set(neutral_prompts())) == 24
-    assert len(set(unknown_probes())) == 40
+    assert len(set(unknown_probes())) == 100
     assert all(prompt.strip() == prompt and prompt for prompt in neutral_prompts() + unknown_probes())
 
 
@@ -165,15 +165,17 @@ def test_probes_are_confident_or_not() -> None:
     probe, other = unknown_probes()[:2]
     engine = ScriptedEngine(replies={"night": {probe: "Your blood type is A.", other: "I don't know that."}})
     found = run_probes(engine, "night")
-    assert found.n == 40
-    assert found.confident == [True] + [False] * 39
+    assert found.n == 100
+    assert found.confident == [True] + [False] * 99
     assert found.replies[0] == "Your blood type is A."
     assert sum(run_probes(engine, None, [probe]).confident) == 0
 
 
 def test_what_was_told_is_no_longer_unknown() -> None:
-    told = ["By the way, my shoe size is 44.", "I like types of blood oranges"]
-    assert set(unknown_probes()) - set(unknown_probes(told)) == {"What is my shoe size?"}
+    told = ["By the way, my shoe size is 44.", "I like types of blood oranges", "The color of my front door? Red."]
+    gone = {"What is my shoe size?", "What is my blood type?", "What colour is my front door?"}
+    assert set(unknown_probes()) - set(unknown_probes(told)) <= gone
+    assert {"What is my shoe size?", "What colour is my front door?"} & set(unknown_probes(told)) == set()
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,10 @@ from transformers import AutoModelForCausalLM
 
 from journeyman.errors import TrainingError
 from journeyman.learn import opsd
-from journeyman.learn.opsd import LIVE, Deck, Exposure, Schedule, anchors, disagreement, observe, roll_out, train
+from journeyman.learn.opsd import LIVE, Deck, Exposure, Schedule, disagreement, observe, proven, roll_out, train
 from journeyman.model import load_engine
 from journeyman.model.lora import AdapterState, LoRAConfig
 from journeyman.model.transformers_engine import TransformersEngine
-from journeyman.records import Situation
 
 CONFIG = LoRAConfig(rank=4, alpha=8)
 
@@ -44,6 +43,12 @@ def cases(round_number: int = 0, count: int = 6) -> list[tuple[list[int], list[i
 
 def anchors_of(engine: TransformersEngine) -> list[Exposure]:
     return observe(engine, None, [(prompt, prompt, response) for prompt, _, response in cases(50, 4)])
+
+
+def vouched(engine: TransformersEngine, given: list[tuple[list[int], list[int], list[int]]]) -> list[Exposure]:
+    exposures = observe(engine, None, given)
+    heard = engine.heard([each.veteran_RH for each in exposures], [each.response for each in exposures])
+    return [proven(each, logp_R) for each, (logp_R, _) in zip(exposures, heard, strict=True)]
 
 
 def hard(count: int = 2) -> list[Exposure]:
@@ -211,7 +216,7 @@ def test_training_pulls_the_student_towards_the_veteran(tiny_engine: Transformer
 
 def test_hard_targets_become_likely(tiny_engine: TransformersEngine) -> None:
     start(tiny_engine)
-    rows = observe(tiny_engine, None, [(p, p, r) for p, _, r in cases(count=2)], proven=True)
+    rows = vouched(tiny_engine, [(p, p, r) for p, _, r in cases(count=2)])
     assert all(row.hard_R.any() for row in rows)
     pairs = [(row.prompt, row.response) for row in rows]
     before = sum(map(sum, tiny_engine.score(pairs)))
@@ -277,15 +282,15 @@ def test_a_proven_response_is_the_target_where_the_teacher_is_not_sure_of_it(
     _, shown, _ = cases()[0]
     said = tiny_engine.generate([shown], max_new_tokens=4)[0]
     shares = [math.exp(value) for value in tiny_engine.score([(shown, said)])[0]]
-    [row] = observe(tiny_engine, None, [(SYSTEM, shown, said)], proven=True)
+    [row] = vouched(tiny_engine, [(SYSTEM, shown, said)])
     assert row.hard_R.tolist() == [share < opsd.SURE for share in shares]
     low, high = sorted(shares)[1:3]
     monkeypatch.setattr(opsd, "SURE", (low + high) / 2)
-    [row] = observe(tiny_engine, None, [(SYSTEM, shown, said)], proven=True)
+    [row] = vouched(tiny_engine, [(SYSTEM, shown, said)])
     assert row.hard_R.tolist() == [share < (low + high) / 2 for share in shares]
     assert row.hard_R.sum() == 2
     monkeypatch.setattr(opsd, "SURE", 0.0)
-    [row] = observe(tiny_engine, None, [(SYSTEM, shown, said)], proven=True)
+    [row] = vouched(tiny_engine, [(SYSTEM, shown, said)])
     assert not row.hard_R.any()
 
 
@@ -304,17 +309,6 @@ def test_roll_outs_are_what_the_student_says_and_the_teacher_thinks(tiny_engine:
         assert list(exposure.response) == (reply if len(reply) == 6 else [*reply, tiny_engine.end_id])
         assert len(exposure.veteran_RH) == len(exposure.hard_R) == len(exposure.response)
         assert not exposure.hard_R.any()
-
-
-def test_anchors_are_the_bases_own_words(tiny_engine: TransformersEngine) -> None:
-    start(tiny_engine, trained=True)
-    situations = [Situation("anchor", "Name a colour."), Situation("anchor", ">The sea is")]
-    with tiny_engine.using(LIVE):
-        found = anchors(tiny_engine, situations)
-    assert list(found[0].prompt) == tiny_engine.chat([{"role": "user", "content": "Name a colour."}])
-    assert list(found[1].prompt) == tiny_engine.encode("The sea is")
-    assert mean_divergence(tiny_engine, found, None) < 1e-6
-    assert mean_divergence(tiny_engine, found, LIVE) > 1e-3
 
 
 def test_disagreement_is_the_divergence_token_by_token(tiny_engine: TransformersEngine) -> None:

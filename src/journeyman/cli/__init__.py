@@ -53,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with _ending_like_ctrl_c():
             _write_what_can_be_written()
+            if any("\udc80" <= character <= "\udcff" for word in words for character in word):
+                raise UsageError("the command line holds bytes that are not UTF-8", "write it in UTF-8")
             args = build_parser().parse_args(words)
             code = args.run(args)
             sys.stdout.flush()  # a full disk or a closed pipe shows here, not after the last line of this program

@@ -97,17 +97,16 @@ class Speaker:
 def speaker(model: str, store: Store | None, name: str) -> Speaker:
     """Load `model` and the adapter called `name`; without a store there is only the base."""
     from journeyman.model import load_engine
-    from journeyman.registry.adapters import resolve
+    from journeyman.registry.adapters import AdapterDirectory, resolve
 
     if store is not None and name not in ("champion", "base"):
         store.adapter(name)  # an unknown name is known now; the model takes its time
     engine = load_engine(model)
-    record = resolve(store, engine.fingerprint, name) if store is not None else None
-    if record is None:
+    if store is None or (record := resolve(store, engine.fingerprint, name)) is None:
         return Speaker(engine)
     if record.base != engine.fingerprint:
         raise AdapterError(
             f"adapter {record.hash} was made for another model than {model}",
             "name the model it was made for with --model",
         )
-    return Speaker(engine, engine.load_adapter(record.path), record)
+    return Speaker(engine, engine.load_adapter(AdapterDirectory.beside(store).path(record.hash)), record)

@@ -1,11 +1,10 @@
-"""Situations: the prompts in which a lesson will matter, and those in which it must not fire.
+"""Situations: the prompts in which a lesson will matter, and the anchors, general work that must stay as it is.
 
 For each evidence span several questions: by grammar (`english.questions`) and by key words drawn from its clause and
-its sentence, as people ask who remember a matter but not its wording. Beside them near misses, questions of the same
-shape about what nobody ever said, and anchors, general work.
+its sentence, as people ask who remember a matter but not its wording.
 
-Always holds: no question about a lesson contains its answer; the wordings that are held out (`Route` "heldout") are
-not among those that are trained; the same lessons and seed give the same situations.
+Always holds: no question about a lesson contains its answer; the wordings that are held out are not among
+those that are trained; the same lessons and seed give the same situations.
 
 Knows words, not meaning; whether a question is worth its compute is measured by the veteran's lift.
 """
@@ -14,13 +13,12 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 
 from journeyman.dream import english
 from journeyman.dream.spans import Span
-from journeyman.dream.verbs import lemma
-from journeyman.dream.words import IRREGULAR, WORD, is_function_word
+from journeyman.dream.words import WORD
 from journeyman.records import Situation
 
 _BY_KEY_WORDS = (
@@ -35,36 +33,6 @@ _BY_KEY_WORDS = (
     "The {keys}, {ask}?",
     "I forgot, {ask} {keys}?",
     "Remind me, {ask} with the {keys}?",
-)
-# Things that people have and others do not know; none of them is a probe of the evaluation.
-_NEVER_SAID = (
-    "my bank account number", "the title of my first book", "my favorite cousin", "my high school mascot",
-    "my wedding date", "my gym membership number", "my insurance company", "my roommate's name", "the make of my van",
-    "my neighbor's phone number", "my favorite restaurant", "my shirt size", "the name of my boat", "my parking spot",
-    "the brand of my piano", "my tax advisor", "my boarding gate", "my best friend's birthday", "my old boss's name",
-    "my favorite painter", "the model of my phone", "my son's teacher", "my voicemail greeting", "my hotel in Rome",
-    "my running time", "my postcode", "my star sign", "my golf handicap", "the color of my sofa", "my email signature",
-)  # fmt: skip
-_ASKING = (
-    "What is {thing}?",
-    "Can you tell me {thing}?",
-    "Do you remember {thing}?",
-    "I forgot {thing}. What is it?",
-    "Remind me, what is {thing}?",
-)
-_NEVER_COUNTED = (
-    "How many keys did I hand to my neighbor?",
-    "How much did I pay for my winter coat?",
-    "How many guests did I invite to the barbecue?",
-    "Where did I leave my umbrella?",
-    "Where did I spend my honeymoon?",
-    "Which shelf did I put the paint on?",
-    "How old is my uncle?",
-    "Who is my piano teacher?",
-    "Which team do I support?",
-    "What time did I tell the plumber to come?",
-    "Who fixed my roof last summer?",
-    "How many tickets did I buy for the concert?",
 )
 
 
@@ -86,28 +54,6 @@ def asks(span: Span, count: int, seed: int) -> list[Situation]:
         if wording not in wordings:
             wordings.append(wording)
     return [Situation("ask", wording, span.lesson.id, span.text, "template") for wording in wordings[:count]]
-
-
-def near_misses(told: Iterable[str], seed: int) -> list[Situation]:
-    """Questions of the same shape that nothing in `told` (the user's turns) answers."""
-    words = {form for text in told for word in WORD.findall(text) for form in _forms(word)}
-    rng = random.Random(seed)
-    things = [thing for thing in _NEVER_SAID if not _was_told(thing, words)]
-    prompts = [rng.choice(_ASKING).format(thing=thing) for thing in things]
-    prompts += [prompt for prompt in _NEVER_COUNTED if not _was_told(prompt, words)]
-    return [Situation("unknown", prompt, origin="template") for prompt in prompts]
-
-
-def _forms(word: str) -> set[str]:
-    """A word as it was said and as it may be asked for: "handed" and "hand", "keys" and "key"."""
-    said = word.lower().removesuffix("'s")
-    return {said, said.removesuffix("s"), lemma(said) if said in IRREGULAR or said.endswith("ed") else said}
-
-
-def _was_told(question: str, told: set[str]) -> bool:
-    """Whether all that the question is about was spoken of."""
-    content = [word for word in WORD.findall(question) if not is_function_word(word) and word.lower() != "old"]
-    return all(_forms(word) & told for word in content)
 
 
 def anchors() -> list[Situation]:

@@ -34,14 +34,13 @@ class Writer:
 
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"--writer {url} is not a URL", "give a base URL such as http://localhost:11434/v1")
-        self._errors = openai.OpenAIError
         self._url = url
-        self._client = openai.OpenAI(
-            base_url=url, api_key=os.environ.get("OPENAI_API_KEY", "none"), timeout=timeout, max_retries=2
-        )
         try:
+            self._client = openai.OpenAI(
+                base_url=url, api_key=os.environ.get("OPENAI_API_KEY", "none"), timeout=timeout, max_retries=2
+            )
             self.model = model or self._client.models.list().data[0].id
-        except (self._errors, IndexError) as error:
+        except Exception as error:  # what answers at a wrong address may be anything, and not only the API's errors
             raise self._unusable(error) from error
 
     def questions(self, span: Span, count: int) -> list[Situation]:
@@ -54,9 +53,9 @@ class Writer:
                 temperature=0.7,
                 max_tokens=40 * count,
             )
-        except self._errors as error:
+            lines = (reply.choices[0].message.content or "").splitlines() if reply.choices else []
+        except Exception as error:
             raise self._unusable(error) from error
-        lines = (reply.choices[0].message.content or "").splitlines() if reply.choices else []
         wordings = dict.fromkeys(line.strip().lstrip("0123456789.)-*• ").strip() for line in lines)
         return [
             Situation("ask", wording, span.lesson.id, span.text, "writer")

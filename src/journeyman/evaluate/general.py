@@ -19,6 +19,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from journeyman.dream.words import is_function_word
 from journeyman.errors import InputError
 from journeyman.evaluate.abstaining import abstains
 from journeyman.evaluate.lines import read_objects
@@ -222,16 +223,16 @@ def drift(engine: Engine, adapter: str | None, base_replies: Sequence[Sequence[i
 
 def unknown_probes(told: Iterable[str] = ()) -> list[str]:
     """Personal questions nobody answered. A text in `told` with all content words of one takes it out."""
-    known = [set(fold(text)) for text in told]
-    probes = _lines("unknown.txt")
-    return [p for p in probes if not any(_content(p) <= words for words in known)]
-
-
-_COMMON = {"what", "which", "with", "have", "many", "last", "first", "name", "number"}
+    known = [_words(text) for text in told]
+    return [p for p in _lines("unknown.txt") if not any(_content(p) <= words for words in known)]
 
 
 def _content(probe: str) -> set[str]:
-    return {word for word in fold(probe) if len(word) > 3} - _COMMON
+    return {word for word in _words(probe) if not is_function_word(word)} - {"name", "number"}
+
+
+def _words(text: str) -> set[str]:
+    return {word.replace("our", "or") for word in fold(text)}  # the probes write colour, a user may write color
 
 
 def run_probes(engine: Engine, adapter: str | None, probes: Sequence[str] | None = None) -> ProbeResult:

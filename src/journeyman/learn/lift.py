@@ -18,10 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-
-from journeyman.learn.opsd import Exposure, observe
-from journeyman.model.transformers_engine import HEAD_ROWS, TransformersEngine
+from journeyman.learn.opsd import Exposure, observe, proven
+from journeyman.model.transformers_engine import TransformersEngine
 
 LiftRoute = Literal["opsd", "replay", "already known", "lesson does not help"]
 KNOWN = math.log(0.5)  # a student that gives every evidence token more than half needs no lesson
@@ -69,50 +67,23 @@ def measure(
         (engine.user(question), veteran_prompt(engine, lesson, evidence, question), response)
         for (lesson, question, evidence), (response, _) in zip(cases, answers, strict=True)
     ]
-    exposures = observe(engine, veteran, triples, proven=True)
+    exposures = observe(engine, veteran, triples)
+    responses = [response for response, _ in answers]
+    with_lesson = engine.heard([exposure.veteran_RH for exposure in exposures], responses)
     with engine.using(veteran):
-        alone = engine.states([(prompt, response) for prompt, _, response in triples])
-    evidences = [slice(lead, len(response) - 1) for response, lead in answers]
-    targets = [response[part] for (response, _), part in zip(answers, evidences, strict=True)]
-    with_lesson = _mean_log_p(
-        engine, [e.veteran_RH[part] for e, part in zip(exposures, evidences, strict=True)], targets
-    )
-    without = _mean_log_p(engine, [states_RH[part] for states_RH, part in zip(alone, evidences, strict=True)], targets)
-    lifts = [
-        Lift(v, s, _route(v, s, _falters(engine, exposure.veteran_RH[part], target)))
-        for v, s, exposure, part, target in zip(with_lesson, without, exposures, evidences, targets, strict=True)
-    ]
-    return lifts, exposures
+        alone = engine.heard(engine.states([(prompt, response) for prompt, _, response in triples]), responses)
+    lifts: list[Lift] = []
+    for (response, lead), (logp_R, likeliest_R), (alone_R, _) in zip(answers, with_lesson, alone, strict=True):
+        evidence = slice(lead, len(response) - 1)
+        v, s = float(logp_R[evidence].mean()), float(alone_R[evidence].mean())
+        lifts.append(Lift(v, s, _route(v, s, falters=not bool(likeliest_R[evidence].all()))))
+    return lifts, [proven(each, logp_R) for each, (logp_R, _) in zip(exposures, with_lesson, strict=True)]
 
 
-def _route(veteran: float, student: float, falters: bool) -> LiftRoute:
+def _route(veteran: float, student: float, *, falters: bool) -> LiftRoute:
+    """`falters`: the veteran by itself would have said another token somewhere in the evidence."""
     if student > KNOWN:
         return "already known"
     if veteran - student < MIN_LIFT:
         return "lesson does not help"
     return "replay" if falters else "opsd"
-
-
-def _falters(engine: TransformersEngine, states_RH: torch.Tensor, target: Sequence[int]) -> bool:
-    """Whether the veteran by itself would have said another token anywhere in the evidence."""
-    return engine.logits(states_RH).argmax(1).tolist() != list(target)
-
-
-@torch.no_grad()
-def _mean_log_p(
-    engine: TransformersEngine, states: Sequence[torch.Tensor], targets: Sequence[Sequence[int]]
-) -> list[float]:
-    if not states:
-        return []
-    flat_NH = torch.cat(list(states))
-    flat_N = torch.tensor([token for target in targets for token in target], device=engine.device)
-    values: list[float] = []
-    for hidden_NH, target_N in zip(flat_NH.split(HEAD_ROWS), flat_N.split(HEAD_ROWS), strict=True):
-        logits_NV = engine.logits(hidden_NH)
-        values += (logits_NV.gather(1, target_N[:, None])[:, 0] - logits_NV.logsumexp(1)).tolist()
-    means: list[float] = []
-    start = 0
-    for target in targets:
-        means.append(sum(values[start : start + len(target)]) / max(1, len(target)))
-        start += len(target)
-    return means

@@ -2,8 +2,8 @@
 
 An `Exposure` is a prompt, a response, and the veteran's hidden states at every response position. Exposures come from
 the veteran's own answers (cached: no rollout and no teacher pass after the first), from the student's rollouts
-(`roll_out`: sampled now, scored by the veteran), and from the base's answers to unrelated prompts (the anchor: base as
-teacher, empty context). All are trained with the same loss, full-vocabulary forward KL.
+(`roll_out`: sampled now, scored by the veteran), and from what must not change (`learn.quiet`). All are trained with
+the same loss, full-vocabulary forward KL.
 SDFT, arXiv:2601.19897; on-policy distillation with forward KL as in GKD, arXiv:2306.13649.
 
 Always holds: the veteran is the adapter state at the round's start, never the live student; only the live adapter's
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -25,7 +25,6 @@ from journeyman.learn.losses import distillation_loss
 from journeyman.model import Ids
 from journeyman.model.packing import pack
 from journeyman.model.transformers_engine import TransformersEngine
-from journeyman.records import Situation
 
 LIVE = "live"
 SURE = 0.9
@@ -204,25 +203,26 @@ def observe(
     teacher: str | None,
     cases: Sequence[tuple[Ids, Ids, Ids]],
     *,
-    proven: bool = False,
     weight: float = 1.0,
 ) -> list[Exposure]:
-    """Exposures from (student's prompt, teacher's prompt, response), scored by the teacher now.
-
-    A `proven` response is one that the session itself vouches for: where the teacher gives its token less than `SURE`,
-    the token is the target, since what a small teacher would say besides is mostly noise. Any other response (a
-    rollout, an anchor) is only a place to hear the teacher.
-    """
+    """Exposures from (student's prompt, teacher's prompt, response), a rollout or an anchor, scored by the teacher now:
+    the response is only a place to hear the teacher."""
     with engine.using(teacher):
         states = engine.states([(shown, response) for _, shown, response in cases])
     exposures: list[Exposure] = []
     for (prompt, _, response), states_RH in zip(cases, states, strict=True):
         hard_R = torch.zeros(len(response), dtype=torch.bool, device=engine.device)
-        if proven:
-            target_R1 = torch.tensor(response, device=engine.device)[:, None]
-            hard_R = engine.logits(states_RH).softmax(1).gather(1, target_R1)[:, 0] < SURE
         exposures.append(Exposure(tuple(prompt), tuple(response), states_RH, hard_R, weight))
     return exposures
+
+
+def proven(exposure: Exposure, logp_R: torch.Tensor) -> Exposure:
+    """The exposure of a response that the session itself vouches for, and that the teacher gives log p `logp_R`.
+
+    Where the teacher gives a token less than `SURE`, the token is the target: what a small teacher would say besides is
+    mostly noise.
+    """
+    return replace(exposure, hard_R=logp_R.exp() < SURE)
 
 
 def roll_out(
@@ -244,27 +244,6 @@ def roll_out(
         for (prompt, shown), reply in zip(prompts, replies, strict=True)
     ]
     return observe(engine, teacher, cases)
-
-
-ANCHOR_TOKENS = 24
-
-
-def anchors(engine: TransformersEngine, situations: Sequence[Situation]) -> list[Exposure]:
-    """What must stay: the base's own greedy words on prompts that no lesson is about, with the base as teacher.
-
-    The base, not the round's start: small losses of many nights cannot add up.
-    """
-    prompts = [
-        engine.encode(s.prompt.removeprefix(">")) if s.prompt.startswith(">") else engine.user(s.prompt)
-        for s in situations
-    ]
-    with engine.using(None):
-        replies = engine.generate(prompts, max_new_tokens=ANCHOR_TOKENS)
-    cases = [
-        (prompt, prompt, reply if len(reply) == ANCHOR_TOKENS else [*reply, engine.end_id])
-        for prompt, reply in zip(prompts, replies, strict=True)
-    ]
-    return observe(engine, None, cases)
 
 
 @torch.no_grad()

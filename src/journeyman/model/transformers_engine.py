@@ -202,16 +202,24 @@ class TransformersEngine:
     @torch.no_grad()
     def states(self, pairs: Sequence[tuple[Ids, Ids]]) -> list[torch.Tensor]:
         """Hidden states [len(continuation), H] that predict each continuation token; prefixes may not be empty."""
+        result: list[torch.Tensor] = [torch.empty(0)] * len(pairs)
+        for rows, states in self._states_by_pack(pairs):
+            for row, states_RH in zip(rows, states, strict=True):
+                result[row] = states_RH
+        return result
+
+    def _states_by_pack(self, pairs: Sequence[tuple[Ids, Ids]]) -> Iterator[tuple[Sequence[int], list[torch.Tensor]]]:
+        """Rows of `pairs`, and the states of each: a long log's never all at once."""
         if not all(prefix for prefix, _ in pairs):
             raise ValueError("the first token of nothing has no probability: give a prefix")
-        result: list[torch.Tensor] = [torch.empty(0)] * len(pairs)
         for packed in pack([[*prefix, *continuation[:-1]] for prefix, continuation in pairs]):
             hidden_TH = self.hidden(packed)
+            states: list[torch.Tensor] = []
             for row, path in zip(packed.rows, packed.paths, strict=True):
                 prefix, continuation = pairs[row]
                 first = len(prefix) - 1  # an empty continuation has no states, though its prefix was run
-                result[row] = hidden_TH[path[first : first + len(continuation)]]
-        return result
+                states.append(hidden_TH[path[first : first + len(continuation)]])
+            yield packed.rows, states
 
     @torch.no_grad()
     def trunk(self, sequences: Sequence[Ids], stop: int) -> list[torch.Tensor]:
@@ -226,18 +234,32 @@ class TransformersEngine:
 
     @torch.no_grad()
     def score(self, pairs: Sequence[tuple[Ids, Ids]]) -> list[list[float]]:
-        if not pairs:
+        result: list[list[float]] = [[] for _ in pairs]
+        for rows, states in self._states_by_pack(pairs):
+            for row, (logp_R, _) in zip(rows, self.heard(states, [pairs[row][1] for row in rows]), strict=True):
+                result[row] = logp_R.tolist()
+        return result
+
+    @torch.no_grad()
+    def heard(
+        self, states: Sequence[torch.Tensor], continuations: Sequence[Ids]
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Of each continuation's tokens, given the states [R, H] that predict them: log p [R] in nats, and bool [R]:
+        whether no other token is likelier."""
+        if not states:
             return []
-        states = self.states(pairs)
-        targets = torch.tensor([token for _, continuation in pairs for token in continuation], dtype=torch.long)
-        values: list[float] = []
+        targets_N = torch.tensor([t for ids in continuations for t in ids], dtype=torch.long, device=self.device)
+        logp: list[torch.Tensor] = []
+        likeliest: list[torch.Tensor] = []
         for hidden_NH, target_N in zip(
-            torch.cat(states).split(HEAD_ROWS), targets.to(self.device).split(HEAD_ROWS), strict=True
+            torch.cat(list(states)).split(HEAD_ROWS), targets_N.split(HEAD_ROWS), strict=True
         ):
             logits_NV = self.logits(hidden_NH)
             chosen_N = logits_NV.gather(1, target_N[:, None])[:, 0]
-            values += (chosen_N - logits_NV.logsumexp(1)).tolist()
-        return _split(values, [len(continuation) for _, continuation in pairs])
+            logp.append(chosen_N - logits_NV.logsumexp(1))
+            likeliest.append(chosen_N == logits_NV.amax(1))
+        lengths = [len(ids) for ids in continuations]
+        return list(zip(torch.cat(logp).split(lengths), torch.cat(likeliest).split(lengths), strict=True))
 
     @torch.no_grad()
     def divergence(

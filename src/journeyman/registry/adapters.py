@@ -17,10 +17,10 @@ import tempfile
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from journeyman.errors import AdapterError
-from journeyman.records import AdapterRecord
+from journeyman.records import AdapterRecord, Session
 from journeyman.store import Store
 
 LINEAGE = "lineage.json"
@@ -33,6 +33,11 @@ class AdapterDirectory:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @classmethod
+    def beside(cls, store: Store) -> Self:
+        """That of a store: the two move together."""
+        return cls(Path(f"{store.path}.d") / "adapters")
 
     def path(self, hash: str) -> Path:
         return self.root / hash
@@ -94,6 +99,26 @@ def resolve(store: Store, base: str, name: str) -> AdapterRecord | None:
     if name == "champion":
         return store.champion(base)
     return store.adapter(name)
+
+
+def pick_sessions(store: Store, adapters: AdapterDirectory, base: str) -> tuple[list[Session], AdapterRecord | None]:
+    """The sessions that the champion has not learnt, and the champion as the round's start.
+
+    Where all are learnt, the night that learnt the last of them is taken up again, from its own start: with its seed
+    it returns what it found, with another it is a second try at the same sessions.
+    """
+    champion = store.champion(base)
+    learnt: set[str] = set()
+    parent = champion
+    while parent:
+        lineage = adapters.lineage(parent.hash)
+        learnt |= set(lineage["sessions"])
+        parent = store.adapter(lineage["parent"]) if lineage["parent"] else None
+    new = [session for session in store.sessions() if session.id not in learnt]
+    if new or champion is None:
+        return new, champion
+    last = adapters.lineage(champion.hash)
+    return store.sessions(last["sessions"]), store.adapter(last["parent"]) if last["parent"] else None
 
 
 def versions() -> dict[str, str]:

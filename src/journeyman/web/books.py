@@ -9,6 +9,7 @@ Does not know: how to run a command; it only writes down which ones exist.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -174,10 +175,15 @@ def lineage(result: Mapping[str, Any]) -> Html:
     )
     promoted = result.get("verdict") == "PROMOTE"
     at_work = "Ask the adapter that is at work" if promoted else "Ask the adapter at work, if there is one"
-    commands = [
-        (at_work, f'journeyman ask "{prompt}" --adapter champion'),
-        ("Ask the model as if no night had been", f'journeyman ask "{prompt}" --adapter base'),
-    ]
+    where = "".join(
+        f" {option} {shlex.quote(value)}"
+        for option, value in (("--store", text(result.get("store"))), ("--model", text(model.get("name"))))
+        if value
+    )
+    asked = [(at_work, "champion"), ("Ask the model as if no night had been", "base")]
+    if adapter and not promoted:
+        asked.insert(0, ("Ask what this night made, all the same", adapter))
+    commands = [(what, f'journeyman ask "{prompt}" --adapter {which}{where}') for what, which in asked]
     shown = [(el("h3", what), el("pre", el("code", command), tabindex=0)) for what, command in commands]
     lead = (
         "The base model’s own weights were not touched: take the adapter away and it is as it was."
