@@ -101,7 +101,7 @@ def _result(
     args: argparse.Namespace, before: QuestionScore, ceiling: QuestionScore, sessions: int, runs: list[dict[str, Any]]
 ) -> dict[str, Any]:
     return {
-        "command": " ".join(["python", "bench/night.py", *sys.argv[1:]]),
+        "command": " ".join(["python", "bench/night.py", *sys.argv[1:]]).replace(f" --keep {args.keep}", ""),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "model": args.model,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from journeyman.cli import common
 from journeyman.errors import InputError, StoreError
 from journeyman.evaluate import evidence, general
 from journeyman.evaluate.gate import Verdict
@@ -78,6 +80,16 @@ def test_the_lineage_names_sessions_lessons_and_versions(first: tuple[Path, dict
     assert lineage["seed"] == 0
     assert lineage["lessons"]
     assert "torch" in lineage["versions"]
+
+
+def test_a_store_that_moved_finds_its_adapters(first: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    folder, result = first
+    for name in ("log.db", "log.db.d"):
+        (shutil.copytree if name.endswith(".d") else shutil.copy)(folder / name, tmp_path / name)
+    shutil.rmtree(tmp_path / "log.db.d" / "nights")
+    with open_store(tmp_path / "log.db") as store:
+        speaker = common.speaker(result["model"]["name"], store, result["adapter"])
+    assert speaker.adapter == str(tmp_path / "log.db.d" / "adapters" / result["adapter"])
 
 
 def test_an_adapter_that_was_not_promoted_is_not_the_champion(first: tuple[Path, dict[str, Any]]) -> None:

@@ -72,6 +72,7 @@ def test_the_list_of_commands_is_complete(capsys: pytest.CaptureFixture[str]) ->
         ["night", "--store", "missing.db"],
         ["ask"],
         ["ask", " "],
+        ["ask", "Caf\udce9?"],  # Latin-1 as Python hands it on
         ["ask", "Who?", "--store", "missing.db"],
         ["evaluate"],
         ["evaluate", "--questions", "missing.jsonl"],
