@@ -63,8 +63,8 @@ def retention() -> str:
                 f"| {name} | {row['n']} | {100 * row['before']:.1f} % | {100 * row['after']:.1f} % "
                 f"| {100 * row['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f}) |"
             )
-        said = found["machine"] if isinstance(found["machine"], str) else json.dumps(found["machine"])
-        blocks.append("\n".join([*lines, "", f"- `{path.name}`: {said}, {found['date'][:10]}"]))
+        source = f"- `bench/results/{path.name}` (with its command): {found['machine']}, {found['date'][:10]}"
+        blocks.append("\n".join([*lines, "", source]))
     return "\n\n".join(blocks)
 
 

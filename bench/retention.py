@@ -19,7 +19,6 @@ import json
 import os
 import platform
 import re
-import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -64,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "adapter": options.adapter.name,
         "seconds": round(time.monotonic() - started, 1),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
-        "command": shlex.join(["python", "bench/retention.py", *(arguments or sys.argv[1:])]),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "command": f"python bench/retention.py --data {options.data.name} --adapter {options.adapter.name} --tag {tag}",
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"retention_{tag}.json"

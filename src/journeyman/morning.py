@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from journeyman.records import PhaseRecord, Session
+from journeyman.registry.adapters import AdapterDirectory
+from journeyman.store import Store
 
 Output = dict[str, Any]
 
@@ -84,6 +86,15 @@ def outcome(
     }
 
 
+def at_home(store: Store, result: Output) -> Output:
+    """The result with the places of its adapter and its page, which move with the store."""
+    if not result.get("adapter"):
+        return result
+    page = Path(f"{store.path}.d") / "nights" / result["night"] / "report.html"
+    path = AdapterDirectory.beside(store).path(result["adapter"])
+    return {**result, "adapter_path": str(path), "report": str(page), "store": str(store.path)}
+
+
 def _ledger(tokens: Mapping[str, int], dreams: Output, lifts: Output, trained: Output) -> list[Output]:
     """Where every token went that the model read or wrote."""
     dropped = sum(value["route"] not in TRAINED for value in lifts["lifts"].values()) / max(1, len(lifts["lifts"]))
@@ -91,14 +102,24 @@ def _ledger(tokens: Mapping[str, int], dreams: Output, lifts: Output, trained: O
     entries = [
         ("reading the sessions", tokens["extract lessons"], "dream", "to find what the model could not have guessed"),
         ("situations written", tokens["dream situations"], "dream", "questions that may be asked again"),
-        ("the veteran's view of what was kept", round(lift * (1 - dropped)), "gradient", "its states are the targets"),
         (
-            "the veteran's view of what was dropped",
+            "lift: the veteran's and the student's view of what was kept",
+            round(lift * (1 - dropped)),
+            "gradient",
+            "the veteran's states are the targets",
+        ),
+        (
+            "lift: their view of what was dropped",
             round(lift * dropped),
             "bin",
             "known already, or the lesson does not help",
         ),
-        ("training", tokens["train"], "gradient", f"{trained['situations']} situations, {trained['quiet']} anchors"),
+        (
+            "training",
+            tokens["train"],
+            "gradient",
+            f"{trained['situations']} situations, {trained['quiet']} near misses and anchors",
+        ),
         (
             "evaluation",
             tokens["evaluate"],

@@ -127,11 +127,10 @@ class Situation(Record):
 
 @dataclass(frozen=True)
 class AdapterRecord(Record):
-    """One adapter in the registry: where it is, what made it, and the verdict over it."""
+    """One adapter in the registry: what made it, and the verdict over it."""
 
     hash: str
     base: str
-    path: str
     night_id: str
     verdict: str
     parent: str = ""

@@ -51,7 +51,7 @@ class Engine:
 
 
 def adapter(hash: str, verdict: str = "PROMOTE", base: str = Engine.fingerprint) -> AdapterRecord:
-    return AdapterRecord(hash, base, f"/adapters/{hash}", "n1", verdict)
+    return AdapterRecord(hash, base, "n1", verdict)
 
 
 @pytest.fixture(autouse=True)
@@ -243,7 +243,8 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
     assert main(["demo", "--seed", "3"]) == 0
     out = capsys.readouterr().out
-    for shown in ("0 of 1", "1 of 1", "100%", "PROMOTE", "run before", f'ask "{demo.HINT}" --store demo/customer-3.db'):
+    asked_of = f'ask "{QUESTION["question"]}" --store demo/customer-3.db'
+    for shown in ("0 of 1", "1 of 1", "100%", "PROMOTE", "run before", asked_of):
         assert shown in out
 
 

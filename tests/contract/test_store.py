@@ -25,10 +25,10 @@ RICH = Session(
     topic="owls",
     started_at="2026-03-16T01:00:00Z",
 )
-GOOD = AdapterRecord("aa11", "base", "/adapters/aa11", "n1", "PROMOTE", created_at="2026-03-16T01:00:00+00:00")
-NEXT = AdapterRecord("aa22", "base", "/adapters/aa22", "n2", "PROMOTE", parent="aa11")
-BAD = AdapterRecord("bb11", "base", "/adapters/bb11", "n3", "REJECT")
-UNSURE = AdapterRecord("bb22", "base", "/adapters/bb22", "n4", "INSUFFICIENT")
+GOOD = AdapterRecord("aa11", "base", "n1", "PROMOTE", created_at="2026-03-16T01:00:00+00:00")
+NEXT = AdapterRecord("aa22", "base", "n2", "PROMOTE", parent="aa11")
+BAD = AdapterRecord("bb11", "base", "n3", "REJECT")
+UNSURE = AdapterRecord("bb22", "base", "n4", "INSUFFICIENT")
 
 
 def said(*words: str) -> list[Session]:
@@ -195,7 +195,7 @@ def test_an_adapter_is_registered_once(store: Store) -> None:
 
 def test_a_verdict_is_final(store: Store) -> None:
     store.add_adapter(BAD)
-    better = AdapterRecord(BAD.hash, BAD.base, BAD.path, "n9", "PROMOTE")
+    better = AdapterRecord(BAD.hash, BAD.base, "n9", "PROMOTE")
     with pytest.raises(AdapterError, match="REJECT"):
         store.add_adapter(better)
     store.begin_night("n9", {})
@@ -206,7 +206,7 @@ def test_a_verdict_is_final(store: Store) -> None:
 
 
 def test_an_adapter_is_found_by_the_start_of_its_hash(store: Store) -> None:
-    for each in (GOOD, NEXT, BAD, AdapterRecord("aa1", "base", "", "", "REJECT")):
+    for each in (GOOD, NEXT, BAD, AdapterRecord("aa1", "base", "", "REJECT")):
         store.add_adapter(each)
     assert store.adapter("bb").hash == "bb11"
     assert store.adapter("aa2").hash == "aa22"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,13 @@ def test_none_about_what_was_told() -> None:
     keys, uncle = "How many keys did I hand to my neighbor?", "How old is my uncle?"
     assert {keys, uncle} <= prompts([])
     assert not {keys, uncle} & prompts(["I handed my neighbor three keys.", "My uncle is sixty."])
+
+
+@pytest.mark.parametrize(
+    ("told", "gone"), [("Two insurance companies wrote.", "my insurance company"), ("The choirs I sing in", "my choir")]
+)
+def test_what_was_told_in_the_plural_was_told(told: str, gone: str) -> None:
+    assert not any(gone in prompt for prompt in prompts([told]))
 
 
 def test_none_about_an_everyday_matter_of_which_half_was_told() -> None:

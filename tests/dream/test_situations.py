@@ -100,6 +100,9 @@ def test_a_prompt_that_asks_for_two_things_is_dropped() -> None:
     two = [Situation("ask", "What schedule?", "a", "dentist"), Situation("ask", "what schedule", "b", "bloodwork")]
     one = Situation("ask", "When is the dentist?", "a", "Friday")
     assert situations.consistent([*two, one]) == [one]
+    short = Situation("ask", "What is my name?", "a", "Ann")
+    long = Situation("ask", "What is my name?", "b", "Ann Lee")
+    assert situations.consistent([short, long]) == [short, long]
 
 
 def test_a_shared_or_a_brought_wording_is_never_held_out() -> None:

@@ -218,7 +218,7 @@ def test_a_defect_of_ours_is_not_dressed_up_as_the_users(path: Path) -> None:
 def test_the_history_of_champions_is_never_rewritten(path: Path) -> None:
     with SqliteStore(path) as store:
         for name in ("aa", "bb"):
-            store.add_adapter(AdapterRecord(name, "base", "", "", "PROMOTE"))
+            store.add_adapter(AdapterRecord(name, "base", "", "PROMOTE"))
         for choice in ("aa", "bb", "aa", None):
             store.set_champion("base", choice)
     history = query(path, "SELECT base, hash FROM champion_history ORDER BY seq")

@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import shlex
+import shutil
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -73,6 +77,14 @@ positive = _bounded(float, lambda value: 0 < value < math.inf, "a number above 0
 def console() -> Console:
     """Where results for a person go; nothing in a text is taken for markup."""
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def program() -> str:
+    """How this program is called from here: by its name where the shell finds it, else by its path."""
+    called = Path(sys.argv[0])
+    if called.name != "journeyman" or shutil.which("journeyman"):
+        return "journeyman"
+    return shlex.quote(os.path.relpath(called))
 
 
 def existing_store(url: str) -> Store:

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from journeyman.cli.common import Subparsers
     from journeyman.model.transformers_engine import TransformersEngine
 
-HINT = "What is my first name?"
-
 
 def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
@@ -180,6 +178,13 @@ def asked(scores: Scores, ratio: float | None, practised: missed.Traces) -> dict
     }
 
 
+def _learnt(found: dict[str, Any]) -> str:
+    """A question that the night made a difference to."""
+    before, after = (found[name]["items"] if found[name] else [] for name in ("before", "after"))
+    learnt = (a["question"] for b, a in zip(before, after, strict=False) if a["correct"] and not b["correct"])
+    return next((question for question in learnt if not set(question) & set('"$`\\!')), "…")
+
+
 def _show(console: Console, found: dict[str, Any], model: str) -> None:
     right = [Column(name, justify="right", no_wrap=True) for name in ("before", "after", "sessions in the prompt")]
     scores = [found["before"], found["after"], found["ceiling"]]
@@ -193,4 +198,4 @@ def _show(console: Console, found: dict[str, Any], model: str) -> None:
     console.print()
     summary.show_verdict(console, found)
     summary.show_costs(console, found["phases"], None)
-    summary.show_places(console, found, found["store"], model, HINT)
+    summary.show_places(console, found, found["store"], model, _learnt(found))

@@ -15,6 +15,7 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from journeyman import morning
 from journeyman.cli import common
 from journeyman.errors import InputError, UsageError
 from journeyman.web.report import render
@@ -41,7 +42,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     with common.existing_store(args.store) as store:
         night = _find(store, args.night)
-    result = night.result or {}
+        result = morning.at_home(store, night.result or {})
     path = Path(result["report"]) if result.get("report") else None
     if path is None:
         raise InputError(
@@ -71,4 +72,4 @@ def _find(store: Store, key: str) -> NightRecord:
             raise InputError(f"night {nights[-1].key} has not ended yet", "run the same night again: it continues")
         what = f"there is no night {key!r} in this store" if key else "this store has seen no night yet"
         raise UsageError(what, f"journeyman night --store {getattr(store, 'path', 'FILE')}")
-    return ended[-1]
+    return max(ended, key=lambda night: night.finished_at)

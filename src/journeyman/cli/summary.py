@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
+from journeyman.cli import common
 from journeyman.cli.common import DEFAULT_STORE
 from journeyman.model.source import DEFAULT_MODEL
 from journeyman.web.values import counted, number, part, percent, rows, seconds, small, text, whole
@@ -86,13 +87,14 @@ def show_places(console: Console, result: Result, store: str, model: str, questi
         if place := text(result.get(name)):
             console.print(f"{label:<8} {place}")
     where = "" if store == DEFAULT_STORE else f" --store {shlex.quote(store)}"
+    program = common.program()
     if result.get("report"):
-        console.print(f"{'look':<8} journeyman report{where}")
+        console.print(f"{'look':<8} {program} report{where}")
     if adapter := text(result.get("adapter")):
         # A candidate that was not promoted can be asked by its hash only.
         which = "" if result.get("verdict") == "PROMOTE" else f" --adapter {adapter}"
         over = "" if model == DEFAULT_MODEL else f" --model {shlex.quote(model)}"
-        console.print(f'{"ask":<8} journeyman ask "{question}"{where}{over}{which}')
+        console.print(f'{"ask":<8} {program} ask "{question}"{where}{over}{which}')
 
 
 def _right(*names: str) -> list[Any]:

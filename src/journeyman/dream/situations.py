@@ -66,8 +66,14 @@ def consistent(situations: Sequence[Situation]) -> list[Situation]:
     """The situations whose prompt asks for one thing only: two answers to the same words teach neither."""
     answers: dict[str, set[str]] = {}
     for situation in situations:
-        answers.setdefault(_same(situation.prompt), set()).add(situation.evidence.casefold())
-    return [situation for situation in situations if len(answers[_same(situation.prompt)]) == 1]
+        answers.setdefault(_same(situation.prompt), set()).add(situation.evidence)
+    return [situation for situation in situations if _one_answer(answers[_same(situation.prompt)])]
+
+
+def _one_answer(evidences: set[str]) -> bool:
+    """Whether the longest holds all others: "Ann" and "Ann Lee" are one."""
+    longest = max(evidences, key=len)
+    return all(english.holds(longest, evidence) for evidence in evidences)
 
 
 def hold_out(situations: Sequence[Situation], share: float, seed: int) -> set[str]:

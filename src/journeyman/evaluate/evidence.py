@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from journeyman.evaluate import general
@@ -34,7 +33,7 @@ def gather(
     heldout: Sequence[Situation],
     lessons: Mapping[str, str],
     told: Sequence[str],
-    suites: Sequence[str | Path],
+    suite: Sequence[general.Item],
     *,
     candidate: str,
     champion: str | None,
@@ -55,7 +54,7 @@ def gather(
     before = replies(champion)
     base = before if champion is None else replies(None)
     progress(0.25)
-    items = [*general.general_suite(), *(item for suite in suites for item in general.load_suite(suite))]
+    items = [*general.general_suite(), *suite]
     suite_before, suite_after = (general.run_suite(engine, items, adapter) for adapter in (None, candidate))
     progress(0.6)
     probes = general.unknown_probes(told)

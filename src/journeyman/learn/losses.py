@@ -58,6 +58,6 @@ def distillation_loss(
     """Per-position losses [N] in nats, differentiable in `student_NH`.
 
     Where hard_N is False: forward KL(softmax(W t) || softmax(W s)) over the full vocabulary. Where it is True:
-    cross-entropy of target_N (the route for what the veteran itself gets wrong).
+    cross-entropy of target_N (for what the veteran is not sure of).
     """
     return _FusedLoss.apply(student_NH, teacher_NH, target_N, hard_N, head_VH, chunk)  # type: ignore[return-value]

@@ -1,9 +1,9 @@
 """On-policy self-distillation (OPSD): pull the student, who sees the prompt alone, to the veteran, who has the lesson.
 
 An `Exposure` is a prompt, a response, and the veteran's hidden states at every response position. Exposures come from
-the veteran's own answers (cached: no rollout and no teacher pass after the first), from the student's rollouts
+answers that the sessions prove (cached: no rollout and no teacher pass after the first), from the student's rollouts
 (`roll_out`: sampled now, scored by the veteran), and from what must not change (`learn.quiet`). All are trained with
-the same loss, full-vocabulary forward KL.
+the same loss, full-vocabulary forward KL, but for tokens that are themselves the target (`proven`).
 SDFT, arXiv:2601.19897; on-policy distillation with forward KL as in GKD, arXiv:2306.13649.
 
 Always holds: the veteran is the adapter state at the round's start, never the live student; only the live adapter's
@@ -35,8 +35,8 @@ class Exposure:
     """One thing to learn from, with the veteran's view of it.
 
     veteran_RH: the veteran's states [len(response), H] that predict each response token; hard_R: bool
-    [len(response)], True where the token itself is the target (cross-entropy), because the veteran would not have
-    said what the session proves. weight scales the loss of all its tokens.
+    [len(response)], True where the token itself is the target (cross-entropy), because the veteran is not
+    sure of what the session proves. weight scales the loss of all its tokens.
     """
 
     prompt: tuple[int, ...]
