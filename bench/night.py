@@ -56,9 +56,6 @@ def main() -> int:
             args.sessions, args.questions = str(files.sessions), str(files.questions)
         args.tag = args.tag or args.user
         result = measure(args, Path(args.keep or scratch))
-    RESULTS.mkdir(exist_ok=True)
-    target = RESULTS / f"night_{args.tag}.json"
-    target.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     print(
         f"median after: {result['median_after']:.3f} (before {result['before']:.3f}, ceiling {result['ceiling']:.3f})"
     )

@@ -64,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "seconds": round(time.monotonic() - started, 1),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "command": f"python bench/retention.py --data {options.data.name} --adapter {options.adapter.name} --tag {tag}",
+        "command": f"python bench/retention.py --data {options.data.name} --adapter {options.adapter.name}"
+        + f" --tag {tag} --model {options.model}"
+        + (f" --limit {options.limit}" if options.limit else ""),
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"retention_{tag}.json"

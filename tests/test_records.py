@@ -44,7 +44,7 @@ RECORDS = st.one_of(
     TURNS,
     CALLS,
     st.builds(Lesson, WORDS, WORDS, st.integers(0, 99), WORDS),
-    st.builds(Situation, st.sampled_from(["ask", "recall", "unknown", "anchor"]), WORDS, WORDS, WORDS, WORDS),
+    st.builds(Situation, st.sampled_from(["ask", "unknown", "anchor"]), WORDS, WORDS, WORDS, WORDS),
     st.builds(AdapterRecord, WORDS, WORDS, WORDS, WORDS, WORDS, WORDS),
     st.builds(NightRecord, WORDS, OBJECTS, WORDS, WORDS, st.none() | OBJECTS),
     st.builds(PhaseRecord, WORDS, WORDS, OBJECTS, st.floats(0, 1e9), st.floats(0, 1e9), st.integers(0), WORDS),

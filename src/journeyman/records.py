@@ -101,17 +101,17 @@ class Lesson(Record):
         return content_hash(["lesson", self.text, self.session_id, self.turn])
 
 
-SituationKind = Literal["ask", "recall", "unknown", "anchor"]
+SituationKind = Literal["ask", "unknown", "anchor"]
 
 
 @dataclass(frozen=True)
 class Situation(Record):
     """A prompt that the user may bring in which a lesson matters, or must not fire.
 
-    kind     ask: a question whose answer is the evidence; recall: "what did I say about ..."; unknown: a near miss,
+    kind     ask: a question whose answer is the evidence; unknown: a near miss,
              a personal question that no session answers; anchor: general work that must stay as it is.
     evidence the span of the lesson that a right answer holds (empty for unknown and anchor).
-    origin   who wrote it: "model", "writer", "template", "user".
+    origin   who wrote it: "writer", "template", "user".
     """
 
     kind: SituationKind

@@ -35,10 +35,6 @@ class Lift:
     student: float
     route: LiftRoute
 
-    @property
-    def nats(self) -> float:
-        return self.veteran - self.student
-
 
 def veteran_prompt(engine: TransformersEngine, lesson: str, evidence: str, question: str) -> list[int]:
     """What the veteran is shown: the lesson first, then what it comes down to, then the question, never cut.
