@@ -24,8 +24,9 @@ FULL = Path("/dev/full")
 
 
 def start(*words: object, **options: Any) -> subprocess.Popen[str]:
-    """The real program, in a process of its own."""
+    """The real program, in a process of its own, that hears Ctrl-C even where this one was started deaf to it."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen([sys.executable, "-m", "journeyman", *map(str, words)], **options)
 
 
