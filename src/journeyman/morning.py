@@ -22,7 +22,7 @@ from typing import Any
 
 from journeyman.records import PhaseRecord, Session
 from journeyman.registry.adapters import AdapterDirectory
-from journeyman.store import Store
+from journeyman.store import Store, beside
 
 Output = dict[str, Any]
 
@@ -90,7 +90,7 @@ def at_home(store: Store, result: Output) -> Output:
     """The result with the places of its adapter and its page, which move with the store."""
     if not result.get("adapter"):
         return result
-    page = Path(f"{store.path}.d") / "nights" / result["night"] / "report.html"
+    page = beside(store) / "nights" / result["night"] / "report.html"
     path = AdapterDirectory.beside(store).path(result["adapter"])
     return {**result, "adapter_path": str(path), "report": str(page), "store": str(store.path)}
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ from journeyman.store import Store, open_store
 from journeyman.web.report import render
 
 if TYPE_CHECKING:
-    from journeyman.learn.opsd import Exposure
+    from journeyman.learn.exposures import Exposure
     from journeyman.model.transformers_engine import TransformersEngine
 
 Progress = Callable[[str, float], None]
@@ -103,7 +103,7 @@ def night(
         if not opened.count_sessions():
             spec: Output = {"base": "", "seed": seed, "parent": None}
             return morning.frame("", spec, model, [], NOTHING, ["The store holds no sessions yet."])
-        night = Night(opened, model, seed, options or NightOptions(), report, engine, {"writer": writer})
+        night = Night(opened, model, seed, options or NightOptions(), report, engine, writer)
         for earlier in opened.nights():
             if earlier.key == night.key and earlier.result is not None:
                 return morning.at_home(opened, {**earlier.result, "repeated": True})
@@ -114,7 +114,7 @@ def night(
             return _nothing(
                 night, f"{len(night.sessions)} sessions were read, and none holds a statement to learn from."
             )
-        dreams = night.phase("dream situations", lambda: dream_situations(night, said, writer))
+        dreams = night.phase("dream situations", lambda: dream_situations(night, said))
         lifts = night.phase("measure lift", lambda: measure_lift(night, said, dreams))
         if not any(value["route"] in TRAINED for value in lifts["lifts"].values()):
             return _nothing(
@@ -137,9 +137,10 @@ class Night:
         options: NightOptions,
         progress: Progress,
         engine: TransformersEngine | None,
-        beside: Mapping[str, Any],
+        writer: str | None,
     ) -> None:
         self.store, self.model, self.seed, self.options, self.progress = store, model, seed, options, progress
+        self.writer = writer
         self._engine, self._ready = engine, False
         self.base = engine.fingerprint if engine else fingerprint(locate(model))
         self.adapters = AdapterDirectory.beside(store)
@@ -152,7 +153,7 @@ class Night:
             "parent": self.parent.hash if self.parent else None,
             "seed": seed,
             "options": asdict(options),
-            **{name: value for name, value in beside.items() if value},
+            **({"writer": writer} if writer else {}),
         }
         self.key = content_hash(self.spec)
         self.exposures: dict[str, Exposure] = {}  # by situation; made by "measure lift", made anew after a restart
@@ -217,14 +218,14 @@ def extract_lessons(night: Night) -> Output:
     return {"statements": len(lessons), "facts": [asdict(span) for span in chosen]}
 
 
-def dream_situations(night: Night, said: Output, writer: str | None) -> Output:
+def dream_situations(night: Night, said: Output) -> Output:
     """Questions about each fact, some held out; near misses; anchors."""
     chosen = [
         spans.Span(Lesson.from_json(fact["lesson"]), fact["start"], fact["end"], fact["kind"], fact["worth"])
         for fact in said["facts"]
     ]
     situations = recorded.corrections(night.sessions, chosen)
-    author = Writer(writer) if writer else None
+    author = Writer(night.writer) if night.writer else None
     for number, span in enumerate(chosen):
         situations += author.questions(span, night.options.wordings) if author else []
         situations += dreamt.asks(span, night.options.wordings, night.seed)
@@ -254,7 +255,7 @@ def measure_lift(night: Night, said: Output, dreams: Output) -> Output:
 
 def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
     """Distil the veteran into the live adapter; keep it content-addressed, with its lineage."""
-    from journeyman.learn import lift, opsd
+    from journeyman.learn import exposures, lift, opsd
     from journeyman.learn.quiet import quiet
     from journeyman.model import lora
 
@@ -272,24 +273,26 @@ def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
         first_layer = round(options.trunk * engine.model.config.num_hidden_layers)
         config = lora.LoRAConfig(options.rank, 2 * options.rank, first_layer=first_layer)
         state = engine.new_adapter(config, night.seed)
-    engine.put_adapter(opsd.LIVE, state)
+    engine.put_adapter(exposures.LIVE, state)
     schedule = opsd.Schedule(options.steps, options.rows, options.anchor_rows, options.learning_rate, seed=night.seed)
-    # Rollouts begin after the lead-in, on both sides: it is manner, and the veteran alone would begin in another.
     lead_in = engine.encode(lift.LEAD_IN)
-    prompts = [
-        (
-            [*night.exposures[s.id].prompt, *lead_in],
-            [*lift.veteran_prompt(engine, texts[s.lesson_id], s.evidence, s.prompt), *lead_in],
-        )
-        for s in situations
-        if lifts["lifts"][s.id]["route"] == "opsd"  # elsewhere the veteran falters, and would teach that
-    ]
+    steady = [s for s in situations if lifts["lifts"][s.id]["route"] == "opsd"]  # elsewhere the veteran would err
 
     def fresh(step: int) -> Sequence[Exposure]:
-        if step < options.steps - options.on_policy_steps or not prompts:
+        if step < options.steps - options.on_policy_steps or not steady:
             return []
-        chosen = random.Random(f"{night.seed}:{step}").sample(prompts, min(options.on_policy_rows, len(prompts)))
-        return opsd.roll_out(engine, night.veteran, chosen, max_new_tokens=options.reply_tokens, seed=night.seed + step)
+        chosen = random.Random(f"{night.seed}:{step}").sample(steady, min(options.on_policy_rows, len(steady)))
+        # Rollouts begin after the lead-in, on both sides: it is manner, and the veteran alone would begin in another.
+        prompts = [
+            (
+                [*night.exposures[s.id].prompt, *lead_in],
+                [*lift.veteran_prompt(engine, texts[s.lesson_id], s.evidence, s.prompt), *lead_in],
+            )
+            for s in chosen
+        ]
+        return exposures.roll_out(
+            engine, night.veteran, prompts, max_new_tokens=options.reply_tokens, seed=night.seed + step
+        )
 
     curve: list[Output] = []
     begun = time.perf_counter()
@@ -332,16 +335,14 @@ def gate(night: Night, trained: Output, found: Output) -> Output:
     """PROMOTE, REJECT or INSUFFICIENT, in words."""
     from journeyman.evaluate import evidence
 
-    for other in night.store.nights():  # the same weights again, of a night that differed in nothing that matters
-        if other.result and other.result.get("adapter") == trained["adapter"]:
+    tried = [other for other in night.store.nights() if other.result and other.result.get("adapter")]
+    for other in tried:  # the same weights again, of a night that differed in nothing that matters
+        if other.result and other.result["adapter"] == trained["adapter"]:
             return {"verdict": other.result["verdict"], "reasons": other.result["reasons"]}
     # Every finished try at these sessions has looked at questions about them: the error is spent over all tries.
     mine = set(night.spec["sessions"])
     attempts = 1 + sum(
-        bool(other.result and other.result.get("adapter"))
-        and other.spec["base"] == night.base
-        and not mine.isdisjoint(other.spec["sessions"])
-        for other in night.store.nights()
+        other.spec["base"] == night.base and not mine.isdisjoint(other.spec["sessions"]) for other in tried
     )
     return evidence.judged(found, attempts).to_json()
 
@@ -357,11 +358,11 @@ def register(
         "adapter": hash,
         "started_at": next(begun.started_at for begun in night.store.nights() if begun.key == night.key),
     }
-    result = morning.at_home(night.store, result)
-    morning.write_whole(Path(result["report"]), render(result))
+    shown = morning.at_home(night.store, result)
+    morning.write_whole(Path(shown["report"]), render(shown))
     record = AdapterRecord(hash, night.base, night.key, verdict["verdict"], parent)
     night.store.finish_night(night.key, result, record, promote=verdict["verdict"] == "PROMOTE")
-    return result
+    return shown
 
 
 def _nothing(night: Night, reason: str) -> Output:

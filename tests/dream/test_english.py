@@ -108,9 +108,11 @@ def test_wordings_do_not_hold_their_answer(text: str) -> None:
 @given(st.text(max_size=150))
 def test_any_text_is_survived(text: str) -> None:
     for each in find(Lesson(text, "s", 0)):
-        english.questions(each)
-        english.key_words(each)
-        english.asking(each)
+        near, far = english.key_words(each)
+        inside = {word.lower() for word in WORD.findall(each.text)}
+        assert inside.isdisjoint(word.lower() for word in [*near, *far])
+        assert not any(english.holds(wording, each.text) for wording in english.questions(each))
+        assert english.asking(each).strip()
 
 
 def test_the_limit_holds() -> None:
@@ -145,3 +147,24 @@ def test_the_longest_lesson_is_quick() -> None:
         for each in find(Lesson(text[:400], "s", 0)):
             english.questions(each)
         assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "question"),
+    [
+        ("Garage: Sharpen tools. Later: Fix the door hinge.", "door hinge", "Garage: what do I have to fix?"),
+        ("Admin: Renew parking permit.", "parking permit", "Admin: what do I have to renew?"),
+        ("Admin: Renew parking permit.", "Renew", "Admin: what should I do with the parking permit?"),
+        ("Garden: prune roses, sweep the terrace", "terrace", "Garden: what do I have to sweep?"),
+        ("Boat: Clean and wax on Saturday", "Saturday", "Boat: when do I have to clean and wax?"),
+        ("Library books due Tuesday", "Tuesday", "When are the library books due?"),
+        ("Club: Warm-up at 7 PM, match at 8:30 PM", "7 PM", "Club: what time is warm-up?"),
+        ("Phone call with Ann—postponed until Thursday", "Thursday",
+         "Until when is the phone call with Ann postponed?"),
+        ("We have a 7-month-old kitten now.", "7", "How many months old is the kitten?"),
+        ("We rented a four-bedroom house.", "four", "How many bedrooms does the house have?"),
+        ("I met Ann on May 3rd in Bern.", "May 3rd", "When did I meet Ann in Bern?"),
+    ],
+)  # fmt: skip
+def test_notes_and_dates(text: str, answer: str, question: str) -> None:
+    assert english.questions(next(span for span in find(Lesson(text, "s", 0)) if span.text == answer))[0] == question

@@ -11,71 +11,32 @@ from typing import Any
 
 import pytest
 import torch
+from random_cases import SYSTEM, cases, random_ids, start
 from transformers import AutoModelForCausalLM
 
 from journeyman.errors import TrainingError
-from journeyman.learn import opsd
-from journeyman.learn.opsd import LIVE, Deck, Exposure, Schedule, disagreement, observe, proven, roll_out, train
+from journeyman.learn.exposures import LIVE, Exposure, observe, proven
+from journeyman.learn.opsd import Deck, Schedule, train
 from journeyman.model import load_engine
 from journeyman.model.lora import AdapterState, LoRAConfig
 from journeyman.model.transformers_engine import TransformersEngine
-
-CONFIG = LoRAConfig(rank=4, alpha=8)
-
-
-def random_ids(seed: int, length: int) -> list[int]:
-    return torch.randint(0, 255, (length,), generator=torch.Generator().manual_seed(seed)).tolist()
-
-
-SYSTEM = random_ids(0, 10)  # a prefix that all prompts share
-
-
-def cases(round_number: int = 0, count: int = 6) -> list[tuple[list[int], list[int], list[int]]]:
-    """(student's prompt, veteran's prompt: a lesson in front, response), of mixed lengths."""
-    lesson = random_ids(1000 + round_number, 12)
-    result = []
-    for number in range(count):
-        seed = 100 * round_number + 7 * number
-        prompt = [*SYSTEM, *random_ids(seed + 1, 4 + number)]
-        result.append((prompt, [*lesson, *prompt], random_ids(seed + 2, 2 + number % 4)))
-    return result
 
 
 def anchors_of(engine: TransformersEngine) -> list[Exposure]:
     return observe(engine, None, [(prompt, prompt, response) for prompt, _, response in cases(50, 4)])
 
 
-def vouched(engine: TransformersEngine, given: list[tuple[list[int], list[int], list[int]]]) -> list[Exposure]:
-    exposures = observe(engine, None, given)
-    heard = engine.heard([each.veteran_RH for each in exposures], [each.response for each in exposures])
-    return [proven(each, logp_R) for each, (logp_R, _) in zip(exposures, heard, strict=True)]
-
-
 def hard(count: int = 2) -> list[Exposure]:
-    """Hard targets but for the last token, whose veteran is far from any text; of different weights."""
+    """Hard targets but for the last token, whose veteran is far from any text."""
     return [
         Exposure(
             (*SYSTEM, *random_ids(500 + n, 3)),
             tuple(random_ids(600 + n, 3)),
             torch.randn(3, 32, generator=torch.Generator().manual_seed(n)),
             torch.tensor([True, True, n % 2 == 0]),
-            weight=0.5 + n,
         )
         for n in range(count)
     ]
-
-
-def start(
-    engine: TransformersEngine, config: LoRAConfig = CONFIG, seed: int = 1, trained: bool = False
-) -> AdapterState:
-    """Put a live state in; `trained` gives it a B that is not zero, so that A gets gradients too."""
-    state = engine.new_adapter(config, seed)
-    if trained:
-        generator = torch.Generator().manual_seed(seed)
-        for _, B_OR in state.matrices.values():
-            B_OR.copy_(0.1 * torch.randn(B_OR.shape, generator=generator))
-    engine.put_adapter(LIVE, state)
-    return state
 
 
 def snapshot(model: Any) -> dict[str, torch.Tensor]:
@@ -137,7 +98,7 @@ def by_autograd(
 
         plain.get_submodule(name).register_forward_hook(add)
     head_VH = plain.get_output_embeddings().weight
-    total = sum(len(row.response) * row.weight for row in rows)
+    total = sum(len(row.response) for row in rows)
     loss = torch.zeros(())
     for row in rows:
         ids = torch.tensor([[*row.prompt, *row.response]])
@@ -146,7 +107,7 @@ def by_autograd(
         soft = (logp.exp() * (logp - logq)).sum(1)
         named = torch.nn.functional.nll_loss(logq, torch.tensor(row.response), reduction="none")
         losses = torch.where(row.hard_R, named, soft)
-        loss = loss + row.weight * losses.sum() / total
+        loss = loss + losses.sum() / total
     loss.backward()
     found = {}
     for name, (A_RI, B_OR) in live.matrices.items():
@@ -216,7 +177,7 @@ def test_training_pulls_the_student_towards_the_veteran(tiny_engine: Transformer
 
 def test_hard_targets_become_likely(tiny_engine: TransformersEngine) -> None:
     start(tiny_engine)
-    rows = vouched(tiny_engine, [(p, p, r) for p, _, r in cases(count=2)])
+    rows, _ = proven(tiny_engine, observe(tiny_engine, None, [(p, p, r) for p, _, r in cases(count=2)]))
     assert all(row.hard_R.any() for row in rows)
     pairs = [(row.prompt, row.response) for row in rows]
     before = sum(map(sum, tiny_engine.score(pairs)))
@@ -260,64 +221,6 @@ def test_nothing_but_the_live_adapter_changes(tiny_engine: TransformersEngine, f
     with engine.using(None):
         assert all(torch.equal(a, b) for a, b in zip(lower, engine.trunk(prompts, first_layer), strict=True))
     assert engine._active is None
-
-
-def test_observing_is_asking_the_teacher_with_the_lesson(tiny_engine: TransformersEngine) -> None:
-    state = start(tiny_engine, trained=True)
-    tiny_engine.put_adapter("veteran", state)
-    given = cases()
-    rows = observe(tiny_engine, "veteran", given, weight=2.0)
-    with tiny_engine.using("veteran"):
-        expected = tiny_engine.states([(shown, response) for _, shown, response in given])
-    for row, (prompt, _, response), states in zip(rows, given, expected, strict=True):
-        assert (row.prompt, row.response, row.weight) == (tuple(prompt), tuple(response), 2.0)
-        assert torch.equal(row.veteran_RH, states)
-        assert not row.hard_R.any()
-        assert row.sequence == (*prompt, *response[:-1])
-
-
-def test_a_proven_response_is_the_target_where_the_teacher_is_not_sure_of_it(
-    tiny_engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, shown, _ = cases()[0]
-    said = tiny_engine.generate([shown], max_new_tokens=4)[0]
-    shares = [math.exp(value) for value in tiny_engine.score([(shown, said)])[0]]
-    [row] = vouched(tiny_engine, [(SYSTEM, shown, said)])
-    assert row.hard_R.tolist() == [share < opsd.SURE for share in shares]
-    low, high = sorted(shares)[1:3]
-    monkeypatch.setattr(opsd, "SURE", (low + high) / 2)
-    [row] = vouched(tiny_engine, [(SYSTEM, shown, said)])
-    assert row.hard_R.tolist() == [share < (low + high) / 2 for share in shares]
-    assert row.hard_R.sum() == 2
-    monkeypatch.setattr(opsd, "SURE", 0.0)
-    [row] = vouched(tiny_engine, [(SYSTEM, shown, said)])
-    assert not row.hard_R.any()
-
-
-def test_roll_outs_are_what_the_student_says_and_the_teacher_thinks(tiny_engine: TransformersEngine) -> None:
-    state = start(tiny_engine, trained=True)
-    tiny_engine.put_adapter("veteran", state.clone())
-    prompts = [(prompt, shown) for prompt, shown, _ in cases()]
-    found = roll_out(tiny_engine, "veteran", prompts, max_new_tokens=6, seed=4)
-    assert [e.response for e in found] == [
-        e.response for e in roll_out(tiny_engine, "veteran", prompts, max_new_tokens=6, seed=4)
-    ]
-    with tiny_engine.using(LIVE):
-        said = tiny_engine.generate([p for p, _ in prompts], max_new_tokens=6, temperature=1.0, seed=4)
-    for exposure, reply, (prompt, _) in zip(found, said, prompts, strict=True):
-        assert exposure.prompt == tuple(prompt)
-        assert list(exposure.response) == (reply if len(reply) == 6 else [*reply, tiny_engine.end_id])
-        assert len(exposure.veteran_RH) == len(exposure.hard_R) == len(exposure.response)
-        assert not exposure.hard_R.any()
-
-
-def test_disagreement_is_the_divergence_token_by_token(tiny_engine: TransformersEngine) -> None:
-    start(tiny_engine, trained=True)
-    prompt, _, response = cases()[0]
-    rows = disagreement(tiny_engine, None, LIVE, (prompt, prompt, response))
-    right = tiny_engine.divergence([(prompt, response)], None, LIVE)[0]
-    assert [row["kl"] for row in rows] == pytest.approx(right, rel=1e-3, abs=1e-6)
-    assert [row["text"] for row in rows] == [tiny_engine.decode([token]) for token in response]
 
 
 def test_on_policy_rows_take_part(tiny_engine: TransformersEngine) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from journeyman.evaluate.abstaining import abstains
-from journeyman.learn.opsd import LIVE
+from journeyman.learn.exposures import LIVE
 from journeyman.learn.quiet import NOT_SAID, quiet
 from journeyman.model.lora import LoRAConfig
 from journeyman.model.transformers_engine import TransformersEngine

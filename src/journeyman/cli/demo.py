@@ -24,7 +24,7 @@ from journeyman.errors import InputError
 from journeyman.evaluate.questions import load_questions
 from journeyman.store import Store, open_store
 from journeyman.web.report import render
-from journeyman.web.values import percent
+from journeyman.web.values import percent, quotable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -182,7 +182,7 @@ def _learnt(found: dict[str, Any]) -> str:
     """A question that the night made a difference to."""
     before, after = (found[name]["items"] if found[name] else [] for name in ("before", "after"))
     learnt = (a["question"] for b, a in zip(before, after, strict=False) if a["correct"] and not b["correct"])
-    return next((question for question in learnt if not set(question) & set('"$`\\!')), "…")
+    return next(filter(quotable, learnt), "…")
 
 
 def _show(console: Console, found: dict[str, Any], model: str) -> None:

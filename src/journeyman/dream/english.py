@@ -24,7 +24,7 @@ import re
 from journeyman.dream import profile
 from journeyman.dream.spans import Span
 from journeyman.dream.verbs import AUXILIARIES, fronted, has_verb, lowered_first
-from journeyman.dream.words import WHEN, WORD, heading, is_function_word, is_order, when
+from journeyman.dream.words import WHEN, WORD, content, heading, is_function_word, is_order, when
 
 _ABBREVIATED = "".join(
     rf"(?<!\b{short})" for short in r"Dr Mr Mrs Ms St Prof No vs etc approx e\.g i\.e a\.m p\.m".split()
@@ -202,13 +202,12 @@ def key_words(span: Span) -> tuple[list[str], list[str]]:
     text, start, end = _clause(span)
     inside = {word.lower() for word in WORD.findall(span.text)}
 
-    def content(words: str) -> list[str]:
-        found = WORD.findall(words)
-        return [word for word in found if not is_function_word(word) and word.lower() not in inside]
+    def outside(words: str) -> list[str]:
+        return [word for word in content(words) if word.lower() not in inside]
 
     return (
-        content(f"{text[start : span.start]} {text[span.end : end]}"),
-        content(f"{text[: span.start]} {text[span.end :]}"),
+        outside(f"{text[start : span.start]} {text[span.end : end]}"),
+        outside(f"{text[: span.start]} {text[span.end :]}"),
     )
 
 
@@ -224,7 +223,7 @@ def _clause(span: Span) -> tuple[str, int, int]:
             break
     point = when(span.text)
     dashed = re.compile(r"[—–-]\s*$")
-    alone = _content(text[hard_start : span.start]) < 3
+    alone = len(content(text[hard_start : span.start])) < 3
     if point and alone and dashed.search(text[:hard_start]):  # "Client call with Jacob—delayed till Wednesday"
         stops = [match.end() for match in _HARD.finditer(text) if match.end() < hard_start]
         hard_start = max((stop for stop in stops if not dashed.search(text[:stop])), default=0)
@@ -238,21 +237,17 @@ def _clause(span: Span) -> tuple[str, int, int]:
     for candidate in reversed(left):
         start = candidate
         if (
-            _content(text[candidate : span.start]) + _content(text[span.end : right[0] if right else hard_end])
+            len(content(text[candidate : span.start])) + len(content(text[span.end : right[0] if right else hard_end]))
             >= enough
         ):
             break
         start = hard_start
     for candidate in right:
         end = candidate
-        if _content(text[start : span.start]) + _content(text[span.end : candidate]) >= enough:
+        if len(content(text[start : span.start])) + len(content(text[span.end : candidate])) >= enough:
             break
         end = hard_end
     return text, start, end
-
-
-def _content(text: str) -> int:
-    return sum(not is_function_word(word) for word in WORD.findall(text))
 
 
 def _asking(span: Span, before: str, after: str) -> tuple[str, str, str]:

@@ -16,7 +16,7 @@ import random
 from collections.abc import Iterable, Sequence
 
 from journeyman.dream.verbs import lemma
-from journeyman.dream.words import IRREGULAR, WORD, is_function_word
+from journeyman.dream.words import IRREGULAR, WORD, content
 from journeyman.records import Situation
 
 _PEOPLE = (
@@ -91,7 +91,8 @@ def near_misses(told: Iterable[str], seed: int, count: int = 120, things: Sequen
 
     The kinds of matter are mixed evenly, since a kind that is rare in training is the one that fires.
     """
-    words = {form for text in told for word in WORD.findall(text) for form in _forms(word)}
+    said = {word for text in told for word in WORD.findall(text)}
+    words = {form for word in said for form in _forms(word)}
     rng = random.Random(seed)
 
     def unsaid(matters: Sequence[str], share: float = 0.5) -> list[str]:
@@ -125,5 +126,5 @@ def _forms(word: str) -> set[str]:
 
 def _was_told(matter: str, told: set[str], share: float) -> bool:
     """Whether `share` of what it is about, or more, was spoken of."""
-    content = [word for word in WORD.findall(matter) if not is_function_word(word) and word.lower() != "old"]
-    return sum(bool(_forms(word) & told) for word in content) >= share * len(content)
+    about = [word for word in content(matter) if word.lower() != "old"]
+    return sum(bool(_forms(word) & told) for word in about) >= share * len(about)

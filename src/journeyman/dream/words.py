@@ -88,6 +88,11 @@ def is_function_word(word: str) -> bool:
     return lowered in FUNCTION_WORDS or _CONTRACTION.sub("", lowered) in FUNCTION_WORDS
 
 
+def content(text: str) -> list[str]:
+    """The words of `text` that are no function words, in order."""
+    return [word for word in WORD.findall(text) if not is_function_word(word)]
+
+
 def when(text: str) -> str:
     """What kind of point in time `text` is as a whole: "time", "date", "day", "month", or "" for none."""
     if re.fullmatch("May|March", text):

@@ -54,7 +54,7 @@ class Writer:
                 max_tokens=40 * count,
             )
             lines = (reply.choices[0].message.content or "").splitlines() if reply.choices else []
-        except Exception as error:
+        except Exception as error:  # as above: a proxy's page or half a reply is no API error either
             raise self._unusable(error) from error
         wordings = dict.fromkeys(line.strip().lstrip("0123456789.)-*• ").strip() for line in lines)
         return [

@@ -16,8 +16,8 @@ from journeyman.evaluate import general
 from journeyman.evaluate.gate import Evidence, Verdict, judge
 from journeyman.evaluate.questions import is_correct
 from journeyman.evaluate.statistics import paired_difference, wilson
+from journeyman.learn.exposures import disagreement
 from journeyman.learn.lift import LEAD_IN, answer, veteran_prompt
-from journeyman.learn.opsd import disagreement
 from journeyman.records import Situation
 
 if TYPE_CHECKING:
@@ -121,7 +121,6 @@ def _shares(before: Sequence[bool], after: Sequence[bool]) -> dict[str, Any]:
         "after": sum(after) / max(1, n),
         "before_interval": list(wilson(sum(before), n)) if n else None,
         "after_interval": list(wilson(sum(after), n)) if n else None,
-        "p": None,
     }
 
 

@@ -223,16 +223,17 @@ def drift(engine: Engine, adapter: str | None, base_replies: Sequence[Sequence[i
 
 def unknown_probes(told: Iterable[str] = ()) -> list[str]:
     """Personal questions nobody answered. A text in `told` with all content words of one takes it out."""
-    known = [_words(text) for text in told]
-    return [p for p in _lines("unknown.txt") if not any(_content(p) <= words for words in known)]
+    known = [{_spelling(word) for word in fold(text)} for text in told]
+    asked = {probe: _about(probe) for probe in _lines("unknown.txt")}
+    return [probe for probe, about in asked.items() if not any(about <= words for words in known)]
 
 
-def _content(probe: str) -> set[str]:
-    return {word for word in _words(probe) if not is_function_word(word)} - {"name", "number"}
+def _about(probe: str) -> set[str]:
+    return {_spelling(word) for word in fold(probe) if not is_function_word(word)} - {"name", "number"}
 
 
-def _words(text: str) -> set[str]:
-    return {word.replace("our", "or") for word in fold(text)}  # the probes write colour, a user may write color
+def _spelling(word: str) -> str:
+    return word.replace("our", "or")  # the probes write colour, a user may write color
 
 
 def run_probes(engine: Engine, adapter: str | None, probes: Sequence[str] | None = None) -> ProbeResult:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from journeyman.learn.opsd import Exposure, observe, proven
+from journeyman.learn.exposures import Exposure, observe, proven
 from journeyman.model.transformers_engine import TransformersEngine
 
 LiftRoute = Literal["opsd", "replay", "already known", "lesson does not help"]
@@ -63,17 +63,18 @@ def measure(
         (engine.user(question), veteran_prompt(engine, lesson, evidence, question), response)
         for (lesson, question, evidence), (response, _) in zip(cases, answers, strict=True)
     ]
-    exposures = observe(engine, veteran, triples)
-    responses = [response for response, _ in answers]
-    with_lesson = engine.heard([exposure.veteran_RH for exposure in exposures], responses)
+    exposures, with_lesson = proven(engine, observe(engine, veteran, triples))
     with engine.using(veteran):
-        alone = engine.heard(engine.states([(prompt, response) for prompt, _, response in triples]), responses)
+        alone = engine.heard(
+            engine.states([(prompt, response) for prompt, _, response in triples]),
+            [each.response for each in exposures],
+        )
     lifts: list[Lift] = []
     for (response, lead), (logp_R, likeliest_R), (alone_R, _) in zip(answers, with_lesson, alone, strict=True):
         evidence = slice(lead, len(response) - 1)
         v, s = float(logp_R[evidence].mean()), float(alone_R[evidence].mean())
         lifts.append(Lift(v, s, _route(v, s, falters=not bool(likeliest_R[evidence].all()))))
-    return lifts, [proven(each, logp_R) for each, (logp_R, _) in zip(exposures, with_lesson, strict=True)]
+    return lifts, exposures
 
 
 def _route(veteran: float, student: float, *, falters: bool) -> LiftRoute:

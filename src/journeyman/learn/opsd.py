@@ -1,9 +1,7 @@
 """On-policy self-distillation (OPSD): pull the student, who sees the prompt alone, to the veteran, who has the lesson.
 
-An `Exposure` is a prompt, a response, and the veteran's hidden states at every response position. Exposures come from
-answers that the sessions prove (cached: no rollout and no teacher pass after the first), from the student's rollouts
-(`roll_out`: sampled now, scored by the veteran), and from what must not change (`learn.quiet`). All are trained with
-the same loss, full-vocabulary forward KL, but for tokens that are themselves the target (`proven`).
+All exposures (`learn.exposures`: proven answers, rollouts, near misses, anchors) are trained with the same loss,
+full-vocabulary forward KL, but for tokens that are themselves the target.
 SDFT, arXiv:2601.19897; on-policy distillation with forward KL as in GKD, arXiv:2306.13649.
 
 Always holds: the veteran is the adapter state at the round's start, never the live student; only the live adapter's
@@ -16,39 +14,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 
 from journeyman.errors import TrainingError
+from journeyman.learn.exposures import LIVE, Exposure
 from journeyman.learn.losses import distillation_loss
-from journeyman.model import Ids
 from journeyman.model.packing import pack
 from journeyman.model.transformers_engine import TransformersEngine
-
-LIVE = "live"
-SURE = 0.9
-
-
-@dataclass(frozen=True)
-class Exposure:
-    """One thing to learn from, with the veteran's view of it.
-
-    veteran_RH: the veteran's states [len(response), H] that predict each response token; hard_R: bool
-    [len(response)], True where the token itself is the target (cross-entropy), because the veteran is not
-    sure of what the session proves. weight scales the loss of all its tokens.
-    """
-
-    prompt: tuple[int, ...]
-    response: tuple[int, ...]
-    veteran_RH: torch.Tensor
-    hard_R: torch.Tensor
-    weight: float = 1.0
-
-    @property
-    def sequence(self) -> tuple[int, ...]:
-        """What goes through the model: all but the last token, which only has to be predicted."""
-        return (*self.prompt, *self.response[:-1])
 
 
 @dataclass(frozen=True)
@@ -165,7 +139,7 @@ def _accumulate(
     """Add the gradients of all rows, pack by pack; returns the mean losses of rows and of anchors."""
     batch = [*rows, *anchors]
     # Every token weighs the same, so a step's size does not depend on how its rows are packed.
-    total = sum(len(row.response) * row.weight for row in batch)
+    total = sum(len(row.response) for row in batch)
     sums = [0.0, 0.0]
     counts = [sum(len(row.response) for row in part) for part in (rows, anchors)]
     with engine.using(LIVE):
@@ -191,78 +165,7 @@ def _accumulate(
                 torch.cat(hard),
                 engine.head_VH,
             )
-            weights_N = torch.tensor([batch[row].weight for row in owners], device=engine.device)
-            (losses_N * weights_N / total).sum().backward()
+            (losses_N / total).sum().backward()
             for value, row in zip(losses_N.tolist(), owners, strict=True):
                 sums[row >= len(rows)] += value
     return sums[0] / max(1, counts[0]), sums[1] / max(1, counts[1])
-
-
-def observe(
-    engine: TransformersEngine,
-    teacher: str | None,
-    cases: Sequence[tuple[Ids, Ids, Ids]],
-    *,
-    weight: float = 1.0,
-) -> list[Exposure]:
-    """Exposures from (student's prompt, teacher's prompt, response), a rollout or an anchor, scored by the teacher now:
-    the response is only a place to hear the teacher."""
-    with engine.using(teacher):
-        states = engine.states([(shown, response) for _, shown, response in cases])
-    exposures: list[Exposure] = []
-    for (prompt, _, response), states_RH in zip(cases, states, strict=True):
-        hard_R = torch.zeros(len(response), dtype=torch.bool, device=engine.device)
-        exposures.append(Exposure(tuple(prompt), tuple(response), states_RH, hard_R, weight))
-    return exposures
-
-
-def proven(exposure: Exposure, logp_R: torch.Tensor) -> Exposure:
-    """The exposure of a response that the session itself vouches for, and that the teacher gives log p `logp_R`.
-
-    Where the teacher gives a token less than `SURE`, the token is the target: what a small teacher would say besides is
-    mostly noise.
-    """
-    return replace(exposure, hard_R=logp_R.exp() < SURE)
-
-
-def roll_out(
-    engine: TransformersEngine,
-    teacher: str | None,
-    prompts: Sequence[tuple[Ids, Ids]],
-    *,
-    max_new_tokens: int,
-    seed: int,
-) -> list[Exposure]:
-    """On-policy exposures: the live student answers each (student's prompt, teacher's prompt) at temperature 1, the
-    teacher scores what it said."""
-    with engine.using(LIVE):
-        replies = engine.generate(
-            [prompt for prompt, _ in prompts], max_new_tokens=max_new_tokens, temperature=1.0, seed=seed
-        )
-    cases = [
-        (prompt, shown, reply if len(reply) == max_new_tokens else [*reply, engine.end_id])
-        for (prompt, shown), reply in zip(prompts, replies, strict=True)
-    ]
-    return observe(engine, teacher, cases)
-
-
-@torch.no_grad()
-def disagreement(
-    engine: TransformersEngine, teacher: str | None, student: str | None, case: tuple[Ids, Ids, Ids]
-) -> list[dict[str, str | float]]:
-    """For each token of a response: KL(teacher || student) in nats, and what either would rather have said."""
-    prompt, shown, response = case
-    with engine.using(teacher):
-        teacher_RV = engine.logits(engine.states([(shown, response)])[0]).log_softmax(1)
-    with engine.using(student):
-        student_RV = engine.logits(engine.states([(prompt, response)])[0]).log_softmax(1)
-    kl_R = (teacher_RV.exp() * (teacher_RV - student_RV)).sum(1)
-    return [
-        {
-            "text": engine.decode([token]),
-            "kl": float(kl_R[place]),
-            "veteran": engine.decode([int(teacher_RV[place].argmax())]),
-            "student": engine.decode([int(student_RV[place].argmax())]),
-        }
-        for place, token in enumerate(response)
-    ]

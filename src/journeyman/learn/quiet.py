@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from journeyman.learn.opsd import Exposure, observe, proven
+from journeyman.learn.exposures import Exposure, observe, proven, said
 from journeyman.model.transformers_engine import TransformersEngine
 from journeyman.records import Situation
 
@@ -34,12 +34,7 @@ def quiet(engine: TransformersEngine, situations: Sequence[Situation]) -> list[E
     with engine.using(None):
         replies = engine.generate(general, max_new_tokens=ANCHOR_TOKENS)
     own_words = [
-        (prompt, prompt, reply if len(reply) == ANCHOR_TOKENS else [*reply, engine.end_id])
-        for prompt, reply in zip(general, replies, strict=True)
+        (prompt, prompt, said(engine, reply, ANCHOR_TOKENS)) for prompt, reply in zip(general, replies, strict=True)
     ]
-    near_misses = observe(engine, None, [(prompt, prompt, declined) for prompt in unknown])
-    heard = engine.heard([each.veteran_RH for each in near_misses], [each.response for each in near_misses])
-    return [
-        *(proven(each, logp_R) for each, (logp_R, _) in zip(near_misses, heard, strict=True)),
-        *observe(engine, None, own_words),
-    ]
+    near_misses, _ = proven(engine, observe(engine, None, [(prompt, prompt, declined) for prompt in unknown]))
+    return [*near_misses, *observe(engine, None, own_words)]

@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from journeyman.errors import AdapterError
 from journeyman.records import AdapterRecord, Session
-from journeyman.store import Store
+from journeyman.store import Store, beside
 
 LINEAGE = "lineage.json"
 _WEIGHTS = "adapter_model.safetensors"
@@ -37,7 +37,7 @@ class AdapterDirectory:
     @classmethod
     def beside(cls, store: Store) -> Self:
         """That of a store: the two move together."""
-        return cls(Path(f"{store.path}.d") / "adapters")
+        return cls(beside(store) / "adapters")
 
     def path(self, hash: str) -> Path:
         return self.root / hash

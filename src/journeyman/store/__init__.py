@@ -18,13 +18,13 @@ from journeyman.errors import UsageError
 from journeyman.records import AdapterRecord, NightRecord, PhaseRecord, Session
 from journeyman.store.sqlite import SqliteStore
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "beside", "open_store"]
 
 
 class Store(Protocol):
     """One seam between the program and where its records are kept.
 
-    `path` names the store on this machine; what is too large for a record (weights, pages) lies in `<path>.d`.
+    `path` names the store on this machine; what is too large for a record (weights, pages) lies `beside` it.
     """
 
     path: Path
@@ -108,3 +108,8 @@ def open_store(url: str | Path) -> Store:
             "give the path of a file, such as journeyman.db or sqlite:///journeyman.db",
         )
     return SqliteStore(Path(path))
+
+
+def beside(store: Store) -> Path:
+    """Where what is too large for a record lies: it is found from the store's path, so that the two move together."""
+    return Path(f"{store.path}.d")

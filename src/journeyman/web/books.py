@@ -8,7 +8,6 @@ Does not know: how to run a command; it only writes down which ones exist.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from journeyman.web.charts import Segment, key, stacked_bar
 from journeyman.web.evidence import section
 from journeyman.web.markup import Html, el, join
-from journeyman.web.values import counted, duration, number, part, percent, rows, seconds, text, whole
+from journeyman.web.values import counted, duration, number, part, percent, quotable, rows, seconds, text, whole
 
 _ENDS = {
     "gradient": "gradient: changed the weights",
@@ -24,7 +23,6 @@ _ENDS = {
     "evaluation": "evaluation: measured the model",
     "bin": "bin: used for nothing",
 }
-_PLAIN = re.compile(r"[\w ,.;:?()'-]{1,90}")  # safe between double quotes in any shell
 
 
 def funnel(result: Mapping[str, Any]) -> Html | None:
@@ -165,14 +163,8 @@ def lineage(result: Mapping[str, Any]) -> Html:
         ("Seed", text(result.get("seed"))),
     ]
     facts = el("dl", ((el("dt", n), el("dd", el("code", v))) for n, v in entries if v), class_="lineage")
-    prompt = next(
-        (
-            p
-            for e in rows(result, "examples")
-            if e.get("correct_after") is True and _PLAIN.fullmatch(p := text(e.get("prompt")))
-        ),
-        "…",
-    )
+    learnt = (text(e.get("prompt")) for e in rows(result, "examples") if e.get("correct_after") is True)
+    prompt = next(filter(quotable, learnt), "…")
     promoted = result.get("verdict") == "PROMOTE"
     at_work = "Ask the adapter that is at work" if promoted else "Ask the adapter at work, if there is one"
     where = "".join(

@@ -175,7 +175,7 @@ def _change(general: Mapping[str, Any]) -> Html | None:
 
 
 def _facts(result: Mapping[str, Any]) -> Html | None:
-    lift, drift, held = part(result, "lift"), part(result, "drift"), part(result, "heldout")
+    lift, drift = part(result, "lift"), part(result, "drift")
     facts: list[tuple[str, str, str]] = []
     if number(lift.get("veteran")) is not None:
         facts.append(
@@ -185,8 +185,6 @@ def _facts(result: Mapping[str, Any]) -> Html | None:
                 "before training: the model alone, and as the veteran that reads the lessons",
             )
         )
-    if number(held.get("p")) is not None:
-        facts.append(("p of the gain", small(held.get("p")), "on held-out situations"))
     if number(drift.get("kl")) is not None:
         agree = drift.get("agreement")
         told = f"{percent(agree)} of choices agree with the model before" if number(agree) is not None else ""

@@ -9,11 +9,13 @@ Does not know: HTML, or what the values mean.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 NOTHING = "–"
+_PLAIN = re.compile(r"[\w ,.;:?()'-]{1,90}")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July")
 _MONTHS += ("August", "September", "October", "November", "December")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -121,3 +123,8 @@ def moment(value: object) -> str:
     offset = at.utcoffset()
     zone = "" if offset is None else " UTC" if offset == timedelta(0) else f" {at.strftime('%Z')}"
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M}{zone}"
+
+
+def quotable(value: object) -> bool:
+    """Whether a person can copy it between double quotes into any shell."""
+    return bool(_PLAIN.fullmatch(text(value)))
