@@ -44,7 +44,7 @@ Progress = Callable[[str, float], None]
 Paths = str | Path | Sequence[str | Path]
 Output = dict[str, Any]
 
-VERSION = 2  # of the phases' outputs: a night begun by another version is begun anew
+VERSION = 3  # of the phases' outputs: a night begun by another version is begun anew
 VETERAN = "veteran"
 CANDIDATE = "candidate"
 RIVAL = "champion"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from journeyman.dream import situations
+from journeyman.dream import profile, situations
 from journeyman.dream.lessons import extract
 from journeyman.dream.spans import WORD, Span, find
 from journeyman.records import Lesson, Session, Situation, Turn
@@ -15,6 +15,13 @@ def test_asks_hold_their_evidence_back_and_are_the_same_again() -> None:
         assert asks == situations.asks(span, 5, 1)
         assert len({each.prompt for each in asks}) == len(asks) <= 5
         assert all(not _holds(each.prompt, span) for each in asks)
+
+
+def test_what_everybody_is_asked_for_gets_all_its_wordings() -> None:
+    span = next(span for span in find(Lesson("I live in Bergen, happily.", "s", 0)) if span.text == "Bergen")
+    wordings = profile.questions(span)
+    assert [each.prompt for each in situations.asks(span, 5, 1)][: len(wordings)] == list(wordings)
+    assert len(wordings) > 2
 
 
 def _holds(prompt: str, span: Span) -> bool:

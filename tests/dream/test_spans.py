@@ -106,6 +106,17 @@ def test_the_same_words_are_asked_for_twice_at_most() -> None:
     assert [span.text for span in choose(weigh(lessons, None), 99)].count("Rome") == 2
 
 
+def test_what_the_user_says_of_himself_comes_first() -> None:
+    said = [
+        "Bergen is rainy, again.",
+        "We met in Bergen, too.",
+        "I live in Bergen, happily.",
+        "Bergen has ferries, now.",
+    ]
+    spans = choose(weigh([lesson(text, turn=n) for n, text in enumerate(said)], None), 99)
+    assert next(span.lesson.text for span in spans if span.text == "Bergen") == said[2]
+
+
 def test_nothing_gives_nothing() -> None:
     assert weigh([], None) == []
     assert choose([], 5) == []

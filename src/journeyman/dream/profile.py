@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from journeyman.dream.spans import Span
 from journeyman.dream.words import when
+
+if TYPE_CHECKING:
+    from journeyman.dream.spans import Span
 
 _SELF = r"(?:I'm|I am|it's|this is|same) (?-i:[A-Z])\w+"
 _NO_NAME = frozenset(["christmas", "easter", "halloween", "thanksgiving"])

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
 
-from journeyman.dream import english
+from journeyman.dream import english, profile
 from journeyman.dream.spans import Span
 from journeyman.dream.words import WORD
 from journeyman.records import Situation
@@ -38,7 +38,8 @@ _BY_KEY_WORDS = (
 
 def asks(span: Span, count: int, seed: int) -> list[Situation]:
     """At most `count` questions that `span` answers, the best-formed first."""
-    wordings = english.questions(span, limit=2)
+    # What everybody is asked for gets all the wordings that it has.
+    wordings = [*profile.questions(span)] or english.questions(span, limit=2)
     rng = random.Random(f"{seed}:{span.lesson.id}:{span.start}")
     ask = english.asking(span)
     near, far = english.key_words(span)

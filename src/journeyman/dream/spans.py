@@ -1,8 +1,9 @@
 """Evidence spans: the words of a lesson that a right answer has to hold, and how much they are worth knowing.
 
 A span is a number, a name, or a chunk of content words between function words. Its worth is what the base model could
-not have guessed: the information of its tokens, -log p in nats, given the sentence before it (`Worth`); numbers and
-names weigh more, because people come back for them, and spans that many sessions repeat weigh more.
+not have guessed: the information of its tokens, -log p in nats, given the sentence before it; numbers and names weigh
+more, because people come back for them, what a person says of himself or herself (`profile`) again more, and so do
+spans that many sessions repeat.
 
 Always holds: `lesson.text[span.start:span.end] == span.text`; spans of one lesson do not overlap in what `choose`
 returns; the order is total, so equal input gives equal output.
@@ -19,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from journeyman.dream import profile
 from journeyman.dream.words import (
     NUMBER_WORDS,
     WHEN,
@@ -35,6 +37,7 @@ SpanKind = Literal["number", "name", "chunk"]
 Surprisal = Callable[[str], list[tuple[int, int, float]]]  # text -> (start, end, nats) of each token
 
 _WEIGHT: dict[SpanKind, float] = {"number": 3.0, "name": 2.5, "chunk": 1.0}
+_OF_THE_USER = 2.0
 _LONGEST_CHUNK = 3
 _DIGITS = frozenset(["one", *NUMBER_WORDS])  # "twenty-five" is one number
 SPANS_A_LESSON = 3
@@ -171,7 +174,8 @@ def weigh(lessons: Sequence[Lesson], surprisal: Surprisal | None) -> list[Span]:
             repeated = 1.0
             if span.kind != "chunk":
                 repeated += math.log(max(1, min((len(sessions[word]) for word in words), default=1)))
-            worth = _WEIGHT[span.kind] * question * max(repeated, 1.0) * min(nats, 30.0) * (0.5 + mean_rarity / 6)
+            weight = _WEIGHT[span.kind] * (_OF_THE_USER if profile.questions(span) else 1.0)
+            worth = weight * question * max(repeated, 1.0) * min(nats, 30.0) * (0.5 + mean_rarity / 6)
             weighed.append(Span(lesson, span.start, span.end, span.kind, worth))
     weighed.sort(key=lambda span: (-span.worth, span.lesson.id, span.start))
     return weighed
