@@ -1,4 +1,4 @@
-"""Write the tables of README.md from the committed results.
+"""Write the tables of README.md and of docs/ from the committed results.
 
     python bench/figures.py [--check]
 
@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results"
-README = ROOT / "README.md"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def percent(share: float) -> str:
@@ -72,7 +72,31 @@ def _mean(rows: list[dict[str, Any]], key: str) -> str:
     return f"{100 * sum(row[key] for row in rows) / len(rows):.1f} %" if rows else "–"
 
 
-TABLES = {"night": nights, "retention": retention}
+def train_step() -> str:
+    """One row a cell: our step and TRL's on the same work."""
+    path = RESULTS / "train_step.json"
+    found = json.loads(path.read_text())
+    lines = [
+        "| context | answers | ours, tokens/s | TRL, tokens/s | speed | CPU time | ours, memory | TRL, memory "
+        "| our update, of the GEMM rate |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for cell in found["cells"]:
+        ours, trl = cell["ours"], cell["trl"]
+        lines.append(
+            f"| {cell['context']} | {cell['answer']} | {ours['tokens'] / ours['seconds']:.1f} "
+            f"| {trl['tokens'] / trl['seconds']:.1f} | × {cell['speed_ratio']:.1f} | × {cell['cpu_ratio']:.1f} "
+            f"| {ours['peak_memory_gib']:.1f} GiB | {trl['peak_memory_gib']:.1f} GiB "
+            f"| {percent(ours['update_share_of_gemm_rate'])} |"
+        )
+    source = (
+        f"- `bench/results/{path.name}` (with its command): {found['model']}, {found['states']} states, "
+        f"TRL {found['trl']}, {found['machine']}, {found['date'][:10]}"
+    )
+    return "\n".join([*lines, "", source])
+
+
+TABLES = {"night": nights, "retention": retention, "train_step": train_step}
 
 
 def filled(text: str) -> str:
@@ -85,15 +109,15 @@ def filled(text: str) -> str:
 
 
 def main() -> int:
-    before = README.read_text()
-    after = filled(before)
+    stale = [page for page in PAGES if filled(page.read_text()) != page.read_text()]
     if "--check" in sys.argv[1:]:
-        if before != after:
-            print(
-                "error: README.md does not show what bench/results holds\ntry: python bench/figures.py", file=sys.stderr
-            )
-        return int(before != after)
-    README.write_text(after)
+        for page in stale:
+            print(f"error: {page.relative_to(ROOT)} does not show what bench/results holds", file=sys.stderr)
+        if stale:
+            print("try: python bench/figures.py", file=sys.stderr)
+        return int(bool(stale))
+    for page in stale:
+        page.write_text(filled(page.read_text()))
     return 0
 
 

@@ -78,7 +78,7 @@ def outcome(
         # Per token of evidence, as a geometric mean: how sure either side is of what the session proves.
         "lift": {side: math.exp(sum(value[side] for value in kept) / len(kept)) for side in ("veteran", "student")},
         "curve": trained["curve"],
-        **{name: found[name] for name in ("general", "heldout", "probes", "drift", "examples", "heatmaps")},
+        **{name: found[name] for name in ("general", "heldout", "probes", "drift", "manner", "examples", "heatmaps")},
         "phases": spent,
         "ledger": _ledger({p.name: p.tokens for p in phases.values()}, dreams, lifts, trained),
         "seconds": sum(p.seconds for p in phases.values()),

@@ -44,7 +44,7 @@ Progress = Callable[[str, float], None]
 Paths = str | Path | Sequence[str | Path]
 Output = dict[str, Any]
 
-VERSION = 3  # of the phases' outputs: a night begun by another version is begun anew
+VERSION = 4  # of the phases' outputs: a night begun by another version is begun anew
 VETERAN = "veteran"
 CANDIDATE = "candidate"
 RIVAL = "champion"
@@ -255,7 +255,8 @@ def measure_lift(night: Night, said: Output, dreams: Output) -> Output:
 
 def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
     """Distil the veteran into the live adapter; keep it content-addressed, with its lineage."""
-    from journeyman.learn import exposures, lift, opsd
+    from journeyman.learn import lift, opsd, trainer
+    from journeyman.learn.exposures import LIVE
     from journeyman.learn.quiet import quiet
     from journeyman.model import lora
 
@@ -268,13 +269,15 @@ def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
     ]
     held = quiet(engine, [Situation.from_json(value) for value in dreams["quiet"]])
     if night.parent:
-        state = engine.adapter(VETERAN).clone()
+        state = lora.load(night.adapters.path(night.parent.hash), engine.layers)
     else:
         first_layer = round(options.trunk * engine.model.config.num_hidden_layers)
         config = lora.LoRAConfig(options.rank, 2 * options.rank, first_layer=first_layer)
         state = engine.new_adapter(config, night.seed)
-    engine.put_adapter(exposures.LIVE, state)
-    schedule = opsd.Schedule(options.steps, options.rows, options.anchor_rows, options.learning_rate, seed=night.seed)
+    engine.put_adapter(LIVE, state)
+    schedule = trainer.Schedule(
+        options.steps, options.rows, options.anchor_rows, options.learning_rate, seed=night.seed
+    )
     lead_in = engine.encode(lift.LEAD_IN)
     steady = [s for s in situations if lifts["lifts"][s.id]["route"] == "opsd"]  # elsewhere the veteran would err
 
@@ -290,13 +293,13 @@ def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
             )
             for s in chosen
         ]
-        return exposures.roll_out(
+        return opsd.roll_out(
             engine, night.veteran, prompts, max_new_tokens=options.reply_tokens, seed=night.seed + step
         )
 
     curve: list[Output] = []
     begun = time.perf_counter()
-    for step in opsd.train(engine, [night.exposures[s.id] for s in situations], held, schedule, fresh):
+    for step in trainer.train(engine, [night.exposures[s.id] for s in situations], held, schedule, fresh):
         night.progress("train", step.step / options.steps)
         curve.append({**asdict(step), "seconds": time.perf_counter() - begun})
     lineage = {

@@ -29,7 +29,7 @@ class Engine:
     def __init__(self) -> None:
         self.active: str | None = None
 
-    def chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+    def chat(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
         return [ord(character) for character in messages[-1]["content"]]
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from random_cases import SYSTEM, cases, start
 
 from journeyman.learn import exposures
-from journeyman.learn.exposures import LIVE, disagreement, observe, proven, roll_out, said
+from journeyman.learn.exposures import LIVE, Exposure, disagreement, observe, proven, verbatim
 from journeyman.model.transformers_engine import TransformersEngine
 
 
@@ -48,23 +49,6 @@ def test_a_proven_response_is_the_target_where_the_teacher_is_not_sure_of_it(
     assert not row.hard_R.any()
 
 
-def test_roll_outs_are_what_the_student_says_and_the_teacher_thinks(tiny_engine: TransformersEngine) -> None:
-    state = start(tiny_engine, trained=True)
-    tiny_engine.put_adapter("veteran", state.clone())
-    prompts = [(prompt, shown) for prompt, shown, _ in cases()]
-    found = roll_out(tiny_engine, "veteran", prompts, max_new_tokens=6, seed=4)
-    assert [e.response for e in found] == [
-        e.response for e in roll_out(tiny_engine, "veteran", prompts, max_new_tokens=6, seed=4)
-    ]
-    with tiny_engine.using(LIVE):
-        said = tiny_engine.generate([p for p, _ in prompts], max_new_tokens=6, temperature=1.0, seed=4)
-    for exposure, reply, (prompt, _) in zip(found, said, prompts, strict=True):
-        assert exposure.prompt == tuple(prompt)
-        assert list(exposure.response) == (reply if len(reply) == 6 else [*reply, tiny_engine.end_id])
-        assert len(exposure.veteran_RH) == len(exposure.hard_R) == len(exposure.response)
-        assert not exposure.hard_R.any()
-
-
 def test_disagreement_is_the_divergence_token_by_token(tiny_engine: TransformersEngine) -> None:
     start(tiny_engine, trained=True)
     prompt, _, response = cases()[0]
@@ -74,6 +58,32 @@ def test_disagreement_is_the_divergence_token_by_token(tiny_engine: Transformers
     assert [row["text"] for row in rows] == [tiny_engine.decode([token]) for token in response]
 
 
-def test_a_reply_that_was_cut_has_no_end(tiny_engine: TransformersEngine) -> None:
-    assert said(tiny_engine, [5, 6], 3) == [5, 6, tiny_engine.end_id]
-    assert said(tiny_engine, [5, 6, 7], 3) == [5, 6, 7]
+R2 = torch.ones(2, dtype=torch.bool)
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        (((), (1, 2), None, R2), "at least one token"),
+        (((1,), (), None, R2[:0]), "at least one token"),
+        (((1,), (1, 2), None, R2[:1]), "hard_R has 1 rows"),
+        (((1,), (1, 2), torch.zeros(3, 4), R2), "veteran_RH has 3 rows"),
+        (((1,), (1, 2), None, R2, torch.ones(1)), "weight_R has 1 rows"),
+        (((1,), (1, 2), None, ~R2), "without a teacher"),
+    ],
+)
+def test_what_is_no_exposure_is_refused(fields: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Exposure(*fields)
+
+
+def test_nobody_hears_an_exposure_without_a_teacher(tiny_engine: TransformersEngine) -> None:
+    with pytest.raises(ValueError, match="observe it first"):
+        proven(tiny_engine, [verbatim(tiny_engine, [1], [2])])
+
+
+def test_a_verbatim_response_asks_no_teacher(tiny_engine: TransformersEngine) -> None:
+    exposure = verbatim(tiny_engine, [1, 2], [3, 4, 5])
+    assert (exposure.prompt, exposure.response, exposure.sequence) == ((1, 2), (3, 4, 5), (1, 2, 3, 4))
+    assert exposure.hard_R.tolist() == [True] * 3
+    assert exposure.veteran_RH is exposure.weight_R is exposure.then_R is None

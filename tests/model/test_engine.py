@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from transformers import AutoModelForCausalLM
 from journeyman.errors import AdapterError, ModelError
 from journeyman.model import load_engine, transformers_engine
 from journeyman.model.lora import AdapterState, LoRAConfig
-from journeyman.model.packing import pack
+from journeyman.model.packing import PACK_TOKENS, pack, walk
 from journeyman.model.transformers_engine import TransformersEngine
 
 FAMILIES = ["llama", "qwen2"]
@@ -106,6 +107,32 @@ def test_a_shared_prefix_is_paid_for_once(tiny_engine: TransformersEngine) -> No
     assert tiny_engine.tokens == 0
     tiny_engine.score([(shared, [token, 1]) for token in range(10)])
     assert tiny_engine.tokens == 50 + 10
+    long = random_ids(2, PACK_TOKENS + 309)  # also where it fills several packs
+    tiny_engine.score([(long, [token, 1]) for token in range(10)])
+    assert tiny_engine.tokens == 50 + 10 + len(long) + 10
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7])
+def test_where_a_walk_is_cut_changes_nothing(
+    limit: int, pair: tuple[TransformersEngine, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, plain = pair
+    engine.put_adapter("a", trained(engine, first_layer=2))
+    prompts = mixed_prompts()
+    pairs = [(prompt, random_ids(7 + n % 3, 1 + n)) for n, prompt in enumerate(prompts)]
+
+    def results() -> tuple[list[torch.Tensor], list[torch.Tensor], list[list[int]]]:
+        return engine.states(pairs), engine.trunk(prompts, 2), engine.generate(prompts, max_new_tokens=5)
+
+    with engine.using("a"):
+        whole = results()
+        monkeypatch.setattr(transformers_engine, "walk", partial(walk, limit=limit))
+        cut = results()
+    for one, other in zip([*whole[0], *whole[1]], [*cut[0], *cut[1]], strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+    assert whole[2] == cut[2]
+    for found, right in zip(engine.score(pairs), [alone(plain, *each) for each in pairs], strict=True):
+        assert found == pytest.approx(right, abs=1e-4)
 
 
 def test_divergence(pair: tuple[TransformersEngine, Any]) -> None:
@@ -215,6 +242,34 @@ def test_the_edges_of_generation(tiny_engine: TransformersEngine) -> None:
     first = tiny_engine.generate([[1, 2]], max_new_tokens=1)[0][0]
     tiny_engine.end_ids = frozenset({first})
     assert tiny_engine.generate([[1, 2]], max_new_tokens=5) == [[]]
+    assert tiny_engine.generate([[1, 2]], max_new_tokens=5, keep_end=True) == [[first]]
+    replies = tiny_engine.generate(mixed_prompts(), max_new_tokens=9)
+    tiny_engine.end_ids = frozenset({replies[1][3], replies[2][5]})  # the end that was said is kept, whichever it is
+    whole = tiny_engine.generate(mixed_prompts(), max_new_tokens=9, keep_end=True)
+    for kept, cut, reply in zip(whole, tiny_engine.generate(mixed_prompts(), max_new_tokens=9), replies, strict=True):
+        assert kept == reply[: len(kept)]
+        assert cut == (kept[:-1] if kept[-1] in tiny_engine.end_ids else kept)
+
+
+@pytest.mark.parametrize(
+    ("changes", "limit"),
+    [
+        ({}, 1024),
+        ({"max_position_embeddings": 64}, 64),
+        ({"sliding_window": 32}, 32),
+        ({"sliding_window": None}, 1024),
+    ],
+)
+def test_more_than_the_model_reads_is_an_error(
+    changes: dict[str, Any], limit: int, make_tiny: Callable[..., Path], tmp_path: Path
+) -> None:
+    engine = load_engine(make_tiny("mistral", tmp_path, **changes))
+    assert engine.limit == limit
+    full = random_ids(1, limit)
+    assert len(engine.score([(full[:-1], full[-1:])])[0]) == 1
+    with pytest.raises(ModelError, match=f"reads {limit} at most"):
+        engine.score([(full, [1, 2])])
+    assert len(engine.generate([full[:-2]], max_new_tokens=9)[0]) <= 2  # a reply ends where the model's reach ends
 
 
 # Adapters
@@ -329,7 +384,6 @@ def test_other_families_work(family: str, make_tiny: Callable[..., Path], tmp_pa
     ("family", "changes"),
     [
         ("granite", {"logits_scaling": 4.0, "embedding_multiplier": 3.0}),
-        ("cohere", {"logit_scale": 0.1}),
         ("gemma3_text", {"head_dim": 8}),
     ],
 )
@@ -339,3 +393,8 @@ def test_a_family_that_computes_otherwise_is_refused(
     with pytest.raises(ModelError, match=family) as refusal:
         load_engine(make_tiny(family, tmp_path / family, **changes))
     assert "Llama" in refusal.value.remedy
+
+
+def test_a_family_that_scales_its_logits_is_understood(make_tiny: Callable[..., Path], tmp_path: Path) -> None:
+    engine = load_engine(make_tiny("cohere", tmp_path, logit_scale=0.1))  # loading compares the logits with its own
+    assert engine.head.scale == 0.1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeyman.model.packing import Pack, pack
+from journeyman.model.packing import Pack, pack, walk
 
 # Three tokens only, so that prefixes, repetitions and one sequence inside another are common.
 sequences = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), max_size=12)
@@ -48,8 +51,8 @@ def test_a_node_sees_its_ancestors_and_nothing_else(rows: list[list[int]], limit
     for packed in pack(rows, limit):
         above = ancestors(packed)
         for node in range(packed.tokens):
-            assert set(packed.visible_TT[node].nonzero()[:, 0].tolist()) == above[node]
-        assert packed.visible_TT.triu(1).sum() == 0  # parents stand before their children
+            assert set(packed.visible_TS[node].nonzero()[:, 0].tolist()) == above[node]
+        assert packed.visible_TS.triu(1).sum() == 0  # parents stand before their children
 
 
 @settings(max_examples=40, deadline=None)
@@ -66,10 +69,41 @@ def test_the_order_of_rows_does_not_change_the_packs(rows: list[list[int]]) -> N
     assert [packed.ids_T.tolist() for packed in pack(rows[::-1], 10)] == forward
 
 
-def test_an_empty_sequence_is_refused() -> None:
+@settings(max_examples=80, deadline=None)
+@given(sequences, limits)
+def test_a_walk_meets_every_prefix_once_and_carries_its_path(rows: list[list[int]], limit: int) -> None:
+    """Each pack is read as the model reads it: from the nodes that it was handed and its own."""
+    path: list[tuple[int, ...]] = []  # the prefixes that the carried nodes stand for
+    met: list[tuple[int, ...]] = []
+    seen: list[int] = []
+    packs = list(walk(rows, limit))
+    for packed in packs:
+        assert packed.carried == len(path)
+        nodes = list(path)
+        for node, (token, depth) in enumerate(zip(packed.ids_T.tolist(), packed.depths_T.tolist(), strict=True)):
+            above = [nodes[other] for other in packed.visible_TS[node].nonzero()[:, 0].tolist() if other < len(nodes)]
+            assert [len(prefix) for prefix in above] == list(range(1, depth + 1))  # one path, from the root
+            assert all(longer[:-1] == shorter for shorter, longer in pairwise(above))
+            nodes.append((*(above[-1] if above else ()), token))
+        assert packed.visible_TS[:, packed.carried :].diagonal().all()
+        assert packed.visible_TS[:, packed.carried :].triu(1).sum() == 0
+        for row, ending in zip(packed.rows, packed.paths, strict=True):
+            assert nodes[ending[-1]] == tuple(rows[row])
+            assert [len(nodes[node]) for node in ending.tolist()] == list(range(1, len(rows[row]) + 1))
+        met += nodes[packed.carried :]
+        path = [nodes[node] for node in packed.onward.tolist()]
+        seen += packed.rows
+    assert sorted(seen) == list(range(len(rows)))
+    assert sorted(met) == sorted({tuple(row[: end + 1]) for row in rows for end in range(len(row))})
+    assert all(packed.tokens == limit for packed in packs[:-1])
+
+
+@pytest.mark.parametrize("lay_out", [pack, walk])
+def test_an_empty_sequence_is_refused(lay_out: Callable[..., Iterator[Pack]]) -> None:
     with pytest.raises(ValueError, match="empty"):
-        list(pack([[1], []]))
+        list(lay_out([[1], []]))
 
 
-def test_nothing_gives_no_pack() -> None:
-    assert list(pack([])) == []
+@pytest.mark.parametrize("lay_out", [pack, walk])
+def test_nothing_gives_no_pack(lay_out: Callable[..., Iterator[Pack]]) -> None:
+    assert list(lay_out([])) == []

@@ -194,6 +194,16 @@ def test_any_field_of_a_part_may_be_missing_or_of_the_wrong_kind():
                 assert Page(render({**night(), name: [broken] if isinstance(value, list) else broken})).text
 
 
+def test_the_manner_of_replies_and_the_health_of_the_run_are_shown():
+    text = Page(render(night())).text
+    assert "19.4 → 6.2 tokens" in text.replace("\u2009", " ")
+    assert "declines 40%" in text
+    assert "quotes a context 0%" in text
+    assert "the student's entropy 1.8 at the first step, 0.4 at the last" in text
+    assert "share of tokens that pull 93% at the first step, 31% at the last" in text
+    assert "length of its own replies" not in text  # this night had no rollouts
+
+
 def test_a_rejected_night_does_not_claim_to_have_learned():
     read = Page(render({**night(), "verdict": "REJECT"}))
     assert "practised 130 lessons" in read.text

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from journeyman.evaluate import general
 from journeyman.evaluate.gate import Evidence, Verdict, judge
+from journeyman.evaluate.manner import manner
 from journeyman.evaluate.questions import is_correct
 from journeyman.evaluate.statistics import paired_difference, wilson
 from journeyman.learn.exposures import disagreement
@@ -43,16 +45,19 @@ def gather(
     """Measure `candidate` against `champion` (None: the base) and against the base; `veteran` is the round's start."""
     prompts = [engine.user(situation.prompt) for situation in heldout]
 
-    def replies(adapter: str | None) -> list[str]:
+    def replies(adapter: str | None) -> list[list[int]]:
         with engine.using(adapter):
-            return [engine.decode(ids) for ids in engine.generate(prompts, max_new_tokens=REPLY_TOKENS)]
+            return engine.generate(prompts, max_new_tokens=REPLY_TOKENS)
 
     def right(answers: Sequence[str]) -> list[bool]:
         return [is_correct(answer, [s.evidence]) for answer, s in zip(answers, heldout, strict=True)]
 
-    after = replies(candidate)
-    before = replies(champion)
-    base = before if champion is None else replies(None)
+    ids_after, ids_before = replies(candidate), replies(champion)
+    ids_base = ids_before if champion is None else replies(None)
+    after, before, base = ([engine.decode(ids) for ids in each] for each in (ids_after, ids_before, ids_base))
+    moved = engine.divergence(
+        [(prompt, ids) for prompt, ids in zip(prompts, ids_base, strict=True) if ids], None, candidate
+    )
     progress(0.25)
     items = [*general.general_suite(), *suite]
     suite_before, suite_after = (general.run_suite(engine, items, adapter) for adapter in (None, candidate))
@@ -86,7 +91,12 @@ def gather(
             "confident_before": probes_before.confident,
             "confident_after": probes_after.confident,
         },
-        "drift": {"kl": kl if math.isfinite(kl := drift.kl_mean_nats) else None, "agreement": drift.agreement},
+        "drift": {"kl": _mean([drift.kl_mean_nats]), "agreement": drift.agreement},
+    }
+    found["manner"] = {
+        "before": asdict(manner(before, ids_before)),
+        "after": asdict(manner(after, ids_after)),
+        "kl": _mean([value for row in moved for value in row]),
     }
     found |= _shown(engine, heldout, lessons, before, after, candidate, champion, veteran)
     return found
@@ -111,6 +121,12 @@ def judged(found: Mapping[str, Any], attempts: int) -> Verdict:
         ),
         attempts,
     )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    """None if there is nothing, or nothing finite, to take the mean of."""
+    mean = sum(values) / len(values) if values else math.nan
+    return mean if math.isfinite(mean) else None
 
 
 def _shares(before: Sequence[bool], after: Sequence[bool]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""Exposures: what a student can learn from, each with its teacher's view.
+"""Exposures: what a student can learn from, each with its teacher's view, its weight, or both.
 
-They come from answers that the sessions prove (heard once and kept: no rollout, and no teacher pass after the first),
-from the student's own rollouts (sampled now, scored by the teacher), and from what must not change (`learn.quiet`).
+One kind of item serves all ways to learn, since they differ in where a response comes from and in what is wanted of its
+tokens. Answers that the sessions prove are heard once and kept (`proven`: no rollout, and no teacher pass after the
+first); the student's own rollouts are scored by the teacher (`learn.opsd`) or by a reward (`learn.grpo`); transcripts
+are repeated as they are (`learn.sft`); and what must not change is held (`learn.quiet`).
 
 Always holds: a teacher's states are those of its own prompt, in front of the very tokens that the student is trained
 on; nothing here changes a weight.
@@ -25,17 +27,31 @@ SURE = 0.9
 
 @dataclass(frozen=True)
 class Exposure:
-    """One thing to learn from, with the veteran's view of it.
+    """One thing to learn from; R is len(response).
 
-    veteran_RH: the veteran's states [len(response), H] that predict each response token; hard_R: bool
-    [len(response)], True where the token itself is the target (cross-entropy), because the veteran is not
-    sure of what the session proves.
+    veteran_RH: the teacher's states that predict each response token (None: there is no teacher). hard_R: bool, True
+    where the token itself is the target (cross-entropy); everywhere without a teacher. weight_R: what each token's
+    loss is multiplied by (None: one). then_R: log p of each token when it was sampled, for responses of a student that
+    has been trained since, or of another engine (None: it was the student of now). sampled: the live student said it.
     """
 
     prompt: tuple[int, ...]
     response: tuple[int, ...]
-    veteran_RH: torch.Tensor
+    veteran_RH: torch.Tensor | None
     hard_R: torch.Tensor
+    weight_R: torch.Tensor | None = None
+    then_R: torch.Tensor | None = None
+    sampled: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.prompt or not self.response:
+            raise ValueError("an exposure needs a prompt and a response of at least one token each")
+        for name in ("veteran_RH", "hard_R", "weight_R", "then_R"):
+            given = getattr(self, name)
+            if given is not None and len(given) != len(self.response):
+                raise ValueError(f"{name} has {len(given)} rows for a response of {len(self.response)} tokens")
+        if self.veteran_RH is None and not bool(self.hard_R.all()):
+            raise ValueError("without a teacher every token has to be its own target: hard_R must be True")
 
     @property
     def sequence(self) -> tuple[int, ...]:
@@ -49,9 +65,7 @@ def observe(engine: TransformersEngine, teacher: str | None, cases: Sequence[tup
     with engine.using(teacher):
         states = engine.states([(shown, response) for _, shown, response in cases])
     return [
-        Exposure(
-            tuple(prompt), tuple(response), states_RH, torch.zeros(len(response), dtype=torch.bool).to(states_RH.device)
-        )
+        Exposure(tuple(prompt), tuple(response), states_RH, states_RH.new_zeros(len(response), dtype=torch.bool))
         for (prompt, _, response), states_RH in zip(cases, states, strict=True)
     ]
 
@@ -65,39 +79,19 @@ def proven(
     Where the teacher gives a token less than `SURE`, the token is the target: what a small teacher would say besides is
     mostly noise.
     """
-    heard = engine.heard([each.veteran_RH for each in exposures], [each.response for each in exposures])
+    states = [each.veteran_RH for each in exposures if each.veteran_RH is not None]
+    if len(states) < len(exposures):
+        raise ValueError("an exposure without a teacher has nobody to hear it: observe it first")
+    heard = engine.heard(states, [each.response for each in exposures])
     return [
         replace(each, hard_R=logp_R.exp() < SURE) for each, (logp_R, _) in zip(exposures, heard, strict=True)
     ], heard
 
 
-def said(engine: TransformersEngine, reply: Sequence[int], max_new_tokens: int) -> list[int]:
-    """A generated reply as a response: with its end, unless it was cut."""
-    return [*reply] if len(reply) == max_new_tokens else [*reply, engine.end_id]
-
-
-def roll_out(
-    engine: TransformersEngine,
-    teacher: str | None,
-    prompts: Sequence[tuple[Ids, Ids]],
-    *,
-    max_new_tokens: int,
-    seed: int,
-) -> list[Exposure]:
-    """On-policy exposures: the live student answers each (student's prompt, teacher's prompt) at temperature 1, the
-    teacher scores what it said."""
-    with engine.using(LIVE):
-        replies = engine.generate(
-            [prompt for prompt, _ in prompts], max_new_tokens=max_new_tokens, temperature=1.0, seed=seed
-        )
-    return observe(
-        engine,
-        teacher,
-        [
-            (prompt, shown, said(engine, reply, max_new_tokens))
-            for (prompt, shown), reply in zip(prompts, replies, strict=True)
-        ],
-    )
+def verbatim(engine: TransformersEngine, prompt: Ids, response: Ids) -> Exposure:
+    """The exposure of a response that is to be repeated as it is, whatever a teacher would say."""
+    hard_R = torch.ones(len(response), dtype=torch.bool, device=engine.device)
+    return Exposure(tuple(prompt), tuple(response), None, hard_R)
 
 
 @torch.no_grad()

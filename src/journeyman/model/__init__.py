@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from journeyman.model.transformers_engine import TransformersEngine
 
-Message = Mapping[str, str]
+Message = Mapping[str, Any]  # in OpenAI's format
 Ids = Sequence[int]
 
 
@@ -58,8 +58,16 @@ class Engine(Protocol):
         ...
 
 
-def load_engine(model: str | Path, *, threads: int | None = None) -> TransformersEngine:
-    """The engine for a default name, a directory or a hub name of a transformers causal language model."""
+def load_engine(
+    model: str | Path,
+    *,
+    threads: int | None = None,
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None,
+) -> TransformersEngine:
+    """The engine for a default name, a directory or a hub name of a transformers causal language model.
+
+    dtype: of the base's weights (None: as stored where there is a GPU, else float32); adapters are float32 over any.
+    """
     from journeyman.model.transformers_engine import TransformersEngine
 
-    return TransformersEngine.load(str(model), threads=threads)
+    return TransformersEngine.load(str(model), threads=threads, dtype=dtype)

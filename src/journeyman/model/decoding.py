@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from journeyman.model.packing import pack
-
 if TYPE_CHECKING:
     from journeyman.model import Ids
     from journeyman.model.transformers_engine import TransformersEngine
@@ -44,21 +42,29 @@ class _RowCache:
         self.values = [values.index_select(0, rows) for values in self.values]
 
 
-class _TreeCache:
-    """Collects a pack's keys and values, layer by layer."""
+class PathCache:
+    """Keys and values [layer][1, heads, S, D] of a walk's pack and of the path before it."""
 
     def __init__(self) -> None:
         self.keys: list[torch.Tensor] = []
         self.values: list[torch.Tensor] = []
         self.is_compileable = False
 
-    def update(self, key: torch.Tensor, value: torch.Tensor, layer_idx: int, *_: Any, **__: Any) -> Any:  # noqa: ARG002
-        self.keys.append(key)
-        self.values.append(value)
-        return key, value
+    def update(self, key: torch.Tensor, value: torch.Tensor, layer_idx: int, *_: Any, **__: Any) -> Any:
+        if layer_idx == len(self.keys):  # the first pack
+            self.keys.append(key)
+            self.values.append(value)
+        else:
+            self.keys[layer_idx] = torch.cat([self.keys[layer_idx], key], 2)
+            self.values[layer_idx] = torch.cat([self.values[layer_idx], value], 2)
+        return self.keys[layer_idx], self.values[layer_idx]
 
-    def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002
-        return 0
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        return self.keys[layer_idx].shape[2] if layer_idx < len(self.keys) else 0
+
+    def keep(self, path: torch.Tensor) -> None:
+        self.keys = [keys.index_select(2, path) for keys in self.keys]
+        self.values = [values.index_select(2, path) for values in self.values]
 
 
 COMPACT_AT = 0.7  # share of a batch that is still speaking below which the others leave it
@@ -71,8 +77,9 @@ def decode_batch(
     max_new_tokens: int,
     temperature: float,
     generator: torch.Generator,
+    keep_end: bool = False,
 ) -> list[list[int]]:
-    """Replies to all of `prompts` at once; a reply ends before the end-of-turn token or at `max_new_tokens`."""
+    """Replies to all of `prompts` at once; one ends at an end-of-turn token, kept or not, or at `max_new_tokens`."""
     replies: list[list[int]] = [[] for _ in prompts]
     if max_new_tokens <= 0:
         return replies
@@ -86,10 +93,12 @@ def decode_batch(
     mask_BL[:, :longest] = torch.arange(longest, device=device) < lengths_B[:, None]
     for step in range(max_new_tokens):
         token_B = _choose(engine.logits(hidden_BH), temperature, generator)
-        ended |= {place for place, token in enumerate(token_B.tolist()) if token in engine.end_ids}
+        tokens = token_B.tolist()
+        ending = {place for place, token in enumerate(tokens) if token in engine.end_ids} - ended
+        ended |= ending
         alive = [place for place in range(len(rows)) if place not in ended]
-        for place in alive:
-            replies[rows[place]].append(int(token_B[place]))
+        for place in [*alive, *(ending if keep_end else ())]:
+            replies[rows[place]].append(tokens[place])
         if not alive or step == max_new_tokens - 1:
             break
         if len(alive) <= COMPACT_AT * len(rows):  # leaving copies what stays, so it has to pay
@@ -101,7 +110,7 @@ def decode_batch(
         place = longest + step
         mask_BL[:, place] = True
         engine.tokens += len(alive)
-        bias = torch.zeros(len(rows), 1, 1, place + 1, dtype=engine.head_VH.dtype, device=device)
+        bias = torch.zeros(len(rows), 1, 1, place + 1, dtype=engine.dtype, device=device)
         bias.masked_fill_(~mask_BL[:, None, None, : place + 1], torch.finfo(bias.dtype).min)
         output = engine.body(
             input_ids=token_B[:, None],
@@ -124,18 +133,17 @@ def _prefill(
     keys: list[torch.Tensor] = []
     values: list[torch.Tensor] = []
     last: list[torch.Tensor] = [torch.empty(0)] * len(prompts)
-    for packed in pack(prompts):
-        tree = _TreeCache()
-        hidden_TH = engine.hidden(packed, cache=tree)
+    for rows, paths, hidden_SH, path_cache in engine.walk(prompts):
         if not keys:
-            shape = (len(prompts), tree.keys[0].shape[1], longest + room, tree.keys[0].shape[3])
-            keys = [tree.keys[0].new_zeros(shape) for _ in tree.keys]
-            values = [tree.values[0].new_zeros(shape) for _ in tree.values]
-        for row, path in zip(packed.rows, packed.paths, strict=True):
-            last[row] = hidden_TH[path[-1]]
+            heads, width = path_cache.keys[0].shape[1], path_cache.keys[0].shape[3]
+            shape = (len(prompts), heads, longest + room, width)
+            keys = [each.new_zeros(shape) for each in path_cache.keys]
+            values = [each.new_zeros(shape) for each in path_cache.values]
+        for row, path in zip(rows, paths, strict=True):
+            last[row] = hidden_SH[path[-1]]
             for layer in range(len(keys)):
-                keys[layer][row, :, : len(path)] = tree.keys[layer][0][:, path]
-                values[layer][row, :, : len(path)] = tree.values[layer][0][:, path]
+                keys[layer][row, :, : len(path)] = path_cache.keys[layer][0][:, path]
+                values[layer][row, :, : len(path)] = path_cache.values[layer][0][:, path]
     return _RowCache(keys, values, longest), torch.stack(last), lengths_B
 
 

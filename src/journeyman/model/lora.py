@@ -17,11 +17,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from journeyman.errors import AdapterError, StoreError
+
+if TYPE_CHECKING:
+    from journeyman.model.full import FullState
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
@@ -52,8 +56,16 @@ class AdapterState:
     matrices: dict[str, tuple[torch.Tensor, torch.Tensor]]
     config: LoRAConfig
 
+    def named_parameters(self) -> dict[str, torch.Tensor]:
+        return {f"{name}.{part}": m for name, pair in self.matrices.items() for part, m in zip("AB", pair, strict=True)}
+
     def parameters(self) -> list[torch.Tensor]:
-        return [matrix for pair in self.matrices.values() for matrix in pair]
+        return list(self.named_parameters().values())
+
+    def of(self, name: str) -> tuple[torch.Tensor, torch.Tensor, float] | None:
+        """What a layer adds: A, B and their scale."""
+        pair = self.matrices.get(name)
+        return (*pair, self.config.scale) if pair else None
 
     def clone(self) -> AdapterState:
         """A copy that shares nothing with this one and needs no gradient."""
@@ -90,17 +102,20 @@ class _AdaptedProduct(torch.autograd.Function):
 
 
 class LoRALinear(nn.Module):
-    """A frozen linear layer, plus the low-rank update of the active state, if any."""
+    """A frozen linear layer, plus the low-rank update of the active state, if any; a state of `model.full` gives other
+    weights instead."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         self.weight = linear.weight
         self.bias = linear.bias
-        self.active: tuple[torch.Tensor, torch.Tensor, float] | None = None
+        self.active: tuple[torch.Tensor, torch.Tensor, float] | torch.Tensor | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.active is None:
             return nn.functional.linear(x, self.weight, self.bias)
+        if isinstance(self.active, torch.Tensor):
+            return nn.functional.linear(x, self.active.to(x.dtype), self.bias)
         A_RI, B_OR, scale = self.active
         flat_TI = x.reshape(-1, x.shape[-1])
         y_TO = _AdaptedProduct.apply(flat_TI, self.weight, self.bias, A_RI, B_OR, scale)
@@ -129,11 +144,10 @@ def layer_index(name: str) -> int:
     return int(re.search(r"\.layers\.(\d+)\.", f".{name}")[1])  # type: ignore[index]  # every target lies in one
 
 
-def activate(layers: dict[str, LoRALinear], state: AdapterState | None) -> None:
-    """Make `state` the one that every layer adds; None switches all adapters off."""
+def activate(layers: dict[str, LoRALinear], state: AdapterState | FullState | None) -> None:
+    """Make `state` the one that is in force in every layer; None switches all adapters off."""
     for name, layer in layers.items():
-        pair = state.matrices.get(name) if state else None
-        layer.active = (*pair, state.config.scale) if state and pair else None
+        layer.active = state.of(name) if state else None
 
 
 def fresh(layers: dict[str, LoRALinear], config: LoRAConfig, seed: int) -> AdapterState:

@@ -5,8 +5,13 @@ in front of several questions, a question in front of several answers. A `Pack` 
 node a token, in a single row of tokens; a token attends to its ancestors and to itself. The result is exact: a node's
 hidden state is that of its last token after the path from the root, as if its sequence had been run alone.
 
+`pack` gives packs that stand alone, so that each can be differentiated; a prefix that several of them share is encoded
+in each. `walk` cuts one tree of all sequences into packs of equal size, and each carries on from the path that the one
+before it has left (its keys and values are the caller's to keep), so that no token is ever encoded twice, however long
+a shared prefix is.
+
 Always holds: `ids_T[node]` and `depths_T[node]` (the position, 0-based) describe a node; parents stand before their
-children; `paths[row]` are the nodes of input row `row`, so `ids_T[paths[row]] == rows[row]`.
+children; the nodes that a pack was handed come first in its numbering, in order of depth.
 
 Knows token ids only: no model, no text, no loss.
 """
@@ -24,21 +29,27 @@ PACK_TOKENS = 512
 
 @dataclass(frozen=True)
 class Pack:
-    """One row of tokens for the model, and where each input row lies in it.
+    """One row of T tokens for the model, after a path of `carried` tokens that went through it before; S = carried + T.
 
-    rows: indices into the packed sequences; paths[k]: int64 [len(sequence rows[k])]; ids_T, depths_T: int64 [T];
-    visible_TT: bool [T, T], True where the row's token may attend to the column's.
+    rows: indices of the sequences that end here; paths[k]: int64 [len(sequence rows[k])], their nodes, numbered over S;
+    ids_T, depths_T: int64 [T]; visible_TS: bool, True where the row's token may attend to the column's; onward: int64,
+    the nodes, numbered over S, of the path that the next pack of a walk carries.
     """
 
     rows: tuple[int, ...]
     paths: tuple[torch.Tensor, ...]
     ids_T: torch.Tensor
     depths_T: torch.Tensor
-    visible_TT: torch.Tensor
+    visible_TS: torch.Tensor
+    onward: torch.Tensor
 
     @property
     def tokens(self) -> int:
         return int(self.ids_T.numel())
+
+    @property
+    def carried(self) -> int:
+        return self.visible_TS.shape[1] - self.tokens
 
 
 def pack(sequences: Sequence[Sequence[int]], limit: int = PACK_TOKENS) -> Iterator[Pack]:
@@ -47,22 +58,43 @@ def pack(sequences: Sequence[Sequence[int]], limit: int = PACK_TOKENS) -> Iterat
     Rows are taken in lexicographic order, so that those which share a prefix meet in one pack. Empty sequences are an
     error: they have no state to give.
     """
+    tree = _Tree()
+    for row, sequence, shared in _in_order(sequences):
+        if tree.rows and len(tree.ids) + len(sequence) - shared > limit:
+            yield tree.cut()
+            tree = _Tree()
+            shared = 0
+        tree.branch(shared)
+        for token in sequence[shared:]:
+            tree.grow(token)
+        tree.end(row)
+    if tree.rows:
+        yield tree.cut()
+
+
+def walk(sequences: Sequence[Sequence[int]], limit: int = PACK_TOKENS) -> Iterator[Pack]:
+    """Lay `sequences` out in packs of at most `limit` nodes, each after the path of the one before it."""
+    tree = _Tree()
+    for row, sequence, shared in _in_order(sequences):
+        tree.branch(shared)
+        for token in sequence[shared:]:
+            if len(tree.ids) == limit:
+                yield tree.cut()
+                tree = _Tree(len(tree.path))
+            tree.grow(token)
+        tree.end(row)
+    if tree.rows:
+        yield tree.cut()
+
+
+def _in_order(sequences: Sequence[Sequence[int]]) -> Iterator[tuple[int, Sequence[int], int]]:
+    """Index, sequence, and how many tokens it shares with the one before, in lexicographic order."""
     if any(len(sequence) == 0 for sequence in sequences):
         raise ValueError("cannot pack an empty sequence")
-    rows: list[int] = []
-    size = 0
     previous: Sequence[int] = ()
     for row in sorted(range(len(sequences)), key=lambda index: tuple(sequences[index])):
-        sequence = sequences[row]
-        added = len(sequence) - _shared(previous, sequence)
-        if rows and size + added > limit:
-            yield _build(rows, sequences)
-            rows, size, added = [], 0, len(sequence)
-        rows.append(row)
-        size += added
-        previous = sequence
-    if rows:
-        yield _build(rows, sequences)
+        yield row, sequences[row], _shared(previous, sequences[row])
+        previous = sequences[row]
 
 
 def _shared(left: Sequence[int], right: Sequence[int]) -> int:
@@ -73,29 +105,44 @@ def _shared(left: Sequence[int], right: Sequence[int]) -> int:
     return min(len(left), len(right))
 
 
-def _build(rows: Sequence[int], sequences: Sequence[Sequence[int]]) -> Pack:
-    ids: list[int] = []
-    depths: list[int] = []
-    parents: list[int] = []
-    paths: list[list[int]] = []
-    for position, row in enumerate(rows):
-        sequence = sequences[row]
-        kept = _shared(sequences[rows[position - 1]], sequence) if position else 0
-        path = paths[-1][:kept] if position else []
-        for depth in range(kept, len(sequence)):
-            parents.append(path[-1] if path else -1)
-            path.append(len(ids))
-            ids.append(sequence[depth])
-            depths.append(depth)
-        paths.append(path)
-    visible_TT = torch.eye(len(ids), dtype=torch.bool)
-    for node, parent in enumerate(parents):
-        if parent >= 0:
-            visible_TT[node] |= visible_TT[parent]
-    return Pack(
-        rows=tuple(rows),
-        paths=tuple(torch.tensor(path, dtype=torch.long) for path in paths),
-        ids_T=torch.tensor(ids, dtype=torch.long),
-        depths_T=torch.tensor(depths, dtype=torch.long),
-        visible_TT=visible_TT,
-    )
+class _Tree:
+    """A pack that is being laid out, one path after another; `path` holds the nodes of the current one."""
+
+    def __init__(self, carried: int = 0) -> None:
+        self.carried = carried
+        self.path = list(range(carried))
+        self.ids: list[int] = []
+        self.depths: list[int] = []
+        self.parents: list[int] = []
+        self.rows: list[int] = []
+        self.paths: list[list[int]] = []
+
+    def branch(self, depth: int) -> None:
+        del self.path[depth:]
+
+    def grow(self, token: int) -> None:
+        self.parents.append(self.path[-1] if self.path else -1)
+        self.depths.append(len(self.path))
+        self.path.append(self.carried + len(self.ids))
+        self.ids.append(token)
+
+    def end(self, row: int) -> None:
+        self.rows.append(row)
+        self.paths.append(list(self.path))
+
+    def cut(self) -> Pack:
+        visible_TS = torch.zeros(len(self.ids), self.carried + len(self.ids), dtype=torch.bool)
+        for node, parent in enumerate(self.parents):
+            if parent >= self.carried:
+                visible_TS[node] = visible_TS[parent - self.carried]
+            else:  # the carried nodes are one path
+                visible_TS[node, : parent + 1] = True
+            visible_TS[node, self.carried + node] = True
+        return Pack(
+            rows=tuple(self.rows),
+            paths=tuple(torch.tensor(path, dtype=torch.long) for path in self.paths),
+            ids_T=torch.tensor(self.ids, dtype=torch.long),
+            depths_T=torch.tensor(self.depths, dtype=torch.long),
+            visible_TS=visible_TS,
+            onward=torch.tensor(self.path, dtype=torch.long),
+        )

@@ -127,16 +127,16 @@ def _convert(gguf: Path, target: Path) -> None:
         tokenizer.save_pretrained(target)
 
 
-def load(source: Path | str) -> tuple[Any, Any]:
-    """The transformers model and tokenizer in `source`."""
+def load(source: Path | str, dtype: str | None = None) -> tuple[Any, Any]:
+    """The transformers model and tokenizer in `source`; `dtype` None: as stored where there is a GPU, else float32."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
         with _quiet():
             tokenizer = AutoTokenizer.from_pretrained(source)
-            dtype = "auto" if torch.cuda.is_available() else torch.float32
-            loaded: Any = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, output_loading_info=True)
+            chosen = dtype or ("auto" if torch.cuda.is_available() else "float32")
+            loaded: Any = AutoModelForCausalLM.from_pretrained(source, dtype=chosen, output_loading_info=True)
             model, found = loaded
     except MemoryError:
         raise

@@ -8,7 +8,7 @@ Knows token ids and adapters; no lessons, no losses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from typing import Any
 import torch
 
 from journeyman.errors import AdapterError, ModelError
-from journeyman.model import Ids, Message, lora, source
-from journeyman.model.decoding import decode_batch
+from journeyman.model import Ids, Message, chat, full, lora, source
+from journeyman.model.decoding import PathCache, decode_batch
+from journeyman.model.full import FullConfig, FullState
+from journeyman.model.head import Head
 from journeyman.model.lora import AdapterState, LoRAConfig
-from journeyman.model.packing import Pack, pack
+from journeyman.model.packing import Pack, pack, walk
 
 HEAD_ROWS = 128  # logits exist for at most so many positions at once: 25 MB at 49k words
 DECODE_ROWS = 64
@@ -35,21 +37,22 @@ class TransformersEngine:
         self.tokens = 0
         self.model = model.eval().requires_grad_(False)
         self.body = model.get_decoder() if hasattr(model, "get_decoder") else model.model
-        self.head_VH: torch.Tensor = model.get_output_embeddings().weight
+        self.head = Head.of(model)
         self.layers = lora.install(model, lora.TARGETS)
-        self._adapters: dict[str, AdapterState] = {}
+        self.limit = _longest(model.config)
+        self._adapters: dict[str, AdapterState | FullState] = {}
         self._active: str | None = None
         eos = model.generation_config.eos_token_id
         ends = {tokenizer.eos_token_id, *(eos if isinstance(eos, list) else [eos])}
         self.end_ids: frozenset[int] = frozenset(token for token in ends if token is not None)
 
     @classmethod
-    def load(cls, name: str, *, threads: int | None = None) -> TransformersEngine:
+    def load(cls, name: str, *, threads: int | None = None, dtype: str | None = None) -> TransformersEngine:
         """Load `name` (see `model.source.locate`); a model that cannot be used is a `ModelError`."""
         if threads:
             torch.set_num_threads(threads)
         directory = source.locate(name)
-        model, tokenizer = source.load(directory)
+        model, tokenizer = source.load(directory, dtype)
         ids = torch.arange(8, device=model.device)
         with torch.no_grad():
             expected_TV = model(input_ids=ids[None]).logits[0].float()
@@ -61,7 +64,7 @@ class TransformersEngine:
     @torch.no_grad()
     def check(self, ids: Ids, expected_TV: torch.Tensor) -> None:
         """Refuse a model whose own logits are not those of this engine's pass: some families scale or cap theirs."""
-        tolerance = 1e-3 if self.head_VH.dtype == torch.float32 else 3e-2
+        tolerance = 1e-3 if self.dtype == torch.float32 else 3e-2
         try:
             found_TV = self.logits(self.hidden(next(pack([ids]))))
             wrong = float((found_TV - expected_TV).abs().max()) > tolerance * float(expected_TV.abs().max())
@@ -75,7 +78,12 @@ class TransformersEngine:
 
     @property
     def device(self) -> torch.device:
-        return self.head_VH.device
+        return self.head.weight_VH.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights and of hidden states."""
+        return self.head.weight_VH.dtype
 
     @property
     def end_id(self) -> int:
@@ -84,17 +92,25 @@ class TransformersEngine:
 
     # Text
 
-    def chat(self, messages: Sequence[Message]) -> list[int]:
-        try:
-            text = self.tokenizer.apply_chat_template(
-                [dict(message) for message in messages], tokenize=False, add_generation_prompt=True
-            )
-        except Exception as error:  # a template is a program of the model's author: it may raise anything
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        begins: bool = True,
+        options: Mapping[str, Any] | None = None,
+    ) -> list[int]:
+        """See `model.chat.render`; longer than the model can read is a ModelError."""
+        ids = chat.render(self.tokenizer, self.name, messages, tools=tools, begins=begins, options=options)
+        self._must_fit(len(ids))
+        return ids
+
+    def _must_fit(self, tokens: int) -> None:
+        if self.limit and tokens > self.limit:
             raise ModelError(
-                f"the chat template of {self.name} cannot express this conversation ({error})",
-                "use a chat model whose template takes system, user and assistant messages",
-            ) from error
-        return self.encode(text)
+                f"this text has {tokens} tokens, and {self.name} reads {self.limit} at most",
+                "shorten it, or use a model with a longer context",
+            )
 
     def user(self, text: str) -> list[int]:
         """The prompt that a single message of the user makes."""
@@ -122,19 +138,23 @@ class TransformersEngine:
     def adapters(self) -> frozenset[str]:
         return frozenset(self._adapters)
 
-    def put_adapter(self, name: str, state: AdapterState) -> None:
+    def put_adapter(self, name: str, state: AdapterState | FullState) -> None:
         """Make `state` known as `name` (replacing it); not copied, so that a live state can be trained in place."""
         self._adapters[name] = state
         if self._active == name:
             lora.activate(self.layers, state)
 
-    def adapter(self, name: str) -> AdapterState:
+    def adapter(self, name: str) -> AdapterState | FullState:
         if name not in self._adapters:
             raise AdapterError(f"no adapter {name!r} is loaded", "load it first")
         return self._adapters[name]
 
     def new_adapter(self, config: LoRAConfig, seed: int) -> AdapterState:
         return lora.fresh(self.layers, config, seed)
+
+    def new_weights(self, config: FullConfig | None = None) -> FullState:
+        """A state for full fine-tuning: the base's own weights, to be trained in the place of an adapter."""
+        return full.fresh(self.layers, config or FullConfig())
 
     def load_adapter(self, directory: str | Path, name: str | None = None) -> str:
         """Read a PEFT directory; returns the name to use it by."""
@@ -166,18 +186,18 @@ class TransformersEngine:
         stop: int | None = None,
         entering_TH: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Hidden states [T, H] of a pack's nodes, differentiable in the active adapter.
+        """Hidden states [T, H] of a pack's own nodes, differentiable in the active adapter.
 
         By default the final ones, after all layers and the last norm. `stop` ends before that layer (the trunk's
         output); `start` and `entering_TH` begin there. So what lies below the first adapted layer need not be run
-        again for a text that has been seen.
+        again for a text that has been seen. A pack that carries a path needs the `cache` that holds it.
         """
+        self._must_fit(int(packed.depths_T.max()) + 1)
         if stop is None:  # a text that only enters the trunk is counted when it leaves the model
             self.tokens += packed.tokens
-        dtype = self.head_VH.dtype
-        mask_TT = torch.zeros(packed.visible_TT.shape, dtype=dtype)
-        mask_TT.masked_fill_(~packed.visible_TT, torch.finfo(dtype).min)
-        mask = mask_TT[None, None].to(self.device)
+        mask_TS = torch.zeros(packed.visible_TS.shape, dtype=self.dtype)
+        mask_TS.masked_fill_(~packed.visible_TS, torch.finfo(self.dtype).min)
+        mask = mask_TS[None, None].to(self.device)
         positions = packed.depths_T[None].to(self.device)
         hidden = (
             self.body.embed_tokens(packed.ids_T[None].to(self.device)) if entering_TH is None else entering_TH[None]
@@ -197,7 +217,7 @@ class TransformersEngine:
 
     def logits(self, hidden_NH: torch.Tensor) -> torch.Tensor:
         """The head: logits [N, V], in float32."""
-        return (hidden_NH @ self.head_VH.T).float()
+        return self.head.logits(hidden_NH)
 
     @torch.no_grad()
     def states(self, pairs: Sequence[tuple[Ids, Ids]]) -> list[torch.Tensor]:
@@ -212,24 +232,38 @@ class TransformersEngine:
         """Rows of `pairs`, and the states of each: a long log's never all at once."""
         if not all(prefix for prefix, _ in pairs):
             raise ValueError("the first token of nothing has no probability: give a prefix")
-        for packed in pack([[*prefix, *continuation[:-1]] for prefix, continuation in pairs]):
-            hidden_TH = self.hidden(packed)
+        for rows, paths, hidden_SH, _ in self.walk([[*prefix, *continuation[:-1]] for prefix, continuation in pairs]):
             states: list[torch.Tensor] = []
-            for row, path in zip(packed.rows, packed.paths, strict=True):
+            for row, path in zip(rows, paths, strict=True):
                 prefix, continuation = pairs[row]
                 first = len(prefix) - 1  # an empty continuation has no states, though its prefix was run
-                states.append(hidden_TH[path[first : first + len(continuation)]])
-            yield packed.rows, states
+                states.append(hidden_SH[path[first : first + len(continuation)]])
+            yield rows, states
+
+    @torch.no_grad()
+    def walk(
+        self, sequences: Sequence[Ids], stop: int | None = None
+    ) -> Iterator[tuple[tuple[int, ...], tuple[torch.Tensor, ...], torch.Tensor, PathCache]]:
+        """Run all sequences, no token twice; for those that end in a pack: their indices, their nodes, and the hidden
+        states [S, H] and the keys and values that the nodes index."""
+        cache, path_CH = PathCache(), None
+        for packed in walk(sequences):
+            hidden_TH = self.hidden(packed, cache, stop=stop)
+            hidden_SH = hidden_TH if path_CH is None else torch.cat([path_CH, hidden_TH])
+            if packed.rows:
+                yield packed.rows, packed.paths, hidden_SH, cache
+            onward = packed.onward.to(self.device)
+            path_CH = hidden_SH[onward]
+            cache.keep(onward)
 
     @torch.no_grad()
     def trunk(self, sequences: Sequence[Ids], stop: int) -> list[torch.Tensor]:
         """States [len(sequence), H] that enter layer `stop`: constant as long as no layer below it is adapted."""
         result: list[torch.Tensor] = [torch.empty(0)] * len(sequences)
         with self.using(None):
-            for packed in pack(sequences):
-                hidden_TH = self.hidden(packed, stop=stop)
-                for row, path in zip(packed.rows, packed.paths, strict=True):
-                    result[row] = hidden_TH[path]
+            for rows, paths, hidden_SH, _ in self.walk(sequences, stop):
+                for row, path in zip(rows, paths, strict=True):
+                    result[row] = hidden_SH[path]
         return result
 
     @torch.no_grad()
@@ -280,8 +314,15 @@ class TransformersEngine:
         return _split(values, [len(continuation) for _, continuation in pairs])
 
     def generate(
-        self, prompts: Sequence[Ids], *, max_new_tokens: int, temperature: float = 0.0, seed: int = 0
+        self,
+        prompts: Sequence[Ids],
+        *,
+        max_new_tokens: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+        keep_end: bool = False,
     ) -> list[list[int]]:
+        """See `Engine`; `keep_end`: with the token that ended a reply, where one did."""
         replies: list[list[int]] = [[]] * len(prompts)
         generator = torch.Generator().manual_seed(seed)
         # Prompts of one length together: a batch runs as long as its longest row.
@@ -289,11 +330,27 @@ class TransformersEngine:
         for start in range(0, len(order), DECODE_ROWS):
             batch = order[start : start + DECODE_ROWS]
             texts = [prompts[index] for index in batch]
+            room = max_new_tokens
+            if self.limit:  # a reply ends where the model's reach does
+                room = min(room, max(0, self.limit - max(map(len, texts))))
             for index, reply in zip(
-                batch, decode_batch(self, texts, max_new_tokens, temperature, generator), strict=True
+                batch, decode_batch(self, texts, room, temperature, generator, keep_end), strict=True
             ):
                 replies[index] = reply
         return replies
+
+
+def _longest(config: Any) -> int | None:
+    """How many tokens the model reads as this engine runs it, where its configuration says: all of them, so that a
+    window that slides over the text is the limit."""
+    slides = "sliding_attention" in (getattr(config, "layer_types", None) or ["sliding_attention"])
+    window = (
+        getattr(config, "sliding_window", None)
+        if slides and getattr(config, "use_sliding_window", True) is not False
+        else None
+    )
+    known = [each for each in (getattr(config, "max_position_embeddings", None), window) if each]
+    return min(known) if known else None
 
 
 def _split(values: Sequence[float], lengths: Sequence[int]) -> list[list[float]]:

@@ -189,6 +189,17 @@ def _facts(result: Mapping[str, Any]) -> Html | None:
         agree = drift.get("agreement")
         told = f"{percent(agree)} of choices agree with the model before" if number(agree) is not None else ""
         facts.append(("Drift (KL)", small(drift.get("kl")), told))
+    manner = part(result, "manner")
+    before, after = part(manner, "before"), part(manner, "after")
+    if number(after.get("length")) is not None:
+        habits = [
+            f"{name} {percent(before.get(field))}{ARROW}{percent(after.get(field))}"
+            for name, field in (("declines", "declining"), ("quotes a context", "leaking"), ("in circles", "looping"))
+        ]
+        length = f"{small(before.get('length'))}{ARROW}{small(after.get('length'))} tokens"
+        facts.append(("Replies on held-out situations", length, ", ".join(habits)))
+    if number(manner.get("kl")) is not None:
+        facts.append(("Distance there (KL)", small(manner.get("kl")), "from the base, on what was to change"))
     if not facts:
         return None
     cells = [

@@ -47,6 +47,18 @@ def curve(result: Mapping[str, Any]) -> Html | None:
         title = f"Probes right during training: from {first} to {last}"
         content += [el("h3", "Probes right", el("small", "asked while training ran"))]
         content += [panel([probe], title=title, x_name="training step", label=percent, span=span, height=170, top=1.0)]
+    said = [
+        f"{name} {said_as(steps[0].get(field))} at the first step, {said_as(steps[-1].get(field))} at the last"
+        for name, field, said_as in (
+            ("the student's entropy", "entropy", small),
+            ("share of tokens that pull", "signal", percent),
+            ("gradient norm", "gradient_norm", small),
+            ("length of its own replies", "length", small),
+        )
+        if number(steps[0].get(field)) is not None and number(steps[-1].get(field)) is not None
+    ]
+    if said:
+        content.append(el("p", f"Health: {'; '.join(said)}.", class_="remark"))
     took = number(steps[-1].get("seconds"))
     lead = (
         "Loss says how far the student is from what the veteran would say. "

@@ -1,0 +1,69 @@
+"""Whether a run is still sound: what its rollouts look like, and when it has to stop.
+
+A student that is trained on its own words can end in saying nothing, or one phrase without end, while its loss falls.
+These are wrong whatever is being learnt. Shorter replies, lower entropy and equal replies are not: a fact that has been
+learnt is said briefly and surely, and "yes" may be right for many prompts.
+
+Always holds: what is judged is the student's own rollouts, never stored answers; one odd round stops nothing.
+
+Knows token ids, not what they say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from journeyman.errors import TrainingError
+from journeyman.model import Ids
+
+ROUNDS = 3  # in a row that must be bad
+FEW = 8  # rounds of fewer replies are too small to judge
+MOST = 0.5  # more than this share of empty or looping replies is bad
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """Of one round's replies: mean length in tokens; shares that are empty and that loop."""
+
+    length: float
+    empty: float
+    looping: float
+
+
+def rollouts(replies: Sequence[Ids]) -> Rollouts:
+    """Of replies without the token that ends them."""
+    count = max(1, len(replies))
+    return Rollouts(
+        sum(map(len, replies)) / count,
+        sum(not reply for reply in replies) / count,
+        sum(map(loops, replies)) / count,
+    )
+
+
+def loops(reply: Ids) -> bool:
+    """Whether it ends in the same one to eight tokens, four times or more and over twelve tokens at least."""
+    spans = [(width, max(4 * width, 12)) for width in range(1, 9)]
+    return any(len(reply) >= span and list(reply[width - span :]) == list(reply[-span:-width]) for width, span in spans)
+
+
+@dataclass
+class Watch:
+    """Sees every round of a run's rollouts and stops the run, with a `TrainingError`, when they have collapsed."""
+
+    bad: int = field(default=0)
+
+    def see(self, step: int, replies: Sequence[Ids]) -> Rollouts:
+        found = rollouts(replies)
+        complaint = ""
+        if found.empty > MOST:
+            complaint = f"{found.empty:.0%} of the student's replies are empty"
+        elif found.looping > MOST:
+            complaint = f"{found.looping:.0%} of the student's replies repeat one phrase without end"
+        self.bad = self.bad + 1 if complaint and len(replies) >= FEW else 0
+        if self.bad >= ROUNDS:
+            raise TrainingError(
+                f"the replies have collapsed by step {step}: {complaint}, {ROUNDS} rounds in a row",
+                "use a smaller learning rate, more anchor rows, or fewer on-policy steps",
+            )
+        return found

@@ -1,0 +1,100 @@
+"""Conversations as token ids, in the model's own chat template.
+
+Always holds: nothing of a conversation is lost on the way: what the template cannot express, or leaves out in silence,
+is an error, and so is a conversation that is too long; no token is cut off. What a message says stays text: a control
+token's name within it does not become the control token.
+
+Knows messages in OpenAI's format, no lessons and no sessions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from journeyman.errors import ModelError
+
+_MARK = "q7Zx{}x7Zq"
+_REMEDY = "use a chat model whose template takes system, user, assistant and, for agents, tool messages"
+
+
+def render(
+    tokenizer: Any,
+    name: str,
+    messages: Sequence[Mapping[str, Any]],
+    *,
+    tools: Sequence[Mapping[str, Any]] | None = None,
+    begins: bool = True,
+    options: Mapping[str, Any] | None = None,
+) -> list[int]:
+    """Token ids of `messages`; `begins`: up to where the assistant begins to speak, else up to the end of the last.
+
+    tools: what the assistant may call, in OpenAI's format; options: what the template itself takes (`enable_thinking`).
+    """
+
+    def write(conversation: Sequence[Mapping[str, Any]]) -> str:
+        try:
+            return tokenizer.apply_chat_template(
+                [dict(message) for message in conversation],
+                tools=tools,
+                tokenize=False,
+                add_generation_prompt=begins,
+                **(options or {}),
+            )
+        except Exception as error:  # a template is a program of the model's author: it may raise anything
+            raise ModelError(
+                f"the chat template of {name} cannot express this conversation ({error})", _REMEDY
+            ) from error
+
+    text = write(messages)
+    # With a mark in the place of every content and every call's name one sees what becomes of them, however a template
+    # trims or quotes them.
+    held: list[str] = []
+    marked = write([_marked(message, held) for message in messages])
+    place = 0
+    for message in messages:
+        before, place = place, place + _marks(message)
+        if not all(_MARK.format(number) in marked for number in range(before, place)):
+            raise ModelError(f"the chat template of {name} leaves out a message of role {message['role']}", _REMEDY)
+    control = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    if not any(token in said for said in held for token in control):
+        return tokenizer(text, add_special_tokens=False)["input_ids"]
+    held = []
+    text = write([_marked(message, held, control) for message in messages])
+    ids: list[int] = []
+    for number, part in enumerate(re.split(_MARK.format(r"(\d+)"), text)):
+        said = held[int(part)] if number % 2 else part
+        ids += tokenizer(said, add_special_tokens=False, split_special_tokens=bool(number % 2))["input_ids"]
+    return ids
+
+
+def _marked(message: Mapping[str, Any], held: list[str], only: Sequence[str] | None = None) -> dict[str, Any]:
+    """The message with marks in the place of what it says, which goes into `held`: all of it, or what holds one of
+    `only`."""
+
+    def mark(said: Any) -> Any:
+        if not isinstance(said, str) or not said.strip() or (only is not None and not any(o in said for o in only)):
+            return said
+        held.append(said)
+        return _MARK.format(len(held) - 1)
+
+    content = message.get("content")
+    if isinstance(content, list):
+        parts = [{**part, "text": mark(part["text"])} if "text" in part else part for part in content]
+        result = {**message, "content": parts}
+    else:
+        result = {**message, "content": mark(content)}
+    if message.get("tool_calls"):
+        result["tool_calls"] = [
+            {**call, "function": {**call["function"], "name": mark(call["function"]["name"])}}
+            for call in message["tool_calls"]
+        ]
+    return result
+
+
+def _marks(message: Mapping[str, Any]) -> int:
+    """How many marks a message gets."""
+    held: list[str] = []
+    _marked(message, held)
+    return len(held)
