@@ -215,7 +215,10 @@ def test_a_killed_night_continues_and_ends_the_same(
             os.kill(process.pid, signal.SIGKILL)
             break
     process.wait()
+    torn = tmp_path / "a.db.d" / "nights" / "1234" / ".new-page"  # as if it had been writing a page
+    torn.parent.mkdir(parents=True)
+    torn.write_text("<html")
     resumed = run(tmp_path / "a.db", tiny_directory, sessions=[sessions])
     assert resumed["adapter"] == result["adapter"]
-    assert not list((tmp_path / "a.db.d" / "adapters").glob(".new-*"))
+    assert not list((tmp_path / "a.db.d").rglob(".new-*"))
     assert resumed["verdict"] == result["verdict"]

@@ -95,6 +95,12 @@ def at_home(store: Store, result: Output) -> Output:
     return {**result, "adapter_path": str(path), "report": str(page), "store": str(store.path)}
 
 
+def sweep(store: Store) -> None:
+    """Remove pages that a killed process left half written. Call it only while holding the store's lock."""
+    for leftover in (beside(store) / "nights").glob("*/.new-*"):
+        leftover.unlink(missing_ok=True)
+
+
 def _ledger(tokens: Mapping[str, int], dreams: Output, lifts: Output, trained: Output) -> list[Output]:
     """Where every token went that the model read or wrote."""
     dropped = sum(value["route"] not in TRAINED for value in lifts["lifts"].values()) / max(1, len(lifts["lifts"]))

@@ -145,6 +145,7 @@ class Night:
         self.base = engine.fingerprint if engine else fingerprint(locate(model))
         self.adapters = AdapterDirectory.beside(store)
         self.adapters.sweep()
+        morning.sweep(store)
         self.sessions, self.parent = pick_sessions(store, self.adapters, self.base)
         self.spec: Output = {
             "version": VERSION,
@@ -224,7 +225,7 @@ def dream_situations(night: Night, said: Output) -> Output:
         spans.Span(Lesson.from_json(fact["lesson"]), fact["start"], fact["end"], fact["kind"], fact["worth"])
         for fact in said["facts"]
     ]
-    situations = recorded.corrections(night.sessions, chosen)
+    situations = recorded.corrections(night.sessions, chosen) + recorded.questions(night.sessions, chosen)
     author = Writer(night.writer) if night.writer else None
     for number, span in enumerate(chosen):
         situations += author.questions(span, night.options.wordings) if author else []
