@@ -27,7 +27,7 @@ from journeyman.dream import recorded, spans
 from journeyman.dream import situations as dreamt
 from journeyman.dream.near_misses import near_misses
 from journeyman.dream.writer import Writer
-from journeyman.errors import InputError
+from journeyman.errors import InputError, UsageError
 from journeyman.evaluate.general import Item, load_suite
 from journeyman.model.source import DEFAULT_MODEL, fingerprint, locate
 from journeyman.morning import TRAINED
@@ -93,6 +93,8 @@ def night(
         nullcontext(store) if not isinstance(store, (str, Path)) else open_store(store) as opened,
         opened.lock("night"),
     ):
+        if seed < 0:
+            raise UsageError(f"a seed of {seed} is not a whole number from 0", "give 0 or more")
         # Read once, and first: what is wrong with a suite is said before the night is spent.
         items = [item for suite in _paths(suites) for item in load_suite(suite)]
         imports = import_files(opened, _paths(sessions))
@@ -107,6 +109,7 @@ def night(
         for earlier in opened.nights():
             if earlier.key == night.key and earlier.result is not None:
                 return morning.at_home(opened, {**earlier.result, "repeated": True})
+        night.write()
         opened.begin_night(night.key, night.spec)
 
         said = night.phase("extract lessons", lambda: extract_lessons(night))
@@ -141,6 +144,7 @@ class Night:
     ) -> None:
         self.store, self.model, self.seed, self.options, self.progress = store, model, seed, options, progress
         self.writer = writer
+        self.author: Writer | None = None
         self._engine, self._ready = engine, False
         self.base = engine.fingerprint if engine else fingerprint(locate(model))
         self.adapters = AdapterDirectory.beside(store)
@@ -178,6 +182,11 @@ class Night:
     def frame(self, verdict: str, reasons: Sequence[str]) -> Output:
         """The part of a result that every night has."""
         return morning.frame(self.key, self.spec, self.model, self.sessions, verdict, reasons)
+
+    def write(self) -> None:
+        """Meet the writer, if there is one and its work is still to be done: whether it answers is known at once."""
+        if self.writer and "dream situations" not in self.store.phases(self.key):
+            self.author = Writer(self.writer)
 
     def rival(self) -> str | None:
         """The adapter in service, loaded: who a candidate has to beat, also where a night is tried again."""
@@ -226,7 +235,7 @@ def dream_situations(night: Night, said: Output) -> Output:
         for fact in said["facts"]
     ]
     situations = recorded.corrections(night.sessions, chosen) + recorded.questions(night.sessions, chosen)
-    author = Writer(night.writer) if night.writer else None
+    author = night.author
     for number, span in enumerate(chosen):
         situations += author.questions(span, night.options.wordings) if author else []
         situations += dreamt.asks(span, night.options.wordings, night.seed)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeyman.capture import FileReport, ImportReport, Refusal, import_files, read_sessions
+from journeyman.capture import FileReport, ImportReport, Refusal, import_files, jsonvalues, read_sessions
 from journeyman.errors import UsageError
 from journeyman.records import ROLES, Session, ToolCall, Turn
 from journeyman.store import open_store
@@ -272,3 +272,21 @@ def test_nothing_is_imported_if_a_file_is_missing(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="cannot read"):
             import_files(store, [tmp_path / "a.jsonl", tmp_path / "missing.jsonl"])
         assert store.count_sessions() == 0
+
+
+def test_a_line_without_end_is_refused_and_not_read_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonvalues, "LONGEST_LINE", 200)
+    good = '{"messages": [{"role": "user", "content": "I live in Bergen."}]}\n'
+    path = tmp_path / "log.jsonl"
+    path.write_text(good + "x" * 500 + "\n" + good)
+    report = read_sessions(path)
+    assert len(report.sessions) == 1
+    [refusal] = report.refused
+    assert refusal.line == 2
+    assert "longer than" in refusal.reason
+    assert "nothing after it was read" in refusal.reason
+
+
+def test_a_device_without_end_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonvalues, "LONGEST_LINE", 1 << 16)
+    assert len(read_sessions("/dev/zero").refused) == 1

@@ -74,12 +74,18 @@ def test_a_person_reads_twenty_refusals_and_a_program_all(
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
-def test_it_fails_only_if_nothing_at_all_could_be_read(tmp_path: Path, store: Path, options: list[str]) -> None:
+def test_it_fails_only_if_nothing_at_all_could_be_read(
+    tmp_path: Path, store: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     good, bad, empty = tmp_path / "good", tmp_path / "bad", tmp_path / "empty"
     good.write_text(LINE % "a")
     bad.write_text("oops\n")
     empty.touch()
     assert run(bad, empty, "--store", store, *options) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("error: no conversation could be read\ntry: write one JSON object on each line")
+    if options:
+        assert json.loads(said.out)["error"] == "no conversation could be read"
     assert run(bad, good, "--store", store, *options) == 0
     assert run(good, "--store", store, *options) == 0, "there already is read all the same"
 
@@ -87,9 +93,10 @@ def test_it_fails_only_if_nothing_at_all_could_be_read(tmp_path: Path, store: Pa
 def test_mistakes_are_raised_for_the_command_line_to_show(tmp_path: Path, store: Path) -> None:
     with pytest.raises(UsageError, match="cannot read"):
         run(tmp_path / "missing.jsonl", "--store", store)
-    with pytest.raises(UsageError, match="cannot open a store"):
-        run(tmp_path / "missing.jsonl", "--store", "mysql://host")
+    assert not store.exists(), "no store is made for nothing"
     no_store = tmp_path / "log.jsonl"
     no_store.write_text(LINE % "a")
+    with pytest.raises(UsageError, match="cannot open a store"):
+        run(no_store, "--store", "mysql://host")
     with pytest.raises(StoreError, match="not a database"):
         run(no_store, "--store", no_store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from journeyman.cli import build_parser, common, failures, importing, main
 from journeyman.errors import ModelError
 from journeyman.model import source
+from journeyman.store import open_store
 
 COMMANDS = ("import", "night", "ask", "evaluate", "report", "demo")
 LINE = '{"id": "%s", "messages": [{"role": "user", "content": "hi"}]}\n'
@@ -211,3 +213,16 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_the_default_model_is_named_in_the_help() -> None:
     args = build_parser().parse_args(["night"])
     assert (args.model, args.store) == (source.DEFAULT_MODEL, "journeyman.db")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_a_closed_standard_stream_is_no_defect(closed: str, tmp_path: Path) -> None:
+    """And no file that is opened takes its place: the store stays one."""
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"messages": [{"role": "user", "content": "I live in Bergen."}]}\n')
+    command = f"{shlex.quote(sys.executable)} -m journeyman import log.jsonl --store a.db {closed}"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    with open_store(tmp_path / "a.db") as store:
+        assert store.count_sessions() == 1

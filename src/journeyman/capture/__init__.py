@@ -6,6 +6,6 @@ dropped.
 Knows nothing of what is learned from them.
 """
 
-from journeyman.capture.files import FileReport, ImportReport, Refusal, import_files, read_sessions
+from journeyman.capture.files import FileReport, ImportReport, Refusal, check_files, import_files, read_sessions
 
-__all__ = ["FileReport", "ImportReport", "Refusal", "import_files", "read_sessions"]
+__all__ = ["FileReport", "ImportReport", "Refusal", "check_files", "import_files", "read_sessions"]

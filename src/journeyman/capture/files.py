@@ -56,9 +56,7 @@ class ImportReport:
 
 def import_files(store: Store, paths: Iterable[str | Path]) -> list[ImportReport]:
     """Read and keep, one file after the other; nothing is kept if one of them is not there."""
-    paths = [Path(path) for path in paths]
-    for path in paths:
-        _check(path)
+    paths = check_files(paths)
     reports = []
     for path in paths:
         found = read_sessions(path)
@@ -66,6 +64,14 @@ def import_files(store: Store, paths: Iterable[str | Path]) -> list[ImportReport
         new = sum(added)
         reports.append(ImportReport(str(path), len(added), new, len(added) - new, found.refused))
     return reports
+
+
+def check_files(paths: Iterable[str | Path]) -> list[Path]:
+    """The paths, if there are such files; UsageError for the first that is not."""
+    found = [Path(path) for path in paths]
+    for path in found:
+        _check(path)
+    return found
 
 
 def read_sessions(path: str | Path) -> FileReport:

@@ -23,6 +23,7 @@ from typing import BinaryIO
 _GAP = re.compile(r"[ \t\r\n,]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LOST = "; nothing after it was read"
+LONGEST_LINE = 64 << 20  # bytes: far beyond any conversation, and short of what a device without end would give
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,10 @@ class NotJson:
 
 def json_values(file: BinaryIO) -> Iterator[tuple[int, object]]:
     first = True
-    for number, raw in enumerate(file, 1):
+    for number, raw in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), 1):
+        if len(raw) > LONGEST_LINE:
+            yield number, NotJson(f"the line is longer than {LONGEST_LINE >> 20} MiB{_LOST}")
+            return
         line = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
         if not line.strip():
             continue

@@ -10,6 +10,7 @@ Knows the commands' names; what one does is in the file of that command.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         with _ending_like_ctrl_c():
+            _open_what_is_closed()
             _write_what_can_be_written()
             if any("\udc80" <= character <= "\udcff" for word in words for character in word):
                 raise UsageError("the command line holds bytes that are not UTF-8", "write it in UTF-8")
@@ -82,6 +84,18 @@ def _ending_like_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _open_what_is_closed() -> None:
+    """Where a standard stream is closed (`>&-`, some daemons), the next file that is opened, the store perhaps, would
+    take its place, and whatever a library prints would go into it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # open until the end
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
 
 
 def _write_what_can_be_written() -> None:

@@ -121,4 +121,13 @@ def speaker(model: str, store: Store | None, name: str) -> Speaker:
             f"adapter {record.hash} was made for another model than {model}",
             "name the model it was made for with --model",
         )
-    return Speaker(engine, engine.load_adapter(AdapterDirectory.beside(store).path(record.hash)), record)
+    path = AdapterDirectory.beside(store).path(record.hash)
+    try:
+        return Speaker(engine, engine.load_adapter(path), record)
+    except AdapterError as error:
+        if path.is_dir():
+            raise
+        raise AdapterError(
+            f"adapter {record.hash} is in the store, but its files are not at {path}",
+            f"put {path.parents[1]} back beside the store, or ask the bare model: --adapter base",
+        ) from error

@@ -32,7 +32,7 @@ def understood(error: BaseException) -> JourneymanError | None:
     if isinstance(error, KeyboardInterrupt):
         return Interrupted(
             "stopped on request: everything that was committed stays",
-            "run the same command again: it continues after what was committed",
+            "run the same command again: a night continues after what was committed",
         )
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))):
         return TrainingError(

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from journeyman.capture import ImportReport, import_files
+from journeyman.capture import ImportReport, check_files, import_files
 from journeyman.cli import common
 from journeyman.store import open_store
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from journeyman.cli.common import Subparsers
 
 SHOWN_REFUSALS = 20
+NOTHING = "no conversation could be read"
+REMEDY = 'write one JSON object on each line: {"messages": [{"role": "user", "content": "..."}, ...]}'
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -38,14 +41,19 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 if any conversation could be read, else 1."""
+    check_files(args.files)  # before a store is made for nothing
     with open_store(args.store) as store:
         reports = import_files(store, args.files)
         kept = store.count_sessions()
+    readable = any(report.read for report in reports)
+    found = {"store": args.store, "sessions": kept, "files": [each.to_json() for each in reports]}
     if args.json:
-        print(json.dumps({"store": args.store, "sessions": kept, "files": [each.to_json() for each in reports]}))
+        print(json.dumps(found if readable else {"error": NOTHING, "remedy": REMEDY, **found}))
     else:
         _show(reports, args.store, kept)
-    return 0 if any(report.read for report in reports) else 1
+    if not readable:
+        print(f"error: {NOTHING}\ntry: {REMEDY}", file=sys.stderr)
+    return 0 if readable else 1
 
 
 def _show(reports: Sequence[ImportReport], store: str, kept: int) -> None:

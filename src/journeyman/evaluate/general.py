@@ -126,6 +126,8 @@ def _problem(item: Item) -> str:
         return "the prompt and every choice must be text"
     if not item.choices or not all(text.strip() for text in item.choices):
         return "an item needs choices, and none of them empty"
+    if len(set(item.choices)) < len(item.choices):
+        return "two of the choices are the same"
     if len(item.choices) == 1 and (not item.prompt.strip() or not fold(item.choices[0])):
         return "an item with one choice needs a prompt and a word to find"
     if type(item.gold) is not int or not 0 <= item.gold < len(item.choices):

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import zipfile
 from contextlib import redirect_stderr
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
 
@@ -141,10 +142,15 @@ def load(source: Path | str, dtype: str | None = None) -> tuple[Any, Any]:
     except MemoryError:
         raise
     except Exception as error:  # configurations and weights of any origin: libraries raise what they like
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        if isinstance(source, str) and isinstance(error, OSError):
+            raise ModelError(
+                f"the model {source} is not on this machine, and no hub gives it: {reason}",
+                "check the name and the network, or give the directory of a model",
+            ) from error
         raise ModelError(
             f"the model {source} cannot be loaded: {reason}",
-            f"check the directory or the name; the default is {DEFAULT_MODEL}",
+            f"copy its files again, all of them; the default model is {DEFAULT_MODEL}",
         ) from error
     if missing := sorted(found["missing_keys"]):  # transformers would run with random numbers in their place
         raise ModelError(
@@ -187,11 +193,15 @@ class _quiet:  # noqa: N801  # reads as a phrase: with _quiet()
         self.verbosity = logging.get_verbosity()
         self.bars = logging.is_progress_bar_enabled()
         logging.set_verbosity_error()
+        hub = getLogger("huggingface_hub")
+        self.hub = hub.level
+        hub.setLevel(ERROR)
         logging.disable_progress_bar()
 
     def __exit__(self, *_: object) -> None:
         from transformers.utils import logging
 
         logging.set_verbosity(self.verbosity)
+        getLogger("huggingface_hub").setLevel(self.hub)
         if self.bars:
             logging.enable_progress_bar()
