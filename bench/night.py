@@ -1,6 +1,6 @@
 """What a night is worth: closed-book questions before and after, over seeds, with the reason for every miss.
 
-    python bench/night.py [--user customer] [--seeds 0 1 2] [--keep DIR]
+    python bench/night.py [--user customer] [--seeds 0 1 2] [--facts N] [--keep DIR]
     python bench/night.py --sessions FILE --questions FILE --tag NAME
 
 Without files it measures on the demo's log, of any user that the BFCL v4 memory sessions have. Each seed is a night of
@@ -46,6 +46,7 @@ def main() -> int:
     parser.add_argument("--tag", help="name of the result (default: the user)")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--facts", type=int, help="how many to learn (default: as many as a night does by itself)")
     parser.add_argument("--keep", help="directory for the stores and adapters; default: a temporary one")
     args = parser.parse_args()
     if bool(args.sessions) != bool(args.questions):
@@ -69,6 +70,7 @@ def measure(args: argparse.Namespace, directory: Path) -> dict[str, Any]:
     sessions = read_sessions(args.sessions).sessions
     index = TurnIndex(sessions)
     engine = load_engine(args.model)
+    options = NightOptions(facts=args.facts)
     before = score(answer_questions(engine, questions, adapter=None))
     ceiling = score(answer_questions(engine, questions, adapter=None, context=lambda q: "\n".join(index.best(q))))
     runs: list[dict[str, Any]] = []
@@ -76,7 +78,7 @@ def measure(args: argparse.Namespace, directory: Path) -> dict[str, Any]:
     for seed in args.seeds:
         path = directory / f"{args.tag}-{seed}.db"
         with open_store(path) as store:
-            found = night(store, args.model, sessions=[args.sessions], seed=seed, engine=engine)
+            found = night(store, args.model, sessions=[args.sessions], seed=seed, options=options, engine=engine)
             after = None
             if found["adapter"]:
                 engine.load_adapter(found["adapter_path"], "measured")
@@ -102,7 +104,7 @@ def _result(
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "model": args.model,
-        "options": NightOptions().__dict__,
+        "options": NightOptions(facts=args.facts).__dict__,
         "questions": before.n,
         "sessions": sessions,
         "before": before.accuracy,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from journeyman.evaluate.statistics import (
-    cluster_bootstrap,
     cluster_sign_flip,
+    crossed_bootstrap,
     exact_mcnemar,
     noninferiority,
     noninferiority_counts,
@@ -187,10 +187,21 @@ def test_bootstrap_follows_the_clusters() -> None:
     rng = random.Random(1)
     clusters = [i // 5 for i in range(200)]
     values = [rng.gauss(0.3, 1) for _ in range(200)]
-    low, high = cluster_bootstrap(values, clusters, seed=1, n=2000)
+    low, high = crossed_bootstrap([values], clusters, seed=1, n=2000)
     assert low < math.fsum(values) / 200 < high
-    assert cluster_bootstrap(values, clusters, seed=1, n=2000) == (low, high)
-    spread = cluster_bootstrap([float(c % 2) for c in clusters], clusters, seed=1, n=2000)
+    assert crossed_bootstrap([values], clusters, seed=1, n=2000) == (low, high)
+    spread = crossed_bootstrap([[float(c % 2) for c in clusters]], clusters, seed=1, n=2000)
     assert spread == pytest.approx((0.35, 0.65), abs=0.03)
     with pytest.raises(ValueError, match="no difference"):
-        cluster_bootstrap([], [], seed=1)
+        crossed_bootstrap([], [], seed=1)
+
+
+def test_bootstrap_follows_the_runs() -> None:
+    """Runs that differ widen the interval, equal ones do not; clusters of unlike size weigh by their items."""
+    items, clusters = [0.0, 1.0] * 50, list(range(100))
+    one = crossed_bootstrap([items], clusters, seed=1, n=1000)
+    five = crossed_bootstrap([items] * 5, clusters, seed=1, n=1000)
+    assert five == pytest.approx(one, abs=0.02)
+    low, high = crossed_bootstrap([[0.0] * 100, [1.0] * 100], clusters, seed=1, n=1000)
+    assert (low, high) == (0.0, 1.0)
+    assert crossed_bootstrap([[1.0, 1.0, 1.0]], ["a", "a", "b"], seed=1, n=100) == (1.0, 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from journeyman.errors import AdapterError, ModelError
-from journeyman.model import load_engine, transformers_engine
+from journeyman.model import load_engine
 from journeyman.model.lora import AdapterState, LoRAConfig
-from journeyman.model.packing import PACK_TOKENS, pack, walk
+from journeyman.model.packing import PACK_TOKENS, pack
 from journeyman.model.transformers_engine import TransformersEngine
 
 FAMILIES = ["llama", "qwen2"]
@@ -69,7 +69,7 @@ def test_scores_are_those_of_each_row_alone(
     pairs = [(prompt, random_ids(7 + n % 3, 1 + n)) for n, prompt in enumerate(mixed_prompts())]
     expected = [alone(plain, *each) for each in pairs]
     for head_rows in (128, 3):  # more positions than the head takes at once
-        monkeypatch.setattr(transformers_engine, "HEAD_ROWS", head_rows)
+        monkeypatch.setattr(engine, "batching", replace(engine.batching, head_rows=head_rows))
         for found, right in zip(engine.score(pairs), expected, strict=True):
             assert found == pytest.approx(right, abs=1e-4)
 
@@ -126,7 +126,7 @@ def test_where_a_walk_is_cut_changes_nothing(
 
     with engine.using("a"):
         whole = results()
-        monkeypatch.setattr(transformers_engine, "walk", partial(walk, limit=limit))
+        monkeypatch.setattr(engine, "batching", replace(engine.batching, pack_tokens=limit))
         cut = results()
     for one, other in zip([*whole[0], *whole[1]], [*cut[0], *cut[1]], strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
@@ -206,7 +206,7 @@ def test_replies_do_not_depend_on_the_batch(
     together = engine.generate(prompts, max_new_tokens=8)
     assert [engine.generate([prompt], max_new_tokens=8)[0] for prompt in prompts] == together
     assert engine.generate(prompts[::-1], max_new_tokens=8) == together[::-1]
-    monkeypatch.setattr(transformers_engine, "DECODE_ROWS", 3)
+    monkeypatch.setattr(engine, "batching", replace(engine.batching, decode_rows=3))
     assert engine.generate(prompts, max_new_tokens=8) == together
 
 

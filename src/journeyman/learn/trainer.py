@@ -220,10 +220,11 @@ class Trainer:
         scale = 2.0 ** round(math.log2(sum(len(row.response) for row in batch)))
         sums = [0.0, 0.0, 0.0, 0.0]
         counts = [max(1, sum(len(row.response) for row in part)) for part in (rows, anchors)]
-        with self.engine.using(LIVE):
+        engine = self.engine
+        with engine.using(LIVE):
             sequences = [row.sequence for row in batch]
             entering = self._trunk.entering(sequences)
-            for packed in pack(sequences):
+            for packed in pack(sequences, engine.batching.pack_tokens):
                 losses_N, entropy_N, shares_N, owners = self._losses(packed, batch, entering, shares)
                 (losses_N * (shares_N * scale)).sum().backward()
                 for loss, entropy, row in zip(losses_N.tolist(), entropy_N.tolist(), owners, strict=True):
@@ -271,6 +272,7 @@ class Trainer:
             ),
             hard_N=hard_N,
             divergence=self.objective.divergence,
+            chunk=engine.batching.head_rows,
         )
         losses_N = found.loss_N
         if self.objective.cap is not None:

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 
 import torch
 
-# Attention costs pack length squared, matrix products want long rows: 512 balances them on a CPU.
 PACK_TOKENS = 512
 
 

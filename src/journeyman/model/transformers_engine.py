@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,20 @@ from journeyman.model.head import Head
 from journeyman.model.lora import AdapterState, LoRAConfig
 from journeyman.model.packing import Pack, pack, walk
 
-HEAD_ROWS = 128  # logits exist for at most so many positions at once: 25 MB at 49k words
-DECODE_ROWS = 64
+
+@dataclass(frozen=True)
+class Batching:
+    """How much runs at once: tokens in a pack, positions whose logits exist together, rows that are decoded."""
+
+    pack_tokens: int
+    head_rows: int
+    decode_rows: int
+
+
+# Attention costs a pack's length squared, matrix products want long rows, and 128 rows of 49k logits are 25 MB. A GPU
+# is only busy with far more; 512 rows of 152k logits in float32 are 0.3 GB.
+ON_CPU = Batching(512, 128, 64)
+ON_GPU = Batching(4096, 512, 256)
 
 
 class TransformersEngine:
@@ -38,6 +51,7 @@ class TransformersEngine:
         self.model = model.eval().requires_grad_(False)
         self.body = model.get_decoder() if hasattr(model, "get_decoder") else model.model
         self.head = Head.of(model)
+        self.batching = ON_CPU if self.device.type == "cpu" else ON_GPU
         self.layers = lora.install(model, lora.TARGETS)
         self.limit = _longest(model.config)
         self._adapters: dict[str, AdapterState | FullState] = {}
@@ -247,7 +261,7 @@ class TransformersEngine:
         """Run all sequences, no token twice; for those that end in a pack: their indices, their nodes, and the hidden
         states [S, H] and the keys and values that the nodes index."""
         cache, path_CH = PathCache(), None
-        for packed in walk(sequences):
+        for packed in walk(sequences, self.batching.pack_tokens):
             hidden_TH = self.hidden(packed, cache, stop=stop)
             hidden_SH = hidden_TH if path_CH is None else torch.cat([path_CH, hidden_TH])
             if packed.rows:
@@ -286,7 +300,9 @@ class TransformersEngine:
         logp: list[torch.Tensor] = []
         likeliest: list[torch.Tensor] = []
         for hidden_NH, target_N in zip(
-            torch.cat(list(states)).split(HEAD_ROWS), targets_N.split(HEAD_ROWS), strict=True
+            torch.cat(list(states)).split(self.batching.head_rows),
+            targets_N.split(self.batching.head_rows),
+            strict=True,
         ):
             logits_NV = self.logits(hidden_NH)
             chosen_N = logits_NV.gather(1, target_N[:, None])[:, 0]
@@ -306,7 +322,9 @@ class TransformersEngine:
         with self.using(student):
             student_NH = torch.cat(self.states(pairs))
         values: list[float] = []
-        for t_NH, s_NH in zip(teacher_NH.split(HEAD_ROWS), student_NH.split(HEAD_ROWS), strict=True):
+        for t_NH, s_NH in zip(
+            teacher_NH.split(self.batching.head_rows), student_NH.split(self.batching.head_rows), strict=True
+        ):
             logp_NV = self.logits(t_NH).log_softmax(1)
             logq_NV = self.logits(s_NH).log_softmax(1)
             # Rounding can leave a sum of about -1e-7 where the two are all but equal.
@@ -327,8 +345,8 @@ class TransformersEngine:
         generator = torch.Generator().manual_seed(seed)
         # Prompts of one length together: a batch runs as long as its longest row.
         order = sorted(range(len(prompts)), key=lambda index: (len(prompts[index]), tuple(prompts[index])))
-        for start in range(0, len(order), DECODE_ROWS):
-            batch = order[start : start + DECODE_ROWS]
+        for start in range(0, len(order), self.batching.decode_rows):
+            batch = order[start : start + self.batching.decode_rows]
             texts = [prompts[index] for index in batch]
             room = max_new_tokens
             if self.limit:  # a reply ends where the model's reach does
