@@ -43,7 +43,7 @@ def options() -> set[str]:
 
 @pytest.mark.parametrize(("page", "line"), list(commands()))
 def test_commands_parse(page: str, line: str) -> None:
-    args = build_parser().parse_args(shlex.split(line, comments=True)[1:])
+    args = build_parser().parse_args(shlex.split(line.partition(" > ")[0], comments=True)[1:])
     assert callable(args.run), page
 
 

@@ -34,12 +34,13 @@ FACES = ("cli", "__init__", "__main__")
 # What a room may need besides Python itself; a room that is not here needs nothing.
 LIBRARIES = {
     "store": {"apsw"},
+    "capture": {"aiohttp"},  # for an engine over HTTP
     "dream": {"openai"},  # for a writer over HTTP
     "model": {"torch", "transformers", "peft", "safetensors", "numpy"},
     "learn": {"torch", "transformers", "peft", "safetensors", "numpy"},
     "registry": {"torch", "safetensors", "numpy"},
     "night": {"torch", "numpy"},
-    "cli": {"rich"},
+    "cli": {"rich", "uvicorn"},
 }
 FILES = sorted(HOME.rglob("*.py"))
 
@@ -116,7 +117,7 @@ assert set(journeyman.__all__) <= set(dir(journeyman))
 assert all(callable(getattr(journeyman, name)) for name in journeyman.__all__ if name != "__version__")
 journeyman.night.night = lambda store, **options: (store, options)
 assert journeyman.night("a.db", seed=1) == ("a.db", {{"seed": 1}})
-assert journeyman.night.NightOptions().steps > 0
+assert journeyman.night.NightOptions().rows > 0
 try:
     journeyman.nothing
 except AttributeError as error:

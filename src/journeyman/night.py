@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from journeyman import morning
-from journeyman.capture import import_files
+from journeyman.capture import conversations, import_files
 from journeyman.dream import lessons as lessons_of
 from journeyman.dream import recorded, spans
 from journeyman.dream import situations as dreamt
@@ -110,7 +110,7 @@ def night(
             raise InputError(
                 "none of the session files has a readable conversation", "run `journeyman import` to see why"
             )
-        if not opened.count_sessions():
+        if not conversations.sessions(opened, "train"):
             spec: Output = {"base": "", "seed": seed, "parent": None}
             return morning.frame("", spec, model, [], NOTHING, ["The store holds no sessions yet."])
         night = Night(opened, model, seed, options or NightOptions(), report, engine, writer)
@@ -203,7 +203,8 @@ class Night:
 
     def told(self) -> list[str]:
         """All that users have ever said in this store, learnt tonight or before: none of it is a near miss."""
-        return [turn.content for session in self.store.sessions() for turn in session.turns if turn.role == "user"]
+        said = conversations.sessions(self.store, "train")
+        return [turn.content for session in said for turn in session.turns if turn.role == "user"]
 
     def phase(self, name: str, work: Callable[[], Output]) -> Output:
         """The committed output of a phase, or that of doing it now."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -62,10 +62,23 @@ class Turn(Record):
 
 
 @dataclass(frozen=True)
+class Remark(Record):
+    """What somebody said later of one turn (an index into the session's): a rating, a correction in words, a better
+    answer; or what finally came of it, as JSON text."""
+
+    turn: int
+    rating: float | None = None
+    correction: str = ""
+    better: str = ""
+    outcome: str = ""
+
+
+@dataclass(frozen=True)
 class Session(Record):
     """One conversation of a user with a served model.
 
-    `key` is the source's own name for it (or empty); together with the turns it makes the `id`.
+    `key` is the source's own name for it (or empty); together with the turns, and with what was said of them later, it
+    makes the `id`: a session that feedback has reached is another one, and is learnt from again.
     """
 
     turns: tuple[Turn, ...]
@@ -73,14 +86,95 @@ class Session(Record):
     user: str = ""
     topic: str = ""
     started_at: str = ""
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def id(self) -> str:
-        return content_hash([self.key, self.user, [turn.to_json() for turn in self.turns]])
+        content: list[Any] = [self.key, self.user, [turn.to_json() for turn in self.turns]]
+        return content_hash([*content, [each.to_json() for each in self.remarks]] if self.remarks else content)
+
+    def to_json(self) -> dict[str, Any]:
+        value = super().to_json()
+        return value if self.remarks else {name: each for name, each in value.items() if name != "remarks"}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        return cls(**{**value, "turns": tuple(Turn.from_json(turn) for turn in value["turns"])})
+        turns = tuple(Turn.from_json(turn) for turn in value["turns"])
+        remarks = tuple(Remark.from_json(remark) for remark in value.get("remarks", ()))
+        return cls(**{**value, "turns": turns, "remarks": remarks})
+
+
+Purpose = Literal["serve", "evaluate", "train", "dream"]
+PURPOSES: tuple[Purpose, ...] = ("serve", "evaluate", "train", "dream")
+Ending = Literal["open", "complete", "cut by client", "cut by server", "cut by upstream", "refused"]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request to the served model and what came back, both as they went over the wire.
+
+    receipt      its name, which the client is given
+    session      the conversation that it belongs to
+    begins, ends hashes of the conversation up to the reply, and with it (empty: there is no whole reply)
+    key          the caller's own name for the matter, to which an outcome may refer
+    ending       "complete", or who cut it; "refused": an error was answered, and nothing was sampled
+    reply        the assistant's message, put together from the response; None where there is none
+    details      what else is known: model, adapter, options, timings and, where the engine gave them, token ids and
+                 log-probabilities
+    retry_of     the receipt of the request that this one repeats because its client had no answer
+    """
+
+    receipt: str
+    session: str
+    request: bytes
+    started_at: str
+    tenant: str = ""
+    user: str = ""
+    begins: str = ""
+    ends: str = ""
+    key: str = ""
+    ending: Ending = "open"
+    response: bytes = b""
+    status: int = 0
+    stream: bool = False
+    reply: dict[str, Any] | None = None
+    purposes: tuple[Purpose, ...] = PURPOSES
+    retry_of: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Feedback(Record):
+    """What somebody said of one answer, `at` a time (ISO 8601)."""
+
+    receipt: str
+    rating: float | None = None
+    correction: str = ""
+    better: str = ""
+    tags: tuple[str, ...] = ()
+    at: str = ""
+
+    @property
+    def id(self) -> str:
+        return content_hash(["feedback", self.to_json()])
+
+
+@dataclass(frozen=True)
+class Outcome(Record):
+    """What finally happened, possibly weeks later: of one answer, or of all that carry the caller's own key.
+
+    value: any JSON value, as JSON text; happened_at: when it really happened.
+    """
+
+    value: str
+    receipt: str = ""
+    key: str = ""
+    happened_at: str = ""
+    at: str = ""
+
+    @property
+    def id(self) -> str:
+        return content_hash(["outcome", self.to_json()])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from journeyman.dream import lessons
 from journeyman.dream.lessons import MAX_CHARACTERS, extract, plain, sentences
-from journeyman.records import Lesson, Role, Session, Turn
+from journeyman.records import Lesson, Remark, Role, Session, Turn
 
 
 def session(*texts: str, role: Role = "user", key: str = "") -> Session:
@@ -160,3 +160,17 @@ def test_a_session_is_hashed_once_not_once_a_sentence(monkeypatch: pytest.Monkey
 
 def test_a_heading_ends_with_its_line() -> None:
     assert texts("Shopping: milk and eggs today.\nMy daughter is called Ann.")[1] == "My daughter is called Ann."
+
+
+def test_what_was_said_of_an_answer_later_is_a_lesson_too() -> None:
+    turns = (Turn("user", "What shall I cook today?"), Turn("assistant", "A steak."))
+    remark = Remark(1, 0.0, "I have been vegetarian for years.", "You could make the bean stew.", '{"cooked": false}')
+    plain, told = Session(turns), Session(turns, remarks=(remark,))
+    assert [lesson.text for lesson in extract([told])][-2:] == [
+        "I have been vegetarian for years.",
+        "You could make the bean stew.",
+    ]
+    assert [lesson.turn for lesson in extract([told])][-2:] == [1, 1]
+    assert plain.id != told.id
+    assert Session.from_json(told.to_json()) == told
+    assert "remarks" not in plain.to_json()

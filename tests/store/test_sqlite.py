@@ -71,7 +71,7 @@ def test_a_new_store_is_durable_and_marked_as_ours(path: Path) -> None:
     with SqliteStore(path) as store:
         assert query(path, "PRAGMA journal_mode") == [("wal",)]
         assert store._db.rows("PRAGMA synchronous") == [(2,)], "FULL"
-    assert query(path, "PRAGMA user_version") == [(1,)]
+    assert query(path, "PRAGMA user_version") == [(2,)]
     assert path.read_bytes()[68:72] == b"JMAN"
 
 
@@ -97,9 +97,9 @@ def test_a_database_of_another_program_is_left_alone(path: Path) -> None:
 
 def test_a_store_of_a_newer_version_is_left_alone(path: Path) -> None:
     SqliteStore(path).close()
-    query(path, "PRAGMA user_version = 2")
+    query(path, "PRAGMA user_version = 3")
     before = path.read_bytes()
-    assert "upgrade" in refused(path, r"newer Journeyman \(schema 2; this one knows 1\)").remedy
+    assert "upgrade" in refused(path, r"newer Journeyman \(schema 3; this one knows 2\)").remedy
     assert path.read_bytes() == before
 
 

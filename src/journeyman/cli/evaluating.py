@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from journeyman.capture import conversations
 from journeyman.cli import common, progress
 from journeyman.evaluate.questions import Question, QuestionScore, answer_questions, load_questions, score
 from journeyman.evaluate.retrieval import TurnIndex
@@ -76,7 +77,7 @@ def ask_all(
     """Ask them all; with `notes`, the best-matching turns of its sessions stand in each prompt."""
     if notes is None:
         return score(answer_questions(engine, questions, adapter=adapter))
-    turns = TurnIndex(notes.sessions())
+    turns = TurnIndex(conversations.sessions(notes, "evaluate"))
     return score(
         answer_questions(engine, questions, adapter=adapter, context=lambda question: "\n".join(turns.best(question)))
     )

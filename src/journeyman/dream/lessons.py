@@ -1,4 +1,5 @@
-"""Lessons: the statements of a session's user, one sentence each, in the user's own words.
+"""Lessons: the statements of a session's user, one sentence each, in the user's own words; corrections that came later
+too.
 
 Always holds: a lesson's text is found in its turn (apart from typographic quotes, which become plain ones) with at
 most two additions that make it stand alone: the heading of its line ("Monday: ...") and, where the sentence begins
@@ -47,6 +48,9 @@ def extract(sessions: Iterable[Session]) -> list[Lesson]:
             if turn.role == "user":
                 for text in _statements(turn.content):
                     newest[text.casefold()] = Lesson(text, session_id, index, session.topic)
+        for remark in session.remarks:  # what the user said of an answer later
+            for text in [*_statements(remark.correction), *_statements(remark.better)]:
+                newest[text.casefold()] = Lesson(text, session_id, remark.turn, session.topic)
     return list(newest.values())
 
 

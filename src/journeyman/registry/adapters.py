@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
+from journeyman.capture import conversations
 from journeyman.errors import AdapterError
 from journeyman.records import AdapterRecord, Session
 from journeyman.store import Store, beside
@@ -114,11 +115,12 @@ def pick_sessions(store: Store, adapters: AdapterDirectory, base: str) -> tuple[
         lineage = adapters.lineage(parent.hash)
         learnt |= set(lineage["sessions"])
         parent = store.adapter(lineage["parent"]) if lineage["parent"] else None
-    new = [session for session in store.sessions() if session.id not in learnt]
+    new = [session for session in conversations.sessions(store, "train") if session.id not in learnt]
     if new or champion is None:
         return new, champion
     last = adapters.lineage(champion.hash)
-    return store.sessions(last["sessions"]), store.adapter(last["parent"]) if last["parent"] else None
+    again = conversations.sessions(store, "train", last["sessions"])
+    return again, store.adapter(last["parent"]) if last["parent"] else None
 
 
 def versions() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Keep what was recorded: sessions, nights and their phases, adapters and which of them is in service.
+"""Keep what was recorded: exchanges and sessions, nights and their phases, adapters and which of them is in service.
 
 Always holds: every method that writes is one transaction, durable when it returns; sessions and adapters
 that are added twice are kept once; a champion carries the verdict PROMOTE. `tests/contract/test_store.py`
@@ -9,13 +9,13 @@ Knows nothing of how a session is recorded, or of what a night's phases do.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 from journeyman.errors import UsageError
-from journeyman.records import AdapterRecord, NightRecord, PhaseRecord, Session
+from journeyman.records import AdapterRecord, Exchange, Feedback, NightRecord, Outcome, PhaseRecord, Session
 from journeyman.store.sqlite import SqliteStore
 
 __all__ = ["Store", "beside", "open_store"]
@@ -38,6 +38,53 @@ class Store(Protocol):
         ...
 
     def count_sessions(self) -> int: ...
+
+    def write_exchanges(
+        self,
+        opened: Sequence[Exchange] = (),
+        pieces: Sequence[tuple[str, bytes]] = (),
+        closed: Sequence[Exchange] = (),
+    ) -> None:
+        """Many clients' doings in one transaction: exchanges that begin, pieces of the responses of those that are
+        open (by receipt), and exchanges as they ended, whether they were opened before or not."""
+        ...
+
+    def cut_open_exchanges(self) -> int:
+        """What a server that died has left open becomes "cut by server", with the pieces that were kept; how many.
+
+        Call it only while holding the lock "serve"."""
+        ...
+
+    def exchanges(
+        self,
+        *,
+        tenant: str | None = None,
+        session: str | None = None,
+        receipts: Collection[str] | None = None,
+        key: str | None = None,
+    ) -> list[Exchange]:
+        """Those that match all that is given, in the order they began."""
+        ...
+
+    def newest_exchange(self, tenant: str, *, ends: Sequence[str] = (), begins: str = "") -> Exchange | None:
+        """The newest that ends in the first of `ends` that any ends in; or the newest that begins so."""
+        ...
+
+    def add_feedback(self, feedback: Feedback) -> bool:
+        """Whether it is new. StoreError if there is no such receipt."""
+        ...
+
+    def feedback(self, receipts: Collection[str] | None = None) -> list[Feedback]:
+        """All, or that of these receipts, in the order they arrived."""
+        ...
+
+    def add_outcome(self, outcome: Outcome, tenant: str = "") -> bool:
+        """Whether it is new. StoreError if it names a receipt that is not there; a key may come before its exchange."""
+        ...
+
+    def outcomes(self, tenant: str = "") -> list[Outcome]:
+        """In the order they arrived."""
+        ...
 
     def begin_night(self, key: str, spec: Mapping[str, Any]) -> None:
         """Open a night, or find it open; StoreError if `key` was begun with another spec."""
@@ -84,7 +131,7 @@ class Store(Protocol):
         ...
 
     def lock(self, purpose: str) -> AbstractContextManager[None]:
-        """Be the only holder on this store; StoreError, at once, if there is another."""
+        """Be the only one on this store with this purpose; StoreError, at once, if there is another."""
         ...
 
     def close(self) -> None: ...

@@ -10,7 +10,7 @@ Knows nothing of what the tables hold. Needs apsw: the sqlite3 of many Pythons h
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,20 +24,21 @@ BUSY_SECONDS = 10
 
 
 class Database:
-    """The open file. `schema` makes the tables of a new one and `version` is written into it."""
+    """The open file. `schemas` make the tables, one a version: a new file gets all of them, one of an earlier version
+    those that it lacks; the number of the last is written into it."""
 
-    def __init__(self, path: Path, schema: str, version: int) -> None:
+    def __init__(self, path: Path, schemas: Sequence[str]) -> None:
         self.path = path.resolve()  # one file has one lock, by whatever name it is opened
         self._mutex = threading.RLock()
         with _explained(self.path):
             self._connection = apsw.Connection(str(self.path))
             try:
-                self._prepare(schema, version)
+                self._prepare(schemas)
             except BaseException:
                 self._connection.close()
                 raise
 
-    def _prepare(self, schema: str, version: int) -> None:
+    def _prepare(self, schemas: Sequence[str]) -> None:
         connection = self._connection
         connection.set_busy_timeout(BUSY_SECONDS * 1000)
         connection.pragma("synchronous", "full")
@@ -46,20 +47,29 @@ class Database:
             connection.pragma("journal_mode", "wal")  # kept in the file; not allowed inside a transaction
             with self.transaction():
                 if self._is_blank():  # still: another process may have been first
-                    connection.execute(schema)
                     connection.pragma("application_id", APPLICATION_ID)
-                    connection.pragma("user_version", version)
+                    self._extend(schemas)
         if connection.pragma("application_id") != APPLICATION_ID:
             raise StoreError(
                 f"{self.path} is a database, but not a Journeyman store",
                 "give another path: this file was left as it is",
             )
         found = connection.pragma("user_version")
-        if found > version:
+        if found > len(schemas):
             raise StoreError(
-                f"{self.path} was made by a newer Journeyman (schema {found}; this one knows {version})",
+                f"{self.path} was made by a newer Journeyman (schema {found}; this one knows {len(schemas)})",
                 "upgrade with: pip install --upgrade journeyman",
             )
+        if found < len(schemas):
+            with self.transaction():
+                self._extend(schemas)
+
+    def _extend(self, schemas: Sequence[str]) -> None:
+        """Add what this file's version lacks. Asked for within the transaction: another process may have been first."""
+        for version, schema in enumerate(schemas, 1):
+            if self._connection.pragma("user_version") < version:
+                self._connection.execute(schema)
+                self._connection.pragma("user_version", version)
 
     def _is_blank(self) -> bool:
         connection = self._connection
@@ -88,6 +98,10 @@ class Database:
         """Write inside a transaction; how many rows that changed."""
         self._connection.execute(sql, values)
         return self._connection.changes()
+
+    def write(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Write many rows inside a transaction."""
+        self._connection.executemany(sql, rows)
 
     def close(self) -> None:
         with self._mutex, _explained(self.path):

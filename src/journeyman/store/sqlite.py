@@ -1,7 +1,7 @@
 """The embedded store: one SQLite file, no server.
 
 Always holds: a record is kept as the JSON it converts itself to, and only what is searched for has a column;
-rows are added, never changed, except that a night is given its end, once.
+rows are added, never changed, except that a night and an exchange are given their end, once.
 
 Does not know what the JSON of a night holds, nor how the file is opened and written (see `database`).
 """
@@ -18,13 +18,13 @@ from typing import Any, Self
 
 from journeyman.errors import AdapterError, StoreError
 from journeyman.records import AdapterRecord, NightRecord, PhaseRecord, Session
+from journeyman.store import captured
 from journeyman.store.database import Database
 from journeyman.store.filelock import held
 
-SCHEMA_VERSION = 1
-
+# One a version, never changed once it is released: a store of an earlier version gets what it lacks.
 # STRICT: a value of the wrong type is refused, not converted. seq is the order of arrival.
-SCHEMA = """
+_NIGHTS = """
 CREATE TABLE sessions (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, body TEXT NOT NULL
 ) STRICT;
@@ -46,13 +46,14 @@ CREATE TABLE champion_history (
 ) STRICT;
 CREATE INDEX champion_by_base ON champion_history (base, seq);
 """
+SCHEMAS = (_NIGHTS, captured.SCHEMA)
 
 
-class SqliteStore:
+class SqliteStore(captured.CapturedInSqlite):
     """A Store in one file."""
 
     def __init__(self, path: str | Path) -> None:
-        self._db = Database(Path(path), SCHEMA, SCHEMA_VERSION)
+        super().__init__(Database(Path(path), SCHEMAS))
         self.path = self._db.path
 
     # -- sessions
@@ -208,7 +209,8 @@ class SqliteStore:
 
     def lock(self, purpose: str) -> AbstractContextManager[None]:
         # A file of its own: opening and closing the database once more would drop SQLite's locks on it.
-        return held(self.path.with_name(self.path.name + ".lock"), purpose)
+        ending = ".lock" if purpose == "night" else f".{purpose}.lock"
+        return held(self.path.with_name(self.path.name + ending), purpose)
 
     def close(self) -> None:
         self._db.close()

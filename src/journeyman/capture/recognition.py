@@ -1,0 +1,71 @@
+"""Which conversation a request belongs to, told from the conversation itself.
+
+A client sends the whole conversation each time. Its messages are hashed one after the other, each hash over the one
+before it, so that a hash stands for a beginning. An answer's hash includes the reply: a later request that begins with
+the same messages and that reply goes on from there. Where a client goes on from an earlier place, or asks the same
+again, the conversation branches and stays one session.
+
+Always holds: equal conversations have equal hashes, whatever the order of their fields and whether what is absent is
+left out or null; conversations that differ in what was said, called or answered do not; tenants share no hash.
+
+Knows messages in OpenAI's format; nothing of stores or HTTP.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_SAID = ("role", "content", "name", "tool_call_id", "refusal")
+
+
+def chain(messages: Sequence[Any], tenant: str = "", user: str = "") -> list[str]:
+    """One hash for each message: that of the conversation up to it."""
+    state = hashlib.sha256(json.dumps([tenant, user]).encode()).hexdigest()[:32]
+    hashes: list[str] = []
+    for message in messages:
+        state = extended(state, message)
+        hashes.append(state)
+    return hashes
+
+
+def extended(state: str, message: Any) -> str:
+    """The hash of the conversation that `state` stands for with one more message."""
+    text = json.dumps(_essence(message), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(f"{state}:{text}".encode()).hexdigest()[:32]
+
+
+def _essence(message: Any) -> Any:
+    """What a message says, without what clients add, leave out or write in another way when they send it back."""
+    if not isinstance(message, Mapping):
+        return message
+    kept = {name: message[name] for name in _SAID if message.get(name) is not None}
+    if "content" in kept:
+        kept["content"] = _text(kept["content"])
+        if kept["content"] == "":  # a caller of tools has said nothing: null, absent or empty
+            del kept["content"]
+    calls = message.get("tool_calls")
+    if isinstance(calls, Sequence) and calls:
+        kept["tool_calls"] = [_call(call) for call in calls]
+    return kept
+
+
+def _text(content: Any) -> Any:
+    """Text that is given in parts is the same text; parts that are no text stay as they are."""
+    if isinstance(content, str):
+        return content.strip()
+    if isinstance(content, list) and all(
+        isinstance(part, Mapping) and part.get("type") == "text" and isinstance(part.get("text"), str)
+        for part in content
+    ):
+        return "".join(part["text"] for part in content).strip()
+    return content
+
+
+def _call(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping):
+        return call
+    return [call.get("id"), function.get("name"), function.get("arguments")]

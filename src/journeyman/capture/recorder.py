@@ -1,0 +1,147 @@
+"""The one writer of a serving process: what many clients do becomes durable in few commits.
+
+Requests hand over what happened and wait until it is on the disk; a thread takes all that has gathered and commits it
+in one transaction, while more gathers. So a commit is shared by all who waited for the one before it.
+
+Always holds: `open` and `close` return only after their exchange is durable, or raise; pieces of open responses are
+written in the order they were handed over, before the end of their exchange; when the store cannot be written, every
+waiter is told.
+
+Knows a store, and an event loop to answer in; nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from journeyman.errors import StoreError
+from journeyman.records import Exchange
+from journeyman.store import Store
+
+MOST = 256  # doings in one transaction
+
+
+@dataclass
+class _Doing:
+    opened: Exchange | None = None
+    piece: tuple[str, bytes] | None = None
+    closed: Exchange | None = None
+    work: Callable[[Store], Any] | None = None
+    done: asyncio.Future[Any] | None = None
+
+
+@dataclass
+class Counts:
+    """Since the process began: exchanges that were closed, transactions, and doings that could not be written."""
+
+    closed: int = 0
+    commits: int = 0
+    failed: int = 0
+
+
+@dataclass
+class Recorder:
+    """Use it within the loop that serves: `start`, then any number of calls at once, then `stop`."""
+
+    store: Store
+    counts: Counts = field(default_factory=Counts)
+
+    def __post_init__(self) -> None:
+        self._queue: queue.SimpleQueue[_Doing | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Write what was handed over, and end."""
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    async def open(self, exchange: Exchange) -> None:
+        """Returns when it is durable that this exchange has begun."""
+        await self._wait(_Doing(opened=exchange))
+
+    def piece(self, receipt: str, data: bytes) -> None:
+        """Soon on the disk; nobody waits."""
+        self._queue.put(_Doing(piece=(receipt, data)))
+
+    async def close(self, exchange: Exchange) -> None:
+        """Returns when it is durable. It is written even if the waiter is cancelled."""
+        await self._wait(_Doing(closed=exchange))
+
+    async def do(self, work: Callable[[Store], Any]) -> Any:
+        """Any other use of the store, in its turn."""
+        return await self._wait(_Doing(work=work))
+
+    async def _wait(self, doing: _Doing) -> Any:
+        doing.done = asyncio.get_running_loop().create_future()
+        self._queue.put(doing)
+        return await doing.done
+
+    def _run(self) -> None:
+        ended = False
+        while not ended:
+            first = self._queue.get()
+            batch = [] if first is None else [first]
+            ended = first is None
+            with suppress(queue.Empty):
+                while len(batch) < MOST:
+                    following = self._queue.get_nowait()
+                    if following is None:
+                        ended = True
+                        continue
+                    batch.append(following)
+            self._commit(batch)
+
+    def _commit(self, batch: list[_Doing]) -> None:
+        opened = [each.opened for each in batch if each.opened]
+        pieces = [each.piece for each in batch if each.piece]
+        closed = [each.closed for each in batch if each.closed]
+        failure: BaseException | None = None
+        if opened or pieces or closed:
+            try:
+                self.store.write_exchanges(opened, pieces, closed)
+                self.counts.commits += 1
+                self.counts.closed += len(closed)
+            except Exception as error:
+                if len(batch) > 1 and not isinstance(
+                    error, StoreError
+                ):  # one of them cannot be kept: not the others' fault
+                    for each in batch:
+                        self._commit([each])
+                    return
+                failure = error
+                self.counts.failed += len(opened) + len(pieces) + len(closed)
+        answers: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+        for each in batch:
+            if each.done is None:
+                continue
+            if each.work is None:
+                answers.append((each.done, None, failure))
+                continue
+            try:
+                answers.append((each.done, each.work(self.store), None))
+            except Exception as error:
+                answers.append((each.done, None, error))
+        if answers and self._loop is not None:
+            with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+                self._loop.call_soon_threadsafe(_answer, answers)
+
+
+def _answer(answers: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
+    for future, result, failure in answers:
+        if future.done():  # its waiter was cancelled
+            continue
+        if failure is None:
+            future.set_result(result)
+        else:
+            future.set_exception(failure)

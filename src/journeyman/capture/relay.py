@@ -1,0 +1,166 @@
+"""One request on its way to the engine, and its answer on the way back.
+
+Always holds: a stream begins only after it is durable that it was asked for, and any answer's end leaves only after
+the whole exchange is durable; what the client gets is what the engine sent, with the receipt added; what is kept is
+what the engine sent, without it; an exchange is kept exactly once.
+
+Knows plain and streamed answers; not which requests there are, nor whose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+
+from journeyman.capture import recognition, replies
+from journeyman.capture.recorder import Recorder
+from journeyman.capture.upstream import Backend, CutShort
+from journeyman.capture.wire import ClientGone, Headers, HTTPError, Reply, Request
+from journeyman.errors import StoreError
+from journeyman.records import Ending, Exchange
+
+SESSION_HEADER = "x-journeyman-session"
+RECEIPT_HEADER = "x-journeyman-receipt"
+# From here on the client has all that was sampled: the end of a stream is held back until it is durable.
+_END = re.compile(rb'"finish_reason":\s*"|^data: ?\[DONE\]', re.MULTILINE)
+
+
+class Relay:
+    """Use it once: `run`. Afterwards `ending` says how it went."""
+
+    def __init__(self, backend: Backend, recorder: Recorder, exchange: Exchange, reply: Reply) -> None:
+        self.backend, self.recorder, self.exchange, self.reply = backend, recorder, exchange, reply
+        self.ending: Ending = "open"
+        self._received = bytearray()
+        self._status = 0
+        self._begun, self._first = time.perf_counter(), 0.0
+
+    async def run(self, request: Request) -> int:
+        """The status that was answered. HTTPError if nothing has been."""
+        try:
+            async with AsyncExitStack() as stack:
+                asking = stack.enter_async_context(self.backend.ask(request, self.exchange.tenant))
+                answer = await self.reply.unless_gone(asking)
+                self._status = answer.status
+                self.exchange.details.update(answer.details)
+                if "text/event-stream" in answer.content_type and answer.status == 200:
+                    await self._stream(answer.content_type, answer.pieces)
+                else:
+                    await self._plain(answer.content_type, answer.pieces)
+        except ClientGone:
+            await self._keep("cut by client")
+            raise
+        except CutShort as error:
+            await self._keep("cut by upstream")
+            await self._tell(502, f"the engine broke off its answer ({error})", "ask again")
+        except StoreError as error:  # what cannot be kept is not answered whole
+            await self._tell(503, f"the answer cannot be kept: {error.message}", error.remedy)
+        except HTTPError as error:
+            self._status = error.status
+            await self._keep("refused")
+            error.headers += headers(self.exchange)[1:]
+            raise
+        except asyncio.CancelledError:  # this server is ending
+            await asyncio.shield(self._keep("cut by server"))
+            raise
+        return self._status
+
+    async def _plain(self, kind: str, pieces: AsyncIterator[bytes]) -> None:
+        await self.reply.unless_gone(self._gather(pieces))
+        body = bytes(self._received)
+        await self._keep("complete" if self._status < 400 else "refused")
+        await self.reply.whole(self._status, marked(body, self.exchange), headers(self.exchange, kind))
+
+    async def _gather(self, pieces: AsyncIterator[bytes]) -> None:
+        async for piece in pieces:
+            self._received += piece
+
+    async def _stream(self, kind: str, pieces: AsyncIterator[bytes]) -> None:
+        self.exchange = replace(self.exchange, stream=True)
+        await self.recorder.open(self.exchange)
+        await self.reply.begin(self._status, headers(self.exchange, kind))
+        held, is_marked = bytearray(), False
+        while (piece := await self.reply.unless_gone(anext(pieces, None))) is not None:
+            self._first = self._first or time.perf_counter()
+            self._received += piece
+            self.recorder.piece(self.exchange.receipt, piece)
+            held += piece
+            if not is_marked:
+                held, is_marked = _marked_stream(held, self.exchange)
+            end = _END.search(held)
+            # Whole events only: the end of one that has not come yet may be what has to be held back.
+            ready = held.rfind(b"\n\n", 0, end.start() if end else len(held)) + 2
+            if ready > 1:
+                await self.reply.piece(bytes(held[:ready]))
+                del held[:ready]
+        whole = replies.of_stream(bytes(self._received)).whole
+        await self._keep("complete" if whole else "cut by upstream")
+        await self.reply.piece(bytes(held), last=True)
+
+    async def _tell(self, status: int, message: str, remedy: str) -> None:
+        """Say what went wrong in the way that is still open."""
+        problem = HTTPError(status, message, remedy, headers(self.exchange)[1:])
+        if not self.reply.begun:
+            raise problem
+        with suppress(ClientGone):
+            await self.reply.piece(b"data: " + problem.body() + b"\n\n", last=True)
+
+    async def _keep(self, ending: Ending) -> None:
+        """Make the exchange durable as it ended, once."""
+        if self.ending != "open":
+            return
+        self.ending = ending
+        body = bytes(self._received)
+        found = replies.of_stream(body) if self.exchange.stream else replies.of_object(body)
+        timings = {"seconds": round(time.perf_counter() - self._begun, 6)}
+        if self._first:
+            timings["first_piece_seconds"] = round(self._first - self._begun, 6)
+        ends = ""
+        if ending == "complete" and found.message is not None and self.exchange.begins:
+            ends = recognition.extended(self.exchange.begins, found.message)
+        await self.recorder.close(
+            replace(
+                self.exchange,
+                ending=ending,
+                ends=ends,
+                response=body,
+                status=self._status,
+                reply=found.message,
+                details={**self.exchange.details, **found.details, "timings": timings},
+            )
+        )
+
+
+def headers(exchange: Exchange, kind: str = "application/json") -> Headers:
+    """Those of an answer."""
+    return [
+        (b"content-type", kind.encode("latin-1")),
+        (RECEIPT_HEADER.encode(), exchange.receipt.encode()),
+        (SESSION_HEADER.encode(), exchange.session.encode("latin-1", "replace")),
+    ]
+
+
+def marked(body: bytes, exchange: Exchange) -> bytes:
+    """The response with the field `journeyman` as its last, if it is an object; the rest is not touched."""
+    end = body.rstrip()
+    if not end.startswith(b"{") or not end.endswith(b"}"):
+        return body
+    comma = b"" if end[1:-1].strip() == b"" else b","
+    return end[:-1] + comma + _mark(exchange) + b"}"
+
+
+def _marked_stream(data: bytearray, exchange: Exchange) -> tuple[bytearray, bool]:
+    """The stream with the field in its first event; whether that has come."""
+    found = re.search(rb'data: ?\{(?=\s*")', data)
+    if not found:
+        return data, False
+    return bytearray(data[: found.end()] + _mark(exchange) + b"," + data[found.end() :]), True
+
+
+def _mark(exchange: Exchange) -> bytes:
+    return b'"journeyman":' + json.dumps({"receipt": exchange.receipt, "session": exchange.session}).encode()

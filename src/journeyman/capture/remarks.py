@@ -1,0 +1,110 @@
+"""What is said of an answer later, as it comes in: feedback and outcomes.
+
+Always holds: what cannot be understood is refused with what to send instead; the same remark twice is kept once.
+
+Knows JSON and the store; nothing of HTTP beyond the errors that it raises.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from journeyman.capture.wire import HTTPError
+from journeyman.records import Feedback, Outcome
+from journeyman.store import Store
+
+Work = Callable[[Store], dict[str, Any]]
+_FEEDBACK = '{"receipt": "r_...", "rating": 1, "correction": "...", "better": "...", "tags": ["..."]}'
+_OUTCOME = '{"receipt": "r_..." or "key": "...", "value": ..., "happened_at": "2026-03-16T09:30:00+00:00"}'
+
+
+def feedback(value: Mapping[str, Any], tenant: str = "") -> Work:
+    """What keeps this feedback in a store."""
+    _only(value, ("receipt", "rating", "correction", "better", "tags", "at"), _FEEDBACK)
+    tags = value.get("tags") or []
+    rating = value.get("rating")
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise _wrong("tags must be a list of texts", _FEEDBACK)
+    if isinstance(rating, bool):
+        rating = float(rating)
+    if rating is not None and (not isinstance(rating, int | float) or not math.isfinite(rating)):
+        raise _wrong("rating must be a number", _FEEDBACK)
+    found = Feedback(
+        receipt=_text(value, "receipt", _FEEDBACK),
+        rating=None if rating is None else float(rating),
+        correction=_text(value, "correction", _FEEDBACK),
+        better=_text(value, "better", _FEEDBACK),
+        tags=tuple(tags),
+        at=_time(value, "at", _FEEDBACK),
+    )
+    if not found.receipt:
+        raise _wrong("there is no receipt", _FEEDBACK)
+    if found.rating is None and not (found.correction or found.better or found.tags):
+        raise _wrong("there is neither a rating nor a word", _FEEDBACK)
+
+    def keep(store: Store) -> dict[str, Any]:
+        _must_own(store, found.receipt, tenant)
+        return {"id": found.id, "new": store.add_feedback(found)}
+
+    return keep
+
+
+def outcome(value: Mapping[str, Any], tenant: str = "") -> Work:
+    """What keeps this outcome in a store."""
+    _only(value, ("receipt", "key", "value", "happened_at"), _OUTCOME)
+    if "value" not in value:
+        raise _wrong("there is no value", _OUTCOME)
+    found = Outcome(
+        value=json.dumps(value["value"], sort_keys=True),
+        receipt=_text(value, "receipt", _OUTCOME),
+        key=_text(value, "key", _OUTCOME),
+        happened_at=_time(value, "happened_at", _OUTCOME),
+    )
+    if bool(found.receipt) == bool(found.key):
+        raise _wrong("give a receipt or a key, and not both", _OUTCOME)
+
+    def keep(store: Store) -> dict[str, Any]:
+        if found.receipt:
+            _must_own(store, found.receipt, tenant)
+        return {"id": found.id, "new": store.add_outcome(found, tenant)}
+
+    return keep
+
+
+def _must_own(store: Store, receipt: str, tenant: str) -> None:
+    if not store.exchanges(receipts=[receipt], tenant=tenant):  # another tenant's is not there either
+        raise HTTPError(404, f"there is no answer with the receipt {receipt!r}", "give a receipt as the server gave it")
+
+
+def _only(value: Mapping[str, Any], names: tuple[str, ...], example: str) -> None:
+    if unknown := sorted(set(value) - set(names)):
+        raise _wrong(f"there is no field {unknown[0]!r}", example)
+
+
+def _text(value: Mapping[str, Any], name: str, example: str) -> str:
+    found = value.get(name)
+    if found is None:
+        return ""
+    if not isinstance(found, str):
+        raise _wrong(f"{name} must be text", example)
+    return found
+
+
+def _time(value: Mapping[str, Any], name: str, example: str) -> str:
+    """ISO 8601 in UTC; without a zone it is UTC."""
+    text = _text(value, name, example)
+    if not text:
+        return ""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise _wrong(f"{name} is no time: {text!r}", example) from error
+    return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _wrong(what: str, example: str) -> HTTPError:
+    return HTTPError(400, what, f"send {example}")

@@ -1,0 +1,141 @@
+"""An assistant's message, put together from what went over the wire: one JSON object, or server-sent events.
+
+Always holds: nothing is made up: a stream that was cut gives what had arrived, and text that is no JSON gives nothing;
+pieces of tool calls join by their index.
+
+Knows OpenAI's chat completions, streamed or not; choices beyond the first are left in the verbatim response.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Message = dict[str, Any]
+
+
+@dataclass
+class Reply:
+    """message: None where there is none; whole: it came to its end; details: model, usage, finish reason, and token ids
+    and log-probabilities where the engine gives them."""
+
+    message: Message | None = None
+    whole: bool = False
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def of_object(body: bytes) -> Reply:
+    """The reply in a response that is one JSON object."""
+    value = _parsed(body)
+    if not isinstance(value, dict):
+        return Reply()
+    details = _details(value)
+    choice = _first(value)
+    if choice is None or not isinstance(choice.get("message"), dict):
+        return Reply(None, False, details)
+    _more_details(choice, details)
+    return Reply(choice["message"], True, details)
+
+
+def of_stream(body: bytes) -> Reply:
+    """The reply in a response of server-sent events, as far as they came."""
+    reply = Reply()
+    message: Message = {"role": "assistant", "content": None}
+    calls: dict[int, dict[str, Any]] = {}
+    said = False
+    for data in events(body):
+        if data == b"[DONE]":
+            reply.whole = said
+            continue
+        value = _parsed(data)
+        if not isinstance(value, dict):
+            continue
+        reply.details.update(_details(value))
+        choice = _first(value)
+        if choice is None:
+            continue
+        _more_details(choice, reply.details)
+        if choice.get("finish_reason"):
+            reply.whole = True
+        delta = choice.get("delta")
+        if not isinstance(delta, dict):
+            continue
+        said = True
+        for name, piece in delta.items():
+            if name == "tool_calls":
+                _join_calls(calls, piece)
+            elif name == "role" or not isinstance(piece, str):
+                if piece is not None:
+                    message[name] = piece
+            else:
+                message[name] = (message.get(name) or "") + piece
+    if calls:
+        message["tool_calls"] = [calls[index] for index in sorted(calls)]
+    if said:
+        reply.message = message
+    return reply
+
+
+def events(body: bytes) -> Iterator[bytes]:
+    """The data of every event that has come to its end."""
+    text = body.replace(b"\r\n", b"\n")
+    blocks = text.split(b"\n\n")
+    for block in blocks if text.endswith(b"\n\n") else blocks[:-1]:
+        data = [line[5:].removeprefix(b" ") for line in block.split(b"\n") if line.startswith(b"data:")]
+        if data:
+            yield b"\n".join(data)
+
+
+def _join_calls(calls: dict[int, dict[str, Any]], pieces: Any) -> None:
+    for piece in pieces if isinstance(pieces, list) else ():
+        if not isinstance(piece, Mapping) or not isinstance(piece.get("index", 0), int):
+            continue
+        call = calls.setdefault(piece.get("index", 0), {"id": None, "type": "function", "function": {}})
+        call["id"] = call["id"] or piece.get("id")
+        function = piece.get("function")
+        for name, part in function.items() if isinstance(function, Mapping) else ():
+            if isinstance(part, str):
+                call["function"][name] = call["function"].get(name, "") + part
+
+
+def _details(value: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value[name] for name in ("id", "model", "usage") if value.get(name)}
+    if _are_ids(value.get("prompt_token_ids")):
+        kept["prompt_ids"] = value["prompt_token_ids"]
+    return kept
+
+
+def _more_details(choice: Mapping[str, Any], details: dict[str, Any]) -> None:
+    """What a choice, or one piece of it, says beyond its message; pieces add up."""
+    if choice.get("finish_reason"):
+        details["finish_reason"] = choice["finish_reason"]
+    if _are_ids(choice.get("token_ids")):
+        details["response_ids"] = [*details.get("response_ids", []), *choice["token_ids"]]
+    logprobs = choice.get("logprobs")
+    content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
+    if isinstance(content, list) and all(isinstance(each, Mapping) and "logprob" in each for each in content):
+        details["logprobs"] = [*details.get("logprobs", []), *(each["logprob"] for each in content)]
+
+
+def _are_ids(value: Any) -> bool:
+    return isinstance(value, list) and all(type(each) is int for each in value)
+
+
+def _first(value: Mapping[str, Any]) -> dict[str, Any] | None:
+    choices = value.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and choice.get("index", 0) == 0:
+            return choice
+    return None
+
+
+def _parsed(data: bytes) -> Any:
+    def refuse(constant: str) -> Any:
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        return json.loads(data, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,114 @@
+"""An OpenAI-compatible engine behind the gateway, over HTTP.
+
+Always holds: what comes back is what the engine sent, byte for byte (connections ask for no compression); a failure to
+reach it says so and what to do; nothing is asked twice.
+
+Knows addresses and timeouts; nothing of sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from journeyman.capture.wire import HTTPError, Request
+
+if TYPE_CHECKING:
+    import aiohttp
+
+_PASSED_ON = ("content-type", "accept", "openai-organization", "openai-project", "openai-beta")
+CONNECT_SECONDS = 10.0
+
+
+class CutShort(Exception):  # an event that is recorded
+    """The engine broke off in the middle of its answer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How an engine answers: the pieces come as they are made."""
+
+    status: int
+    content_type: str
+    pieces: AsyncIterator[bytes]
+    details: Mapping[str, Any]
+
+
+class Backend(Protocol):
+    """What stands behind the gateway."""
+
+    def ask(self, request: Request, tenant: str) -> Any:
+        """An asynchronous context manager over the `Answer`; leaving it early stops the engine. HTTPError if there is
+        none."""
+        ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class Upstream:
+    """See the module. `url` may end in /v1 or not; `key` is sent in the place of the client's, if given."""
+
+    def __init__(self, url: str, key: str = "", seconds: float = 600.0) -> None:
+        self.url = url.rstrip("/").removesuffix("/v1")
+        self.key, self.seconds = key, seconds
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=self.seconds)
+        connector = aiohttp.TCPConnector(limit=0)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+
+    async def stop(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    @asynccontextmanager
+    async def ask(self, request: Request, tenant: str) -> AsyncIterator[Answer]:  # noqa: ARG002
+        import aiohttp
+
+        if self._session is None:
+            raise RuntimeError("start it first")
+        headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
+        headers["accept-encoding"] = "identity"
+        if self.key:
+            headers["authorization"] = f"Bearer {self.key}"
+        elif "authorization" in request.headers:
+            headers["authorization"] = request.headers["authorization"]
+        query = f"?{request.query.decode('latin-1')}" if request.query else ""
+        address = f"{self.url}{request.path}{query}"
+        try:
+            response = await self._session.request(
+                request.method, address, data=request.body or None, headers=headers, allow_redirects=False
+            )
+        except aiohttp.ServerTimeoutError as error:
+            remedy = "look whether the engine is busy, or raise --timeout"
+            raise HTTPError(504, f"the engine at {self.url} did not answer in time", remedy) from error
+        except (aiohttp.ClientError, OSError) as error:
+            what = str(error) or type(error).__name__
+            raise HTTPError(
+                502, f"the engine at {self.url} cannot be reached ({what})", "start it, or correct --upstream"
+            ) from error
+        try:
+            kind = response.headers.get("content-type", "application/json")
+            yield Answer(response.status, kind, _pieces(response), {})
+        finally:
+            response.close()
+
+
+async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    import aiohttp
+
+    try:
+        async for piece in response.content.iter_any():
+            yield piece
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        # What had arrived when the connection broke, and was not read yet: aiohttp would not give it any more.
+        for piece in tuple(getattr(response.content, "_buffer", ())):
+            yield bytes(piece)
+        raise CutShort(str(error) or type(error).__name__) from error

@@ -1,0 +1,130 @@
+"""HTTP as the gateway speaks it: requests read whole, responses in pieces, errors as OpenAI's clients expect them.
+
+Always holds: a body larger than the limit is refused before it is read to its end; an error says what to do.
+
+Knows ASGI; nothing of models or stores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+
+class HTTPError(Exception):
+    """An answer that is an error: OpenAI's shape, and a remedy."""
+
+    def __init__(self, status: int, message: str, remedy: str, headers: Headers | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.remedy, self.headers = status, message, remedy, headers or []
+
+    def body(self) -> bytes:
+        kind = "invalid_request_error" if self.status < 500 else "server_error"
+        said = {"message": f"{self.message}; {self.remedy}", "type": kind, "param": None, "code": None}
+        return json.dumps({"error": said}).encode()
+
+
+class ClientGone(Exception):  # it is no error of anyone's
+    """The client closed the connection."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """method, path and headers (names in lower case), and the body."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise HTTPError(400, f"the body is not JSON ({error})", "send a JSON object") from error
+        if not isinstance(value, dict):
+            raise HTTPError(400, "the body is JSON, but no object", "send a JSON object")
+        return value
+
+
+async def read(scope: Scope, receive: Receive, limit: int) -> Request:
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    length = headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise _too_large(limit)
+        if not message.get("more_body"):
+            break
+    return Request(scope["method"], scope["path"], scope.get("query_string", b""), headers, bytes(body))
+
+
+def _too_large(limit: int) -> HTTPError:
+    return HTTPError(413, f"the request is larger than {limit} bytes", "send less, or raise the server's --limit")
+
+
+class Reply:
+    """The response of one request; tells when the client has gone."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self.begun = False
+        self.gone = asyncio.get_running_loop().create_task(self._wait())
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def begin(self, status: int, headers: Headers) -> None:
+        self.begun = True
+        await self._try({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def piece(self, data: bytes, *, last: bool = False) -> None:
+        await self._try({"type": "http.response.body", "body": data, "more_body": not last})
+
+    async def whole(self, status: int, body: bytes, headers: Headers | None = None) -> None:
+        length = (b"content-length", str(len(body)).encode())
+        await self.begin(status, [length, *(headers or [(b"content-type", b"application/json")])])
+        await self.piece(body, last=True)
+
+    async def _try(self, message: dict[str, Any]) -> None:
+        if self.gone.done():
+            raise ClientGone
+        try:
+            await self._send(message)
+        except OSError as error:  # it was closed meanwhile
+            raise ClientGone from error
+
+    async def unless_gone(self, work: Awaitable[Any]) -> Any:
+        """The result of `work`; it is cancelled, and ClientGone raised, if the client goes first."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({task, self.gone}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if task.done():
+            return task.result()
+        task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await task
+        raise ClientGone
+
+    def end(self) -> None:
+        self.gone.cancel()

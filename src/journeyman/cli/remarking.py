@@ -1,0 +1,80 @@
+"""`journeyman feedback` and `journeyman outcome`: what is said of an answer later.
+
+Always holds: both are kept as the server would keep them; the same one twice is kept once.
+
+Knows nothing of what a night makes of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from journeyman.capture import remarks
+from journeyman.capture.wire import HTTPError
+from journeyman.cli import common
+from journeyman.errors import UsageError
+
+if TYPE_CHECKING:
+    from journeyman.cli.common import Subparsers
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "feedback", help="say what an answer was worth", description="Rate or correct an answer, by its receipt."
+    )
+    parser.add_argument("receipt", metavar="RECEIPT", help="as the server gave it")
+    parser.add_argument("--rating", type=float, metavar="X", help="a number; 1 good and 0 bad, or any scale of yours")
+    parser.add_argument("--correction", default="", metavar="TEXT", help="what was wrong, in words")
+    parser.add_argument("--better", default="", metavar="TEXT", help="the answer that it should have been")
+    parser.add_argument("--tag", action="append", default=[], metavar="WORD", help="any word; may be given again")
+    _finish(parser, _feedback)
+    parser = subparsers.add_parser(
+        "outcome",
+        help="say what finally happened",
+        description="Tell what came of an answer, by its receipt, or of all with a key of your own.",
+    )
+    parser.add_argument("value", metavar="VALUE", help="JSON, or text")
+    parser.add_argument("--receipt", default="", metavar="RECEIPT", help="of the answer")
+    parser.add_argument("--key", default="", metavar="KEY", help="your own, as the requests had it")
+    parser.add_argument("--happened-at", default="", metavar="TIME", help="when it really happened (ISO 8601)")
+    _finish(parser, _outcome)
+
+
+def _finish(parser: argparse.ArgumentParser, said: object) -> None:
+    common.add_store(parser)
+    common.add_json(parser)
+    parser.set_defaults(run=run, said=said)
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        with common.existing_store(args.store) as store:
+            found = args.said(args)(store)
+    except HTTPError as error:
+        raise UsageError(error.message, error.remedy) from error
+    if args.json:
+        print(json.dumps(found))
+    else:
+        common.console().print("kept" if found["new"] else "it was there already")
+    return 0
+
+
+def _feedback(args: argparse.Namespace) -> remarks.Work:
+    value = {
+        "receipt": args.receipt,
+        "rating": args.rating,
+        "correction": args.correction,
+        "better": args.better,
+        "tags": args.tag,
+    }
+    return remarks.feedback(value)
+
+
+def _outcome(args: argparse.Namespace) -> remarks.Work:
+    value: Any = args.value
+    with suppress(ValueError):
+        value = json.loads(args.value)
+    return remarks.outcome({"value": value, "receipt": args.receipt, "key": args.key, "happened_at": args.happened_at})

@@ -1,0 +1,155 @@
+"""`journeyman serve`: the gateway, in front of a model.
+
+Always holds: without keys it listens on this machine only; it says where it listens before it answers; ended by Ctrl-C
+or SIGTERM it finishes what is under way, and what it could not finish is kept as cut.
+
+Knows nothing of what passes through.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import os
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from journeyman.cli import common
+from journeyman.errors import UsageError
+from journeyman.records import PURPOSES
+from journeyman.store import open_store
+
+if TYPE_CHECKING:
+    from journeyman.cli.common import Subparsers
+
+UPSTREAM_KEY = "JOURNEYMAN_UPSTREAM_KEY"
+GRACE_SECONDS = 10
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "serve",
+        help="stand in front of a model, and keep every session",
+        description="Answer as the OpenAI API does, by asking the engine behind, and keep every request and answer:"
+        " durable before the client has the last byte.",
+    )
+    common.add_store(parser, "; made if it is not there")
+    parser.add_argument(
+        "--upstream",
+        required=True,
+        metavar="URL",
+        help="base URL of an OpenAI-compatible engine (vLLM, SGLang, llama.cpp, Ollama, a hosted API). Its key is read"
+        f" from {UPSTREAM_KEY}; without one, the client's own is passed on",
+    )
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8399, metavar="N", help="default: 8399; 0 chooses a free one")
+    parser.add_argument(
+        "--timeout",
+        type=common.positive,
+        default=600.0,
+        metavar="SECONDS",
+        help="for the engine's next byte (default: 600)",
+    )
+    parser.add_argument(
+        "--limit", type=common.count, default=16 << 20, metavar="BYTES", help="of a request (default: 16 MiB)"
+    )
+    parser.add_argument(
+        "--at-once", type=common.count, default=256, metavar="N", help="requests under way (default: 256)"
+    )
+    parser.add_argument(
+        "--purposes",
+        default=",".join(PURPOSES),
+        metavar="LIST",
+        help="what sessions may be used for where a request does not say (default: all of it)",
+    )
+    common.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    _check(args)
+    import uvicorn
+
+    from journeyman.capture.gateway import Gateway, Limits
+    from journeyman.capture.recorder import Recorder
+    from journeyman.capture.upstream import Upstream
+
+    wanted = [word.strip() for word in args.purposes.split(",") if word.strip()]
+    with ExitStack() as stack:
+        store = stack.enter_context(open_store(args.store))
+        stack.enter_context(store.lock("serve"))
+        if cut := store.cut_open_exchanges():
+            print(f"{cut} answers that an earlier server did not finish are kept as cut", file=sys.stderr)
+        gateway = Gateway(
+            Upstream(args.upstream, os.environ.get(UPSTREAM_KEY, ""), args.timeout),
+            Recorder(store),
+            stack.enter_context(open_store(args.store)),
+            purposes=tuple(purpose for purpose in PURPOSES if purpose in wanted),
+            limits=Limits(args.limit, args.at_once),
+        )
+        config = uvicorn.Config(
+            gateway,  # type: ignore[arg-type]  # scopes as plain mappings
+            host=args.host,
+            port=args.port,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        return _Server(config, args).serve_until_told()
+
+
+def _check(args: argparse.Namespace) -> None:
+    if not 0 <= args.port < 1 << 16:
+        raise UsageError(f"{args.port} is no port", "give a number from 0 to 65535")
+    if not args.upstream.startswith(("http://", "https://")):
+        raise UsageError(f"{args.upstream!r} is no address of an engine", "give --upstream http://127.0.0.1:8000/v1")
+    if unknown := [word for word in args.purposes.split(",") if word.strip() and word.strip() not in PURPOSES]:
+        raise UsageError(f"there is no purpose {unknown[0].strip()!r}", f"choose from {', '.join(PURPOSES)}")
+    try:
+        loopback = ipaddress.ip_address(args.host).is_loopback
+    except ValueError:
+        loopback = args.host == "localhost"
+    if not loopback:
+        raise UsageError(
+            f"anybody who reaches {args.host} could use the model and read sessions",
+            "listen on 127.0.0.1, and put a proxy that asks for keys in front of it",
+        )
+
+
+class _Server:
+    """uvicorn, told where it listens and how it ends."""
+
+    def __init__(self, config: object, args: argparse.Namespace) -> None:
+        import uvicorn
+
+        said = self._said
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: list | None = None) -> None:  # type: ignore[override]
+                await super().startup(sockets)
+                if self.started:
+                    said(self.servers[0].sockets[0].getsockname())
+
+        self.args, self.server = args, Server(config)  # type: ignore[arg-type]
+
+    def _said(self, address: tuple[str, int]) -> None:
+        url = f"http://{address[0]}:{address[1]}/v1"
+        print(f"listening on {url}, asking {self.args.upstream}, keeping in {self.args.store}", file=sys.stderr)
+        if self.args.json:
+            import json
+
+            print(json.dumps({"url": url, "store": self.args.store, "pid": os.getpid()}), flush=True)
+
+    def serve_until_told(self) -> int:
+        try:
+            self.server.run()
+        except KeyboardInterrupt:  # it has ended in order, and raised what ended it
+            return 0
+        except SystemExit as error:  # uvicorn has said why
+            raise UsageError(
+                f"cannot listen on {self.args.host}:{self.args.port}", "choose another --port, or 0 for a free one"
+            ) from error
+        return 0

@@ -1,0 +1,161 @@
+"""`journeyman sessions`: what has been kept, and its export.
+
+Always holds: what is exported can be imported; nothing is changed.
+
+Knows nothing of how a session came in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from journeyman.capture import conversations
+from journeyman.cli import common
+from journeyman.errors import UsageError
+from journeyman.records import PURPOSES, Exchange, Session, Turn
+from journeyman.store import Store
+
+if TYPE_CHECKING:
+    from journeyman.cli.common import Subparsers
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "sessions", help="list, show or export what was kept", description="List, show or export the kept sessions."
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="one line a session")
+    showing = actions.add_parser("show", help="one session, turn by turn")
+    showing.add_argument("session", metavar="ID", help="the beginning of its id, or its name")
+    export = actions.add_parser("export", help="all of them as JSONL, one a line")
+    export.add_argument(
+        "--purpose", choices=PURPOSES, default="serve", help="only what may be used for it (default: serve, all)"
+    )
+    for action, run in ((listing, _list), (showing, _show), (export, _export)):
+        common.add_store(action)
+        if action is not export:
+            common.add_json(action)
+        action.set_defaults(run=run)
+
+
+def _list(args: argparse.Namespace) -> int:
+    with common.existing_store(args.store) as store:
+        rows = [_summary(session) for session in conversations.sessions(store, "serve")]
+    if args.json:
+        print(json.dumps({"sessions": rows}))
+        return 0
+    table = Table("id", "name", "user", "began", "turns", "remarks", "first words", box=None)
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    common.console().print(table if rows else "nothing is kept yet")
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    with common.existing_store(args.store) as store:
+        found = [
+            session
+            for session in conversations.sessions(store, "serve")
+            if session.id.startswith(args.session) or session.key == args.session
+        ]
+        if not found:
+            raise UsageError(f"there is no session {args.session!r}", "journeyman sessions list")
+        shown = list(_exported(store, found))
+    if args.json:
+        print(json.dumps({"sessions": shown}, ensure_ascii=False))
+        return 0
+    console = common.console()
+    for session in shown:
+        console.print(f"session {session['id']}  {session['name']}  {session['user']}".rstrip())
+        for message, turn in zip(session["messages"], session["turns"], strict=True):
+            notes = [turn.get("ending", ""), turn.get("receipt", "")]
+            notes += [json.dumps(each, ensure_ascii=False) for each in turn.get("feedback", [])]
+            calls = "".join(
+                f"\n  calls {call['function']['name']} {call['function']['arguments']}"
+                for call in message.get("tool_calls", [])
+            )
+            said = " · ".join(note for note in notes if note)
+            console.print(f"{message['role']}: {message['content']}{calls}" + (f"\n  [{said}]" if said else ""))
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    with common.existing_store(args.store) as store:
+        for session in _exported(store, conversations.sessions(store, args.purpose)):
+            print(json.dumps(session, ensure_ascii=False))
+    return 0
+
+
+def _summary(session: Session) -> dict[str, Any]:
+    first = next((turn.content for turn in session.turns if turn.role == "user"), "")
+    return {
+        "id": session.id,
+        "name": session.key,
+        "user": session.user,
+        "began": session.started_at,
+        "turns": len(session.turns),
+        "remarks": len(session.remarks),
+        "first": " ".join(first.split())[:60],
+    }
+
+
+def _exported(store: Store, sessions: list[Session]) -> Iterator[dict[str, Any]]:
+    for session in sessions:
+        by_turn = _by_turn(session, store.exchanges(session=session.key)) if session.key else {}
+        yield {
+            "id": session.id,
+            "name": session.key,
+            "user": session.user,
+            "started_at": session.started_at,
+            "messages": [_message(turn) for turn in session.turns],
+            "turns": [_turn(session, place, by_turn.get(place)) for place in range(len(session.turns))],
+        }
+
+
+def _by_turn(session: Session, exchanges: list[Exchange]) -> dict[int, Exchange]:
+    """Which exchange gave which turn: the newest that says what the turn says, after as many messages."""
+    result: dict[int, Exchange] = {}
+    for each in exchanges:
+        place = len(json.loads(each.request).get("messages") or [])
+        said = (each.reply.get("content") or "") if each.reply else None
+        if place < len(session.turns) and said == session.turns[place].content:
+            result[place] = each
+    return result
+
+
+def _message(turn: Turn) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": turn.role, "content": turn.content}
+    if turn.tool_calls:
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in turn.tool_calls
+        ]
+    if turn.tool_call_id is not None:
+        message["tool_call_id"] = turn.tool_call_id
+    if turn.name is not None:
+        message["name"] = turn.name
+    return message
+
+
+def _turn(session: Session, place: int, exchange: Exchange | None) -> dict[str, Any]:
+    """What is known of a turn beyond its message; nothing for one that no answer of ours gave."""
+    found: dict[str, Any] = {}
+    if exchange is not None:
+        found = {
+            "receipt": exchange.receipt,
+            "ending": exchange.ending,
+            "model": exchange.details.get("model"),
+            "adapter": exchange.details.get("adapter"),
+            "purposes": list(exchange.purposes),
+        }
+    said = [
+        {name: value for name, value in remark.to_json().items() if value not in (None, "") and name != "turn"}
+        for remark in session.remarks
+        if remark.turn == place
+    ]
+    return {**found, "feedback": said} if said else found

@@ -1,0 +1,165 @@
+"""What the day brought, in SQLite: exchanges, and what was said of them later.
+
+Always holds: an exchange is kept once, by its receipt, however often it is written; pieces of a response are there as
+long as it is open, and with its end become the response; request and response are kept as the bytes that they were.
+
+Does not know what the bytes say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from journeyman.errors import StoreError
+from journeyman.records import Exchange, Feedback, Outcome
+from journeyman.store.database import Database
+
+SCHEMA = """
+CREATE TABLE exchanges (
+    seq INTEGER PRIMARY KEY, receipt TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, session TEXT NOT NULL,
+    begins TEXT NOT NULL, ends TEXT NOT NULL, key TEXT NOT NULL, ending TEXT NOT NULL, started_at TEXT NOT NULL,
+    request BLOB NOT NULL, response BLOB NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX exchanges_by_session ON exchanges (session);
+CREATE INDEX exchanges_by_end ON exchanges (tenant, ends);
+CREATE INDEX exchanges_by_beginning ON exchanges (tenant, begins);
+CREATE INDEX exchanges_by_key ON exchanges (tenant, key) WHERE key != '';
+CREATE INDEX open_exchanges ON exchanges (seq) WHERE ending = 'open';
+CREATE TABLE pieces (seq INTEGER PRIMARY KEY, receipt TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;
+CREATE INDEX pieces_by_receipt ON pieces (receipt, seq);
+CREATE TABLE feedback (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, receipt TEXT NOT NULL REFERENCES exchanges (receipt),
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX feedback_by_receipt ON feedback (receipt);
+CREATE TABLE outcomes (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL, tenant TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (tenant, id)
+) STRICT;
+"""
+
+_COLUMNS = "receipt, tenant, session, begins, ends, key, ending, started_at, request, response, body"
+_BODY = ("user", "status", "stream", "reply", "purposes", "retry_of", "details")
+
+
+class CapturedInSqlite:
+    """This part of a Store."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def write_exchanges(
+        self,
+        opened: Sequence[Exchange] = (),
+        pieces: Sequence[tuple[str, bytes]] = (),
+        closed: Sequence[Exchange] = (),
+    ) -> None:
+        places = ", ".join("?" * 11)
+        begin = f"INSERT INTO exchanges ({_COLUMNS}) VALUES ({places}) ON CONFLICT DO NOTHING"
+        end = (
+            f"INSERT INTO exchanges ({_COLUMNS}) VALUES ({places}) ON CONFLICT (receipt) DO UPDATE SET"
+            " ends = excluded.ends, ending = excluded.ending, response = excluded.response, body = excluded.body"
+            " WHERE ending = 'open'"
+        )
+        with self._db.transaction():
+            self._db.write(begin, map(_row, opened))
+            self._db.write("INSERT INTO pieces (receipt, bytes) VALUES (?, ?)", pieces)
+            self._db.write(end, map(_row, closed))
+            self._db.write("DELETE FROM pieces WHERE receipt = ?", ((each.receipt,) for each in closed))
+
+    def cut_open_exchanges(self) -> int:
+        with self._db.transaction():
+            rows = self._db.rows("SELECT receipt FROM exchanges WHERE ending = 'open'")
+            for (receipt,) in rows:
+                kept = self._db.rows("SELECT bytes FROM pieces WHERE receipt = ? ORDER BY seq", receipt)
+                response = b"".join(piece for (piece,) in kept)
+                update = "UPDATE exchanges SET ending = 'cut by server', response = ? WHERE receipt = ?"
+                self._db.changes(update, response, receipt)
+                self._db.changes("DELETE FROM pieces WHERE receipt = ?", receipt)
+        return len(rows)
+
+    def exchanges(
+        self,
+        *,
+        tenant: str | None = None,
+        session: str | None = None,
+        receipts: Collection[str] | None = None,
+        key: str | None = None,
+    ) -> list[Exchange]:
+        terms, values = ["1"], []
+        for column, wanted in (("tenant", tenant), ("session", session), ("key", key)):
+            if wanted is not None:
+                terms.append(f"{column} = ?")
+                values.append(wanted)
+        if receipts is not None:
+            terms.append("receipt IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(list(receipts)))
+        query = f"SELECT {_COLUMNS} FROM exchanges WHERE {' AND '.join(terms)} ORDER BY seq"
+        return [_exchange(row) for row in self._db.rows(query, *values)]
+
+    def newest_exchange(self, tenant: str, *, ends: Sequence[str] = (), begins: str = "") -> Exchange | None:
+        query = f"SELECT {_COLUMNS} FROM exchanges WHERE tenant = ? AND {{}} = ? ORDER BY seq DESC LIMIT 1"
+        wanted = [("ends", each) for each in ends if each] + ([("begins", begins)] if begins else [])
+        for column, value in wanted:
+            for row in self._db.rows(query.format(column), tenant, value):
+                return _exchange(row)
+        return None
+
+    def add_feedback(self, feedback: Feedback) -> bool:
+        insert = "INSERT INTO feedback (id, receipt, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        with self._db.transaction():
+            self._require(feedback.receipt)
+            return self._db.changes(insert, feedback.id, feedback.receipt, _dump(feedback.to_json())) == 1
+
+    def feedback(self, receipts: Collection[str] | None = None) -> list[Feedback]:
+        if receipts is None:
+            rows = self._db.rows("SELECT body FROM feedback ORDER BY seq")
+        else:
+            chosen = "SELECT body FROM feedback WHERE receipt IN (SELECT value FROM json_each(?)) ORDER BY seq"
+            rows = self._db.rows(chosen, json.dumps(list(receipts)))
+        return [Feedback.from_json(json.loads(body)) for (body,) in rows]
+
+    def add_outcome(self, outcome: Outcome, tenant: str = "") -> bool:
+        insert = "INSERT INTO outcomes (id, tenant, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        with self._db.transaction():
+            if outcome.receipt:
+                self._require(outcome.receipt)
+            return self._db.changes(insert, outcome.id, tenant, _dump(outcome.to_json())) == 1
+
+    def outcomes(self, tenant: str = "") -> list[Outcome]:
+        rows = self._db.rows("SELECT body FROM outcomes WHERE tenant = ? ORDER BY seq", tenant)
+        return [Outcome.from_json(json.loads(body)) for (body,) in rows]
+
+    def _require(self, receipt: str) -> None:
+        if not self._db.rows("SELECT 1 FROM exchanges WHERE receipt = ?", receipt):
+            raise StoreError(f"there is no answer with the receipt {receipt!r}", "give a receipt as the server gave it")
+
+
+def _row(exchange: Exchange) -> tuple[Any, ...]:
+    body = _dump({name: getattr(exchange, name) for name in _BODY})
+    return (
+        exchange.receipt,
+        exchange.tenant,
+        exchange.session,
+        exchange.begins,
+        exchange.ends,
+        exchange.key,
+        exchange.ending,
+        exchange.started_at,
+        exchange.request,
+        exchange.response,
+        body,
+    )
+
+
+def _exchange(row: Iterable[Any]) -> Exchange:
+    *columns, body = row
+    rest = json.loads(body)
+    rest["purposes"] = tuple(rest["purposes"])
+    names = [name.strip() for name in _COLUMNS.split(",")][:-1]
+    return Exchange(**dict(zip(names, columns, strict=True)), **rest)
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)  # ASCII: a lone surrogate is no UTF-8

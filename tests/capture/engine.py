@@ -1,0 +1,147 @@
+"""An OpenAI-compatible engine that says what the last message asks for, and fails as it asks for: over real HTTP.
+
+"say WORDS"   those words           "call NAME"   a call of that tool
+"fail 429"    that status           "hang"        nothing, for long
+"break"       half an answer, then the connection is cut; streamed, half of the events
+"wait MS WORDS"  the words, after so long (streamed: between the words)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from typing import Any
+
+from aiohttp import web
+
+
+class Engine:
+    """Runs in a thread of its own; `asked` counts the chats that reached it."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.url = ""
+        self._ready = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Engine:
+        self._thread.start()
+        self._ready.wait(10)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_post("/v1/responses", self._responses)
+        app.router.add_get("/v1/models", self._models)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        self._loop.run_until_complete(runner.setup())
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        self._loop.run_until_complete(site.start())
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        self._ready.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(runner.cleanup())
+
+    async def _models(self, request: web.Request) -> web.Response:
+        return web.json_response(
+            {"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "me"}]}
+        )
+
+    async def _responses(self, request: web.Request) -> web.Response:
+        value = await request.json()
+        part = {"type": "output_text", "text": f"about {value['input']}", "annotations": []}
+        item = {"type": "message", "id": "i", "role": "assistant", "status": "completed", "content": [part]}
+        return web.json_response(
+            {
+                "id": "x",
+                "object": "response",
+                "created_at": 1,
+                "model": "m",
+                "output": [item],
+                "parallel_tool_calls": True,
+                "tool_choice": "auto",
+                "tools": [],
+            }
+        )
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        self.asked += 1
+        value = await request.json()
+        wish, _, rest = str(value["messages"][-1].get("content")).partition(" ")
+        if wish == "fail":
+            return web.json_response({"error": {"message": "no", "type": "x"}}, status=int(rest))
+        if wish == "hang":
+            await asyncio.sleep(3600)
+        pause = 0.0
+        if wish == "wait":
+            milliseconds, _, rest = rest.partition(" ")
+            pause = int(milliseconds) / 1000
+        if value.get("stream"):
+            return await self._stream(request, wish, rest, pause)
+        await asyncio.sleep(pause)
+        body = json.dumps(_whole(wish, rest, value)).encode()
+        if wish == "break":
+            response = web.StreamResponse(
+                headers={"content-type": "application/json", "content-length": str(len(body))}
+            )
+            await response.prepare(request)
+            await response.write(body[: len(body) // 2])
+            assert request.transport
+            request.transport.abort()
+            return response
+        return web.Response(body=body, content_type="application/json")
+
+    async def _stream(self, request: web.Request, wish: str, rest: str, pause: float) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        for number, delta in enumerate(_deltas(wish, rest)):
+            if wish == "break" and number == 2:
+                assert request.transport
+                request.transport.abort()
+                return response
+            await response.write(_event({"index": 0, "delta": delta, "finish_reason": None}))
+            await asyncio.sleep(pause)
+        ending = "tool_calls" if wish == "call" else "stop"
+        await response.write(_event({"index": 0, "delta": {}, "finish_reason": ending}))
+        await response.write(b"data: [DONE]\n\n")
+        return response
+
+
+def _event(choice: dict[str, Any]) -> bytes:
+    value = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+    return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+def _deltas(wish: str, rest: str) -> list[dict[str, Any]]:
+    if wish == "call":
+        function = {"name": rest, "arguments": ""}
+        pieces = [{"index": 0, "id": "c1", "type": "function", "function": function}]
+        more = [{"index": 0, "function": {"arguments": part}} for part in ('{"a"', ": 1}")]
+        return [
+            {"role": "assistant", "content": None, "tool_calls": pieces},
+            *({"tool_calls": [part]} for part in more),
+        ]
+    words = rest.split(" ")
+    return [{"role": "assistant", "content": ""}] + [
+        {"content": word if not number else f" {word}"} for number, word in enumerate(words)
+    ]
+
+
+def _whole(wish: str, rest: str, value: dict[str, Any]) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": rest, "refusal": None}
+    if wish == "call":
+        call = {"id": "c1", "type": "function", "function": {"name": rest, "arguments": '{"a": 1}'}}
+        message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    choices = [
+        {"index": index, "message": message, "finish_reason": "stop", "logprobs": None}
+        for index in range(value.get("n") or 1)
+    ]
+    return {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": choices}
