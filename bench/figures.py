@@ -16,8 +16,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent / "learning"))
+import table
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results"
+LEARNING = RESULTS / "learning.jsonl"
+PICTURE = ROOT / "docs" / "learning.svg"
+RIVALS = ("SFT replay", "GRPO", "OPSD + GRPO", "proven", "OPSD, placebo")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -96,7 +102,22 @@ def train_step() -> str:
     return "\n".join([*lines, "", source])
 
 
-TABLES = {"night": nights, "retention": retention, "train_step": train_step}
+def learning() -> str:
+    """One row an arm and kind of work, and who wins against whom."""
+    found = table.lines(table.read(LEARNING))
+    rows = [row for row in table.read(LEARNING) if row["stage"] == "report"]
+    lines = [table.table(found), "", "![What was gained against what was kept](learning.svg)", ""]
+    for work, rival, seeds, difference, p in table.contests(rows, "OPSD", RIVALS):
+        lines.append(f"- {work}: OPSD against {rival}: {100 * difference:+.1f} points over {seeds} seeds, p = {p:.3f}")
+    first = rows[0] if rows else {}
+    lines.append(
+        f"- `bench/results/{LEARNING.name}` (`python bench/learning`): {first.get('model', '')}, "
+        f"{first.get('machine', '')}, {first.get('date', '')[:10]}; {first.get('budget', 0):.0f} s of learning a run"
+    )
+    return "\n".join(lines)
+
+
+TABLES = {"night": nights, "retention": retention, "train_step": train_step, "learning": learning}
 
 
 def filled(text: str) -> str:
@@ -110,6 +131,9 @@ def filled(text: str) -> str:
 
 def main() -> int:
     stale = [page for page in PAGES if filled(page.read_text()) != page.read_text()]
+    picture = table.plot(table.lines(table.read(LEARNING)))
+    if picture and (not PICTURE.is_file() or PICTURE.read_text() != picture):
+        stale.append(PICTURE)
     if "--check" in sys.argv[1:]:
         for page in stale:
             print(f"error: {page.relative_to(ROOT)} does not show what bench/results holds", file=sys.stderr)
@@ -117,7 +141,7 @@ def main() -> int:
             print("try: python bench/figures.py", file=sys.stderr)
         return int(bool(stale))
     for page in stale:
-        page.write_text(filled(page.read_text()))
+        page.write_text(picture if page == PICTURE else filled(page.read_text()))
     return 0
 
 
