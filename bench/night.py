@@ -21,6 +21,7 @@ import statistics
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def main() -> int:
     parser.add_argument("--tag", help="name of the result (default: the user)")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--facts", type=int, help="how many to learn (default: as many as a night does by itself)")
+    parser.add_argument("--facts", type=int, default=NightOptions.facts, help="how many to learn (default: 130)")
     parser.add_argument("--keep", help="directory for the stores and adapters; default: a temporary one")
     args = parser.parse_args()
     if bool(args.sessions) != bool(args.questions):
@@ -70,7 +71,10 @@ def measure(args: argparse.Namespace, directory: Path) -> dict[str, Any]:
     sessions = read_sessions(args.sessions).sessions
     index = TurnIndex(sessions)
     engine = load_engine(args.model)
-    options = NightOptions(facts=args.facts)
+    # As many exposures a fact, however many facts.
+    options = NightOptions(
+        facts=args.facts, steps=round(NightOptions.steps * max(1.0, args.facts / NightOptions.facts))
+    )
     before = score(answer_questions(engine, questions, adapter=None))
     ceiling = score(answer_questions(engine, questions, adapter=None, context=lambda q: "\n".join(index.best(q))))
     runs: list[dict[str, Any]] = []
@@ -86,7 +90,7 @@ def measure(args: argparse.Namespace, directory: Path) -> dict[str, Any]:
             run = _run(found, after, before.accuracy, ceiling.accuracy, store, sessions)
         runs.append({"seed": seed, **run})
         print(f"seed {seed}: {run['after']:.3f} in {run['seconds']:.0f} s, {run['verdict']}", flush=True)
-        result = _result(args, before, ceiling, len(sessions), runs)
+        result = _result(args, options, before, ceiling, len(sessions), runs)
         RESULTS.mkdir(exist_ok=True)  # after each seed: what has been measured is kept
         _target(args.tag).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     return result
@@ -97,14 +101,19 @@ def _target(tag: str) -> Path:
 
 
 def _result(
-    args: argparse.Namespace, before: QuestionScore, ceiling: QuestionScore, sessions: int, runs: list[dict[str, Any]]
+    args: argparse.Namespace,
+    options: NightOptions,
+    before: QuestionScore,
+    ceiling: QuestionScore,
+    sessions: int,
+    runs: list[dict[str, Any]],
 ) -> dict[str, Any]:
     return {
         "command": " ".join(["python", "bench/night.py", *sys.argv[1:]]).replace(f" --keep {args.keep}", ""),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "model": args.model,
-        "options": NightOptions(facts=args.facts).__dict__,
+        "options": asdict(options),
         "questions": before.n,
         "sessions": sessions,
         "before": before.accuracy,

@@ -59,16 +59,6 @@ def first(tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path) -> tup
         return folder, run(folder / "log.db", tiny_directory, sessions=[sessions])
 
 
-@pytest.mark.parametrize(
-    ("statements", "facts", "steps"), [(0, 130, 200), (519, 130, 200), (768, 192, 295), (10**6, 520, 800)]
-)
-def test_a_longer_log_gives_a_longer_night(statements: int, facts: int, steps: int) -> None:
-    assert NightOptions().how_many(statements) == facts
-    assert NightOptions().how_long(facts) == steps
-    assert NightOptions(facts=8, steps=4).how_many(statements) == 8
-    assert NightOptions(facts=8, steps=4).how_long(facts) == 4
-
-
 def test_a_night_leaves_an_adapter_a_page_and_reasons(first: tuple[Path, dict[str, Any]]) -> None:
     _, result = first
     assert result["verdict"] in ("PROMOTE", "REJECT", "INSUFFICIENT")

@@ -32,7 +32,7 @@ from journeyman.evaluate.general import Item, load_suite
 from journeyman.model.source import DEFAULT_MODEL, fingerprint, locate
 from journeyman.morning import TRAINED
 from journeyman.records import AdapterRecord, Lesson, Situation, content_hash
-from journeyman.registry.adapters import AdapterDirectory, pick_sessions, versions
+from journeyman.registry.adapters import LEARNING, AdapterDirectory, pick_sessions, versions
 from journeyman.store import Store, open_store
 from journeyman.web.report import render
 
@@ -44,7 +44,7 @@ Progress = Callable[[str, float], None]
 Paths = str | Path | Sequence[str | Path]
 Output = dict[str, Any]
 
-VERSION = 5  # of the phases' outputs: a night begun by another version is begun anew
+VERSION = 4  # of the phases' outputs: a night begun by another version is begun anew
 VETERAN = "veteran"
 CANDIDATE = "candidate"
 RIVAL = "champion"
@@ -55,10 +55,12 @@ NOTHING = "NOTHING_TO_LEARN"
 class NightOptions:
     """What a night spends, and on how much. The defaults are for a model of 135M parameters on two cores."""
 
-    facts: int | None = None  # evidence spans to learn; None: as `how_many` says
+    # Evidence spans to learn. More of them on a longer log cover more of what is asked about, but answered no more of
+    # it in a trial (768 on the student's log), and cost general ability: bench/results/trials.
+    facts: int = 130
     wordings: int = 5  # questions a fact
     heldout: float = 0.25  # share of the facts of which one wording is kept for the gate
-    steps: int | None = None  # None: as `how_long` says
+    steps: int = 200
     rows: int = 16  # small: at like exposures a trial with 56 had the higher loss (its other settings differed too)
     anchor_rows: int = 4
     learning_rate: float = 1e-3
@@ -69,14 +71,6 @@ class NightOptions:
     on_policy_steps: int = 0
     on_policy_rows: int = 6
     reply_tokens: int = 12
-
-    def how_many(self, statements: int) -> int:
-        """Facts to learn: one for every four statements; 130 at least, if there are so many, and 520 at most."""
-        return self.facts if self.facts is not None else max(130, min(statements // 4, 520))
-
-    def how_long(self, facts: int) -> int:
-        """Steps to train: 200 for up to 130 facts, and in proportion for more, so that each is met as often."""
-        return self.steps if self.steps is not None else round(200 * max(1.0, facts / 130))
 
 
 def night(
@@ -110,7 +104,7 @@ def night(
             raise InputError(
                 "none of the session files has a readable conversation", "run `journeyman import` to see why"
             )
-        if not conversations.sessions(opened, "train"):
+        if not conversations.sessions(opened, *LEARNING):
             spec: Output = {"base": "", "seed": seed, "parent": None}
             return morning.frame("", spec, model, [], NOTHING, ["The store holds no sessions yet."])
         night = Night(opened, model, seed, options or NightOptions(), report, engine, writer)
@@ -203,7 +197,7 @@ class Night:
 
     def told(self) -> list[str]:
         """All that users have ever said in this store, learnt tonight or before: none of it is a near miss."""
-        said = conversations.sessions(self.store, "train")
+        said = conversations.sessions(self.store, *LEARNING)
         return [turn.content for session in said for turn in session.turns if turn.role == "user"]
 
     def phase(self, name: str, work: Callable[[], Output]) -> Output:
@@ -233,7 +227,7 @@ def extract_lessons(night: Night) -> Output:
     lessons = lessons_of.extract(night.sessions)
     tables = engine.surprisal([lesson.text for lesson in lessons])
     surprisal = {lesson.text: table for lesson, table in zip(lessons, tables, strict=True)}
-    chosen = spans.choose(spans.weigh(lessons, surprisal.__getitem__), night.options.how_many(len(lessons)))
+    chosen = spans.choose(spans.weigh(lessons, surprisal.__getitem__), night.options.facts)
     return {"statements": len(lessons), "facts": [asdict(span) for span in chosen]}
 
 
@@ -294,13 +288,14 @@ def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
         config = lora.LoRAConfig(options.rank, 2 * options.rank, first_layer=first_layer)
         state = engine.new_adapter(config, night.seed)
     engine.put_adapter(LIVE, state)
-    steps = options.how_long(len(said["facts"]))
-    schedule = trainer.Schedule(steps, options.rows, options.anchor_rows, options.learning_rate, seed=night.seed)
+    schedule = trainer.Schedule(
+        options.steps, options.rows, options.anchor_rows, options.learning_rate, seed=night.seed
+    )
     lead_in = engine.encode(lift.LEAD_IN)
     steady = [s for s in situations if lifts["lifts"][s.id]["route"] == "opsd"]  # elsewhere the veteran would err
 
     def fresh(step: int) -> Sequence[Exposure]:
-        if step < steps - options.on_policy_steps or not steady:
+        if step < options.steps - options.on_policy_steps or not steady:
             return []
         chosen = random.Random(f"{night.seed}:{step}").sample(steady, min(options.on_policy_rows, len(steady)))
         # Rollouts begin after the lead-in, on both sides: it is manner, and the veteran alone would begin in another.
@@ -318,7 +313,7 @@ def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
     curve: list[Output] = []
     begun = time.perf_counter()
     for step in trainer.train(engine, [night.exposures[s.id] for s in situations], held, schedule, fresh):
-        night.progress("train", step.step / steps)
+        night.progress("train", step.step / options.steps)
         curve.append({**asdict(step), "seconds": time.perf_counter() - begun})
     lineage = {
         **night.spec,

@@ -4,6 +4,8 @@
 "fail 429"    that status           "hang"        nothing, for long
 "break"       half an answer, then the connection is cut; streamed, half of the events
 "wait MS WORDS"  the words, after so long (streamed: between the words)
+    "crlf WORDS"  streamed with CRLF    "open WORDS"   streamed, and the connection stays open
+    "parts WORDS" streamed, a list of parts first      "half"  half of a surrogate pair
 """
 
 from __future__ import annotations
@@ -77,7 +79,10 @@ class Engine:
         value = await request.json()
         wish, _, rest = str(value["messages"][-1].get("content")).partition(" ")
         if wish == "fail":
-            return web.json_response({"error": {"message": "no", "type": "x"}}, status=int(rest))
+            headers = {"retry-after": "7", "x-request-id": "q1", "x-internal": "secret"}
+            return web.json_response({"error": {"message": "no", "type": "x"}}, status=int(rest), headers=headers)
+        if wish == "half":
+            rest = "half \ud800 x"
         if wish == "hang":
             await asyncio.sleep(3600)
         pause = 0.0
@@ -102,22 +107,30 @@ class Engine:
     async def _stream(self, request: web.Request, wish: str, rest: str, pause: float) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
-        for number, delta in enumerate(_deltas(wish, rest)):
+        end = b"\r\n\r\n" if wish == "crlf" else b"\n\n"
+        deltas = _deltas(wish, rest)
+        if wish == "parts":
+            deltas[0] = {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}]}
+        if wish == "crlf":
+            pause = 0.2
+        for number, delta in enumerate(deltas):
             if wish == "break" and number == 2:
                 assert request.transport
                 request.transport.abort()
                 return response
-            await response.write(_event({"index": 0, "delta": delta, "finish_reason": None}))
+            await response.write(_event({"index": 0, "delta": delta, "finish_reason": None}, end))
             await asyncio.sleep(pause)
         ending = "tool_calls" if wish == "call" else "stop"
-        await response.write(_event({"index": 0, "delta": {}, "finish_reason": ending}))
-        await response.write(b"data: [DONE]\n\n")
+        await response.write(_event({"index": 0, "delta": {}, "finish_reason": ending}, end))
+        await response.write(b"data: [DONE]" + end)
+        if wish == "open":
+            await asyncio.sleep(3600)
         return response
 
 
-def _event(choice: dict[str, Any]) -> bytes:
+def _event(choice: dict[str, Any], end: bytes) -> bytes:
     value = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
-    return b"data: " + json.dumps(value).encode() + b"\n\n"
+    return b"data: " + json.dumps(value).encode() + end
 
 
 def _deltas(wish: str, rest: str) -> list[dict[str, Any]]:

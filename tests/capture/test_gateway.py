@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from engine import Engine
 from served import Served, serving
 
 from journeyman.capture import conversations
+from journeyman.cli import main
 from journeyman.records import Exchange
 from journeyman.store import open_store
 
@@ -210,7 +213,10 @@ def test_an_engines_refusal_is_passed_on(serve: Serve, status: int) -> None:
     with pytest.raises(openai.APIStatusError) as raised:
         client(served).chat.completions.create(model="m", messages=user(f"fail {status}"))
     assert raised.value.status_code == status
+    passed = raised.value.response.headers
+    assert (passed["retry-after"], passed["x-request-id"], "x-internal" in passed) == ("7", "q1", False)
     (found,) = kept(served)
+    assert passed["x-journeyman-receipt"] == found.receipt
     assert (found.ending, found.status, found.reply) == ("refused", status, None)
     with open_store(served.store) as store:
         assert conversations.sessions(store, "serve") == []
@@ -260,6 +266,9 @@ def test_feedback_and_outcomes_reach_the_session(serve: Serve) -> None:
         ("/v1/feedback", {"receipt": "r_x"}, 400, "neither a rating nor a word"),
         ("/v1/feedback", {"receipt": "r_x", "rating": "good"}, 400, "rating must be a number"),
         ("/v1/feedback", {"receipt": "r_x", "ratings": 1}, 400, "no field 'ratings'"),
+        ("/v1/feedback", {"receipt": "r_x", "rating": 10**400}, 400, "rating must be a number"),
+        ("/v1/feedback", {"receipt": "r_x", "correction": "\ud800"}, 400, "correction must be text"),
+        ("/v1/outcomes", {"key": "a", "value": 1, "happened_at": "0001-01-01T00:00:00+23:59"}, 400, "no time"),
         ("/v1/outcomes", {"value": 1}, 400, "a receipt or a key"),
         ("/v1/outcomes", {"key": "a", "value": 1, "happened_at": "soon"}, 400, "no time"),
         ("/v1/chat/completions", {"model": "m"}, 400, "no messages"),
@@ -287,6 +296,164 @@ def test_consent_decides_what_may_be_learnt_from(serve: Serve) -> None:
         assert len(conversations.sessions(store, "serve")) == 2
     status, said = post(served, "/v1/chat/completions", value, **{"x-journeyman-purposes": "sell"})
     assert (status, "choose from serve" in said["error"]["message"]) == (400, True)
+
+
+LONG = "my secret is the number 4711"
+
+
+def asked_for_serving_only(served: Served) -> None:
+    """The last of these words may be kept, and not learnt from."""
+    post(served, "/v1/chat/completions", {"messages": user(f"say {LONG}")}, **{"x-journeyman-purposes": "serve"})
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [{"role": "system", "content": "It is noon."}, *user(f"say {LONG}"), {"role": "assistant", "content": LONG}],
+        [*user(f"say {LONG}"), {"role": "assistant", "content": "an edited reply"}],
+        user(f"say {LONG}"),
+    ],
+    ids=["another system prompt", "an edited reply", "asked again"],
+)
+def test_what_was_not_allowed_is_not_learnt_from_another_request(serve: Serve, later: Any) -> None:
+    served = serve()
+    asked_for_serving_only(served)
+    post(served, "/v1/chat/completions", {"messages": [*later, *user("say more")], "user": "ann"})
+    with open_store(served.store) as store:
+        assert len(conversations.sessions(store)) > 0
+        assert conversations.sessions(store, "train") == []
+
+
+def test_what_was_refused_or_short_is_not_learnt_from_either(serve: Serve) -> None:
+    served = serve()
+    narrow = {"x-journeyman-purposes": "serve"}
+    post(served, "/v1/chat/completions", {"messages": user("fail 429")}, **narrow)
+    post(served, "/v1/chat/completions", {"messages": user("say no")}, **narrow)
+    post(served, "/v1/chat/completions", {"messages": [*user("fail 429"), *user("say more")]})
+    said = [*user("say no"), {"role": "assistant", "content": "no"}]
+    post(served, "/v1/chat/completions", {"messages": [*said, *user("say more")]})
+    post(
+        served,
+        "/v1/chat/completions",
+        {"messages": [*user("say hello"), {"role": "assistant", "content": "no"}, *user("say x")]},
+    )
+    with open_store(served.store) as store:
+        assert [s.turns[0].content for s in conversations.sessions(store, "train")] == ["say hello"]
+
+
+def test_a_night_needs_to_be_allowed_to_dream(serve: Serve) -> None:
+    from journeyman.registry.adapters import LEARNING
+
+    served = serve()
+    post(served, "/v1/chat/completions", {"messages": user("say a")}, **{"x-journeyman-purposes": "serve,train"})
+    with open_store(served.store) as store:
+        assert len(conversations.sessions(store, "train")) == 1
+        assert conversations.sessions(store, *LEARNING) == []
+
+
+def test_clients_with_different_keys_have_nothing_in_common(serve: Serve, engine: Engine) -> None:
+    served = serve()
+    value = {"messages": user("say hi")}
+    one, other = {"authorization": "Bearer one"}, {"authorization": "Bearer other"}
+    _, first = post(served, "/v1/chat/completions", value, **one)
+    asked = engine.asked
+    _, second = post(served, "/v1/chat/completions", value, **other, **{"x-stainless-retry-count": "1"})
+    assert engine.asked == asked + 1, "another's answer is not given"
+    assert second["journeyman"]["session"] != first["journeyman"]["session"]
+    longer = {"messages": [*user("say hi"), second["choices"][0]["message"], *user("say more")]}
+    assert (
+        post(served, "/v1/chat/completions", longer, **one)[1]["journeyman"]["session"]
+        == first["journeyman"]["session"]
+    )
+    assert [each.retry_of for each in kept(served)] == ["", "", ""]
+
+
+def test_a_retry_of_what_is_under_way_waits_for_it(serve: Serve, engine: Engine) -> None:
+    served = serve()
+    asked, found = engine.asked, []
+    value = {"messages": user("wait 800 slow")}
+    first = threading.Thread(target=lambda: found.append(post(served, "/v1/chat/completions", value)))
+    first.start()
+    until(lambda: engine.asked > asked)
+    again = post(served, "/v1/chat/completions", value, **{"x-stainless-retry-count": "1"})
+    first.join()
+    assert again == found[0]
+    assert (engine.asked - asked, len(kept(served))) == (1, 1)
+
+
+def test_a_retry_that_is_refused_takes_nothing_away(serve: Serve) -> None:
+    served = serve("--at-once", "1")
+    with pytest.raises(Exception, match="timed out"):
+        list(client(served, timeout=0.3).chat.completions.create(model="m", messages=user("wait 600 a b"), stream=True))
+    until(lambda: kept(served)[0].ending != "open")
+    with open_store(served.store) as store:
+        (cut,) = store.exchanges()
+        refused = replace(cut, receipt="r_again", retry_of=cut.receipt, reply=None, ending="refused")
+        store.write_exchanges(closed=[refused])
+        assert len(conversations.sessions(store, "train")) == 1
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"), [("crlf a b", "a b"), ("open a b", "a b"), ("parts a b", "a b"), ("half", None)]
+)
+def test_engines_differ_in_how_they_stream(serve: Serve, wish: str, said: str | None) -> None:
+    served = serve()
+    begun, times, text = time.monotonic(), [], ""
+    for event in client(served, timeout=5).chat.completions.create(model="m", messages=user(wish), stream=True):
+        times.append(time.monotonic() - begun)
+        piece = event.choices[0].delta.content
+        text += piece if isinstance(piece, str) else ""
+    assert said is None or text == said
+    assert times[-1] < 4
+    assert wish[:4] != "crlf" or times[0] < 0.35 < times[-1], "as it is made"
+    (found,) = kept(served)
+    assert found.ending == "complete"
+    assert found.reply
+    with open_store(served.store) as store:
+        (session,) = conversations.sessions(store, "train")
+        assert session.id
+    assert main(["sessions", "export", "--store", str(served.store)]) == 0
+
+
+def test_a_busy_server_says_that_it_is_well(serve: Serve) -> None:
+    served = serve("--at-once", "1")
+    stream = client(served).chat.completions.create(model="m", messages=user("wait 300 a b c d e"), stream=True)
+    next(iter(stream))
+    status, said = post(served, "/v1/chat/completions", {"messages": user("say a")})
+    assert (status, "too many" in said["error"]["message"]) == (503, True)
+    with urllib.request.urlopen(f"{served.url.removesuffix('/v1')}/healthz") as response:
+        assert json.loads(response.read()) == {"status": "ok", "under_way": 1}
+
+
+@pytest.mark.parametrize("header", [{"origin": "http://evil.example"}, {"host": "evil.example"}, {"origin": "null"}])
+def test_a_page_in_a_browser_cannot_ask(serve: Serve, header: dict[str, str]) -> None:
+    served = serve()
+    assert post(served, "/v1/chat/completions", {"messages": user("say a")}, **header)[0] == 403
+    assert post(served, "/v1/chat/completions", {"messages": user("say a")}, origin="http://localhost:3000")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"messages": [], "temperature": NaN}',
+        b'{"messages": [], "seed": 1e999}',
+        {"messages": [], "metadata": {"session_id": "a\r\nx: 1"}},
+        {"messages": [], "metadata": {"key": "\ud800"}},
+        {"messages": [], "user": ["ann"]},
+        {"messages": [], "user": "a" * 201},
+    ],
+)
+def test_what_cannot_be_kept_is_refused_before_the_engine_is_asked(serve: Serve, engine: Engine, value: Any) -> None:
+    served, asked = serve(), engine.asked
+    assert post(served, "/v1/chat/completions", value)[0] == 400
+    assert (engine.asked, kept(served)) == (asked, [])
+
+
+def test_a_session_may_have_any_printable_name(serve: Serve) -> None:
+    served = serve()
+    value = {"messages": user("say a"), "metadata": {"session_id": "Zürich €"}}
+    assert post(served, "/v1/chat/completions", value)[1]["journeyman"]["session"] == "Zürich €"
+    assert kept(served)[0].session == "Zürich €"
 
 
 def test_what_is_too_large_is_refused(serve: Serve) -> None:

@@ -45,7 +45,7 @@ def test_an_exchange_that_was_opened_gets_its_end_once(store: Store) -> None:
     store.write_exchanges(closed=[ended])
     store.write_exchanges(opened=[OPEN], closed=[replace(ended, ending="cut by client")])
     assert store.exchanges() == [ended]
-    assert store.cut_open_exchanges() == 0
+    assert store.cut_open_exchanges(lambda data: {"content": data.decode()}) == 0
 
 
 def test_all_of_a_batch_is_kept_or_nothing(store: Store) -> None:
@@ -60,8 +60,8 @@ def test_what_a_dead_server_left_open_is_cut_with_its_pieces(reopen: Callable[[]
         store.write_exchanges(pieces=[("r2", b"one "), ("r3", b"other")])
         store.write_exchanges(pieces=[("r2", b"two")])
     with reopen() as store:
-        assert store.cut_open_exchanges() == 2
-        assert store.cut_open_exchanges() == 0
+        assert store.cut_open_exchanges(lambda data: {"content": data.decode()}) == 2
+        assert store.cut_open_exchanges(lambda data: {"content": data.decode()}) == 0
         kept = {each.receipt: (each.ending, each.response) for each in store.exchanges()}
     assert kept == {
         "r1": ("complete", RICH.response),
@@ -95,11 +95,12 @@ def test_the_newest_exchange_of_a_beginning_or_an_end(store: Store) -> None:
         found = store.newest_exchange("t", **terms)  # type: ignore[arg-type]
         return found.receipt if found else None
 
-    assert receipt(begins="b1") == "x5"
+    assert receipt(begins="b1", request=RICH.request) == "x5"
+    assert receipt(begins="b1", request=b"another") is None
     assert receipt(ends=["e9", "e1", "e0"]) == "x3", "the first of the ends that there is"
     assert receipt(ends=[""]) is None
     assert receipt() is None
-    assert store.newest_exchange("other", begins="b1") is None
+    assert store.newest_exchange("other", begins="b1", request=RICH.request) is None
 
 
 def test_feedback_is_kept_once_and_belongs_to_an_answer(store: Store) -> None:

@@ -1,12 +1,13 @@
 """Sessions as they can be learnt from: the imported ones, and the conversations that exchanges make up.
 
-Each exchange holds a conversation up to one reply. Those that another exchange goes on from are parts of it; what is
-left, one a branch, are the sessions. Feedback and outcomes go with the turn that they are about.
+Each exchange holds a conversation up to one reply. Those that another exchange of the session goes on from are parts of
+it; what is left, one a branch, are the conversations. Feedback and outcomes go with the turn that they are about.
 
-Always holds: only what may be used for the purpose is in what comes back: an exchange that may not is left out, and so
-is all that goes on from it, since that repeats it; a retry takes the place of what it retried.
+Always holds: what may not be used for all of the purposes is not in what comes back: neither the exchange, nor one that
+goes on from it, nor one that repeats what was said or answered in it, by whatever client and after whatever system
+prompt; a retry that was answered takes the place of what it retried.
 
-Knows exchanges and sessions; not what is done with them.
+Knows exchanges and sessions; not what is done with them. Does not read what went over /v1/responses.
 """
 
 from __future__ import annotations
@@ -14,76 +15,152 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 from journeyman.capture import recognition
 from journeyman.capture.messages import UnreadableError, session_from
 from journeyman.records import Exchange, Feedback, Outcome, Purpose, Remark, Session
 from journeyman.store import Store
 
+# A message of so many characters is known again wherever it stands; a shorter one ("yes") only beside its neighbour.
+TELLING = 16
 
-def sessions(store: Store, purpose: Purpose, ids: Collection[str] | None = None) -> list[Session]:
-    """Imported sessions, which their importer may use as he likes, then captured ones, oldest first."""
+
+@dataclass(frozen=True)
+class Conversation:
+    """One branch; `answers` maps a turn's place to the exchange that gave it."""
+
+    session: Session
+    answers: dict[int, Exchange]
+
+
+def sessions(store: Store, *purposes: Purpose, ids: Collection[str] | None = None) -> list[Session]:
+    """Those that may be used for all of these purposes: the imported, whose importer may use them as he likes, then the
+    captured, each in the order of arrival."""
     imported = store.sessions(ids)
-    exchanges = store.exchanges()
-    if not exchanges:
-        return imported
-    captured = assembled(exchanges, purpose, store.feedback(), store.outcomes())
+    captured = [each.session for each in conversations(store, *purposes)]
     return imported + [each for each in captured if ids is None or each.id in ids]
 
 
+def conversations(store: Store, *purposes: Purpose) -> list[Conversation]:
+    """The captured ones."""
+    exchanges = store.exchanges()
+    return assembled(exchanges, purposes, store.feedback(), store.outcomes()) if exchanges else []
+
+
 def assembled(
-    exchanges: Sequence[Exchange], purpose: Purpose, feedback: Iterable[Feedback] = (), outcomes: Iterable[Outcome] = ()
-) -> list[Session]:
-    """The conversations of `exchanges`, one a branch."""
-    retried = {each.retry_of for each in exchanges if each.retry_of}
-    usable = [each for each in exchanges if each.reply is not None and each.receipt not in retried]
-    paths = {each.receipt: _hashes(each) for each in usable}
-    forbidden = {each.ends or each.begins for each in usable if purpose not in each.purposes}
-    allowed = [
-        each for each in usable if purpose in each.purposes and forbidden.isdisjoint([*paths[each.receipt], each.ends])
+    exchanges: Sequence[Exchange],
+    purposes: Sequence[Purpose] = (),
+    feedback: Iterable[Feedback] = (),
+    outcomes: Iterable[Outcome] = (),
+) -> list[Conversation]:
+    """The conversations that `exchanges` make up."""
+    forbidden = {mark for each in exchanges if not set(purposes) <= set(each.purposes) for mark in _marks(each)}
+    retried = {each.retry_of for each in exchanges if each.retry_of and each.reply is not None}
+    usable = [
+        each
+        for each in exchanges
+        if each.reply is not None
+        and each.receipt not in retried
+        and _messages(each)
+        and set(purposes) <= set(each.purposes)
+        and forbidden.isdisjoint(_all_marks(each))
     ]
-    continued = {hash for each in allowed for hash in paths[each.receipt]}
-    ending = {each.ends: each for each in allowed if each.ends}
-    said = defaultdict(list)
-    for remark in feedback:
-        said[remark.receipt].append(Remark(0, remark.rating, remark.correction, remark.better))
-    by_key = defaultdict(list)
-    for each in outcomes:
-        if each.receipt:
-            said[each.receipt].append(Remark(0, outcome=each.value))
-        else:
-            by_key[each.key].append(Remark(0, outcome=each.value))
-    result: list[Session] = []
-    for each in allowed:
-        if each.ends and each.ends in continued:
+    paths = {each.receipt: _hashes(each) for each in usable}
+    continued = {(each.session, hash) for each in usable for hash in paths[each.receipt]}
+    ending: defaultdict[str, list[Exchange]] = defaultdict(list)
+    for each in usable:
+        if each.ends:
+            ending[each.ends].append(each)
+    said = _remarks(feedback, outcomes)
+    result: list[Conversation] = []
+    for each in usable:
+        if each.ends and (each.session, each.ends) in continued:
             continue
         messages = [*_messages(each), each.reply]
+        answers = {len(messages) - 1: each}
+        for place, hash in enumerate(paths[each.receipt]):
+            mine = [one for one in ending[hash] if one.session == each.session] if hash in ending else []
+            if mine:
+                answers[place] = mine[-1]
         try:
-            session = session_from({"messages": messages})
-        except UnreadableError:  # the engine took it; no conversation that anybody could learn from
+            session = session_from({"messages": _spelt(messages)})
+        except (UnreadableError, ValueError):  # the engine took it; no conversation that anybody could learn from
             continue
-        # The exchanges along this branch, each with the place of its reply.
-        along = [
-            (place, ending[hash]) for place, hash in enumerate(paths[each.receipt]) if hash in ending and place
-        ] + [(len(messages) - 1, each)]
+        places = sorted(answers)
         remarks = tuple(
-            Remark(place, remark.rating, remark.correction, remark.better, remark.outcome)
-            for place, one in along
-            for remark in [*said[one.receipt], *(by_key[one.key] if one.key else ())]
+            replace(remark, turn=place)
+            for place in places
+            for remark in [
+                *said[answers[place].receipt],
+                *(said[f"key:{answers[place].key}"] if answers[place].key else ()),
+            ]
         )
-        result.append(
-            Session(session.turns, each.session, each.user, started_at=along[0][1].started_at, remarks=remarks)
-        )
+        began = answers[places[0]].started_at
+        kept = Session(session.turns, each.session, each.user, started_at=began, remarks=remarks)
+        result.append(Conversation(kept, answers))
     return result
 
 
-def _messages(exchange: Exchange) -> list[object]:
+def _remarks(feedback: Iterable[Feedback], outcomes: Iterable[Outcome]) -> defaultdict[str, list[Remark]]:
+    """By receipt, and by "key:" and the caller's own key."""
+    said: defaultdict[str, list[Remark]] = defaultdict(list)
+    for each in feedback:
+        said[each.receipt].append(Remark(0, each.rating, each.correction, each.better))
+    for each in outcomes:
+        said[each.receipt or f"key:{each.key}"].append(Remark(0, outcome=each.value))
+    return said
+
+
+def _messages(exchange: Exchange) -> list[Any]:
     """What a request holds; the gateway has taken it, so it is JSON."""
-    value = json.loads(exchange.request)
-    found = value.get("messages")
+    found = json.loads(exchange.request).get("messages")
     return found if isinstance(found, list) else []
 
 
 def _hashes(exchange: Exchange) -> list[str]:
-    """One for each of its messages, as `recognition` gives them."""
-    return recognition.chain(_messages(exchange), exchange.tenant, exchange.user)
+    """One for each of its messages, as the gateway made them."""
+    client = exchange.details.get("client", "")
+    return recognition.chain(_messages(exchange), exchange.tenant, f"{client}:{exchange.user}")
+
+
+def _marks(exchange: Exchange) -> set[str]:
+    """What this exchange has brought, in a form in which it is known again: its new messages, its reply, and which of
+    them stood side by side."""
+    messages = _messages(exchange)
+    replied = [place for place, each in enumerate(messages) if _role(each) == "assistant"]
+    new = messages[replied[-1] :] if replied else [each for each in messages if _role(each) != "system"]
+    return {exchange.begins, exchange.ends, *_marks_of(new, exchange.reply, since=1 if replied else 0)} - {""}
+
+
+def _all_marks(exchange: Exchange) -> set[str]:
+    """All that it holds, in the same form."""
+    return {*_hashes(exchange), exchange.begins, exchange.ends, *_marks_of(_messages(exchange), exchange.reply)} - {""}
+
+
+def _marks_of(messages: Sequence[Any], reply: Any, since: int = 0) -> set[str]:
+    whole = [*messages, *([reply] if reply is not None else [])]
+    hashes = [recognition.alone(each) for each in whole]
+    telling = {
+        hash
+        for hash, each in list(zip(hashes, whole, strict=True))[since:]
+        if _role(each) != "system" and len(json.dumps(each.get("content")) if isinstance(each, dict) else "") >= TELLING
+    }
+    return telling | {f"{one}:{other}" for one, other in pairwise(hashes)}
+
+
+def _role(message: Any) -> Any:
+    return message.get("role") if isinstance(message, dict) else None
+
+
+def _spelt(value: Any) -> Any:
+    """The same with every text as it can be written: half of a surrogate pair stands for no character."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_spelt(each) for each in value]
+    if isinstance(value, dict):
+        return {_spelt(name): _spelt(each) for name, each in value.items()}
+    return value

@@ -14,20 +14,23 @@ Knows the OpenAI API's outside. Which engine answers is `upstream.Backend`'s to 
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import json
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from journeyman.capture import recognition, remarks
 from journeyman.capture.recorder import Recorder
-from journeyman.capture.relay import SESSION_HEADER, Relay, headers, marked
-from journeyman.capture.upstream import Backend
+from journeyman.capture.relay import SESSION_HEADER, Relay, marked, names
+from journeyman.capture.upstream import Backend, CutShort
 from journeyman.capture.wire import ClientGone, HTTPError, Receive, Reply, Request, Scope, Send, read
 from journeyman.errors import JourneymanError
 from journeyman.records import PURPOSES, Exchange, Purpose
@@ -37,6 +40,9 @@ PURPOSES_HEADER = "x-journeyman-purposes"
 KEY_HEADER = "x-journeyman-key"
 RETRY_SECONDS = 600.0  # how long after an answer the same request may still be a retry of it
 _OPTIONS = ("temperature", "top_p", "max_tokens", "max_completion_tokens", "n", "stop", "seed", "response_format")
+
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,10 @@ class Gateway:
         *,
         purposes: tuple[Purpose, ...] = PURPOSES,
         limits: Limits | None = None,
+        hosts: Collection[str] = LOOPBACK,
     ) -> None:
-        self.backend, self.recorder, self.reader = backend, recorder, reader
+        self.backend, self.recorder, self.reader, self.hosts = backend, recorder, reader, hosts
+        self._running: dict[tuple[str, str, str], asyncio.Future[Exchange]] = {}
         self.purposes, self.limits = purposes, limits or Limits()
         self.under_way = 0
         self.seen: Counter[tuple[str, int]] = Counter()  # (path, status)
@@ -88,16 +96,17 @@ class Gateway:
         path, status = scope["path"], 499
         reply: Reply | None = None
         try:
-            request = await read(scope, receive, self.limits.body_bytes)
-            reply = Reply(receive, send)
-            handler = self._handler(request)
-            if self.under_way >= self.limits.at_once:
+            handler = self._handler(scope)
+            heavy = handler in (self._chat, self._pass_on)  # whether it is well can be asked of a busy server too
+            if heavy and self.under_way >= self.limits.at_once:
                 raise HTTPError(503, "too many requests are under way", "try again soon", [(b"retry-after", b"1")])
-            self.under_way += 1
+            self.under_way += heavy
             try:
+                request = await read(scope, receive, self.limits.body_bytes)
+                reply = Reply(receive, send)
                 status = await handler(request, reply)
             finally:
-                self.under_way -= 1
+                self.under_way -= heavy
         except ClientGone:
             pass
         except (HTTPError, JourneymanError) as error:
@@ -112,50 +121,70 @@ class Gateway:
                 reply.end()
             self.seen[path if path in _ROUTES else "other", status] += 1
 
-    def _handler(self, request: Request) -> Callable[[Request, Reply], Awaitable[int]]:
-        route = _ROUTES.get(request.path)
+    def _handler(self, scope: Scope) -> Callable[[Request, Reply], Awaitable[int]]:
+        path = scope["path"]
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        # A page in somebody's browser may send requests here, and under a name that it has made to point here.
+        for name in ("origin", "host"):
+            given = headers.get(name)
+            if given is not None and not _is_here(given, self.hosts):
+                raise HTTPError(
+                    403, f"the {name} {given!r} is not this machine's", "ask from a program, or by 127.0.0.1"
+                )
+        route = _ROUTES.get(path)
         if route is None:
-            raise HTTPError(404, f"there is nothing at {request.path}", f"known are {', '.join(_ROUTES)}")
+            raise HTTPError(404, f"there is nothing at {path}", f"known are {', '.join(_ROUTES)}")
         method, name = route
-        if request.method != method:
-            raise HTTPError(405, f"{request.path} takes {method}", "change the method", [(b"allow", method.encode())])
+        if scope["method"] != method:
+            raise HTTPError(405, f"{path} takes {method}", "change the method", [(b"allow", method.encode())])
         return getattr(self, name)
 
     # What passes through
 
     async def _pass_on(self, request: Request, reply: Reply) -> int:
-        async with self.backend.ask(request, "") as answer:
-            pieces = [piece async for piece in answer.pieces]
-            body = b"".join(pieces)
-            await reply.whole(answer.status, body, [(b"content-type", answer.content_type.encode("latin-1"))])
-            return answer.status
+        try:
+            async with self.backend.ask(request, "") as answer:
+                body = b"".join([piece async for piece in answer.pieces])
+        except CutShort as error:
+            raise HTTPError(502, f"the engine broke off its answer ({error})", "ask again") from error
+        kind = (b"content-type", answer.content_type.encode("latin-1"))
+        await reply.whole(answer.status, body, [kind, *answer.headers])
+        return answer.status
 
     async def _chat(self, request: Request, reply: Reply) -> int:
         value = request.json()
         if request.path == "/v1/chat/completions" and not isinstance(value.get("messages"), list):
             raise HTTPError(400, "there are no messages", 'send {"model": ..., "messages": [...]}')
-        exchange, earlier = self._recognised(request, value)
+        client = hashlib.sha256(request.headers.get("authorization", "").encode()).hexdigest()[:16]
+        exchange = self._begun(request, value, client)
+        mine = (exchange.tenant, exchange.begins, hashlib.sha256(request.body).hexdigest())
+        earlier = await self._repeated(request, exchange, mine, reply)
         if earlier is not None:
-            await reply.whole(earlier.status, marked(earlier.response, earlier), headers(earlier))
-            return earlier.status
+            exchange = replace(exchange, session=earlier.session, retry_of=earlier.receipt)
+            same_use = earlier.purposes == exchange.purposes
+            if earlier.ending == "complete" and same_use and not exchange.stream and not earlier.stream:
+                kind = (b"content-type", b"application/json")
+                await reply.whole(earlier.status, marked(earlier.response, earlier), [kind, *names(earlier)])
+                return earlier.status
         relay = Relay(self.backend, self.recorder, exchange, reply)
+        ended: asyncio.Future[Exchange] = asyncio.get_running_loop().create_future()
+        self._running[mine] = ended
         try:
             return await relay.run(request)
         finally:
             self.endings[relay.ending] += 1
+            ended.set_result(relay.exchange)
+            if self._running.get(mine) is ended:
+                del self._running[mine]
 
-    def _recognised(self, request: Request, value: dict[str, Any]) -> tuple[Exchange, Exchange | None]:
-        """The exchange that this request begins; and the one whose answer it should get, if it is a retry of that."""
+    def _begun(self, request: Request, value: dict[str, Any], client: str) -> Exchange:
+        """The exchange that this request begins, in the session that it goes on with."""
         metadata = value.get("metadata")
         metadata = metadata if isinstance(metadata, dict) else {}
-        tenant, user = "", str(value.get("user") or "")
+        tenant, user = "", _name("user", value.get("user"))
         messages = value.get("messages") if request.path == "/v1/chat/completions" else [value.get("input")]
-        hashes = recognition.chain(messages or [], tenant, user)
-        begins = hashes[-1] if hashes else ""
-        repeated = self._repeated(request, tenant, begins)
-        session = str(request.headers.get(SESSION_HEADER) or metadata.get("session_id") or "")
-        if not session and repeated:
-            session = repeated.session
+        hashes = recognition.chain(messages or [], tenant, f"{client}:{user}")
+        session = _name("session", request.headers.get(SESSION_HEADER) or metadata.get("session_id"))
         if not session:
             ends = [
                 each
@@ -164,30 +193,38 @@ class Gateway:
             ]
             before = self.reader.newest_exchange(tenant, ends=ends[::-1])
             session = before.session if before else f"s_{secrets.token_hex(8)}"
-        exchange = Exchange(
+        return Exchange(
             receipt=f"r_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}",
             session=session,
             request=request.body,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             tenant=tenant,
             user=user,
-            begins=begins,
-            key=str(request.headers.get(KEY_HEADER) or metadata.get("key") or ""),
+            begins=hashes[-1] if hashes else "",
+            key=_name("key", request.headers.get(KEY_HEADER) or metadata.get("key")),
             stream=value.get("stream") is True,
             purposes=self._purposes(request),
-            retry_of=repeated.receipt if repeated else "",
-            details={"path": request.path, "options": {name: value[name] for name in _OPTIONS if name in value}},
+            details={
+                "path": request.path,
+                "client": client,
+                "options": {name: value[name] for name in _OPTIONS if name in value},
+            },
         )
-        whole = repeated is not None and repeated.ending == "complete" and not exchange.stream
-        return exchange, repeated if whole else None
 
-    def _repeated(self, request: Request, tenant: str, begins: str) -> Exchange | None:
-        """The exchange that a client without an answer asks for again, in the same bytes and soon after."""
-        earlier = self.reader.newest_exchange(tenant, begins=begins)
-        if earlier is None or earlier.request != request.body:
+    async def _repeated(
+        self, request: Request, exchange: Exchange, mine: tuple[str, str, str], reply: Reply
+    ) -> Exchange | None:
+        """The exchange that a client without an answer asks for again: the same bytes by the same client, soon after.
+
+        One that is still under way, its client's going unnoticed, is waited for.
+        """
+        says_so = request.headers.get("x-stainless-retry-count", "0") not in ("", "0")
+        if says_so and mine in self._running:
+            return await reply.unless_gone(asyncio.shield(self._running[mine]))
+        earlier = self.reader.newest_exchange(exchange.tenant, begins=exchange.begins, request=request.body)
+        if earlier is None:
             return None
         age = datetime.now(UTC) - datetime.fromisoformat(earlier.started_at)
-        says_so = request.headers.get("x-stainless-retry-count", "0") not in ("", "0")
         unanswered = earlier.ending not in ("complete", "open")
         return earlier if age.total_seconds() <= RETRY_SECONDS and (says_so or unanswered) else None
 
@@ -211,19 +248,16 @@ class Gateway:
         return await self._remark(remarks.outcome(request.json()), reply)
 
     async def _remark(self, work: Callable[[Store], dict[str, Any]], reply: Reply) -> int:
-        try:
-            found = await self.recorder.do(work)
-        except JourneymanError as error:
-            raise HTTPError(404, error.message, error.remedy) from error
+        found = await self.recorder.do(work)
         await reply.whole(200, json.dumps(found).encode())
         return 200
 
     # How it is
 
     async def _health(self, request: Request, reply: Reply) -> int:  # noqa: ARG002
-        failed = self.recorder.counts.failed
-        status = 503 if failed else 200
-        said = {"status": "failing to write" if failed else "ok", "under_way": self.under_way - 1}
+        writable = self.recorder.counts.writable
+        status = 200 if writable else 503
+        said = {"status": "ok" if writable else "the store cannot be written", "under_way": self.under_way}
         await reply.whole(status, json.dumps(said).encode())
         return status
 
@@ -259,3 +293,22 @@ _ROUTES = {
     "/healthz": ("GET", "_health"),
     "/metrics": ("GET", "_metrics"),
 }
+
+
+def _is_here(address: str, hosts: Collection[str]) -> bool:
+    """Whether an Origin or a Host names one of these; a program may send none."""
+    with suppress(ValueError):
+        return urlsplit(address if "//" in address else f"//{address}").hostname in hosts
+    return False
+
+
+def _name(what: str, given: Any) -> str:
+    """A name that a client gives to something of its own."""
+    name = "" if given is None else given
+    if not isinstance(name, str) or len(name) > 200 or not (name.isprintable() and _is_text(name)):
+        raise HTTPError(400, f"the {what} is no name", "give a printable text of at most 200 characters")
+    return name
+
+
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in name)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 _SAID = ("role", "content", "name", "tool_call_id", "refusal")
@@ -29,6 +30,11 @@ def chain(messages: Sequence[Any], tenant: str = "", user: str = "") -> list[str
         state = extended(state, message)
         hashes.append(state)
     return hashes
+
+
+def alone(message: Any) -> str:
+    """The hash of one message, wherever it stands."""
+    return extended("", message)
 
 
 def extended(state: str, message: Any) -> str:
@@ -68,4 +74,8 @@ def _call(call: Any) -> Any:
     function = call.get("function") if isinstance(call, Mapping) else None
     if not isinstance(function, Mapping):
         return call
-    return [call.get("id"), function.get("name"), function.get("arguments")]
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        with suppress(ValueError, RecursionError):  # a client may write the same arguments in its own way
+            arguments = json.loads(arguments)
+    return [call.get("id"), function.get("name"), arguments]

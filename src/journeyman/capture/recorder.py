@@ -38,11 +38,13 @@ class _Doing:
 
 @dataclass
 class Counts:
-    """Since the process began: exchanges that were closed, transactions, and doings that could not be written."""
+    """Since the process began: exchanges that were closed, transactions, and doings that could not be written; and
+    whether the store could be written the last time."""
 
     closed: int = 0
     commits: int = 0
     failed: int = 0
+    writable: bool = True
 
 
 @dataclass
@@ -111,6 +113,7 @@ class Recorder:
             try:
                 self.store.write_exchanges(opened, pieces, closed)
                 self.counts.commits += 1
+                self.counts.writable = True
                 self.counts.closed += len(closed)
             except Exception as error:
                 if len(batch) > 1 and not isinstance(
@@ -121,6 +124,7 @@ class Recorder:
                     return
                 failure = error
                 self.counts.failed += len(opened) + len(pieces) + len(closed)
+                self.counts.writable = not isinstance(error, StoreError)
         answers: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
         for each in batch:
             if each.done is None:

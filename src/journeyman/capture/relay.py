@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from urllib.parse import quote
 
 from journeyman.capture import recognition, replies
 from journeyman.capture.recorder import Recorder
@@ -27,7 +28,13 @@ from journeyman.records import Ending, Exchange
 SESSION_HEADER = "x-journeyman-session"
 RECEIPT_HEADER = "x-journeyman-receipt"
 # From here on the client has all that was sampled: the end of a stream is held back until it is durable.
-_END = re.compile(rb'"finish_reason":\s*"|^data: ?\[DONE\]', re.MULTILINE)
+_END = re.compile(
+    rb'"finish_reason"\s*:\s*"[^"]|^data: ?\[DONE\]|"type"\s*:\s*"response\.(?:completed|incomplete|failed)"',
+    re.MULTILINE,
+)
+_DONE = re.compile(rb"^data: ?\[DONE\]\r?\n\r?\n", re.MULTILINE)
+_EVENT_ENDS = re.compile(rb"\r?\n\r?\n")
+_LARGE = 1 << 20  # bytes; a response beyond it is read in a thread, so that others need not wait
 
 
 class Relay:
@@ -38,6 +45,7 @@ class Relay:
         self.ending: Ending = "open"
         self._received = bytearray()
         self._status = 0
+        self._streamed = False
         self._begun, self._first = time.perf_counter(), 0.0
 
     async def run(self, request: Request) -> int:
@@ -48,10 +56,13 @@ class Relay:
                 answer = await self.reply.unless_gone(asking)
                 self._status = answer.status
                 self.exchange.details.update(answer.details)
-                if "text/event-stream" in answer.content_type and answer.status == 200:
-                    await self._stream(answer.content_type, answer.pieces)
-                else:
-                    await self._plain(answer.content_type, answer.pieces)
+                said = [
+                    (b"content-type", answer.content_type.encode("latin-1")),
+                    *answer.headers,
+                    *names(self.exchange),
+                ]
+                self._streamed = "text/event-stream" in answer.content_type and answer.status == 200
+                await (self._stream if self._streamed else self._plain)(answer.pieces, said)
         except ClientGone:
             await self._keep("cut by client")
             raise
@@ -63,27 +74,26 @@ class Relay:
         except HTTPError as error:
             self._status = error.status
             await self._keep("refused")
-            error.headers += headers(self.exchange)[1:]
+            error.headers += names(self.exchange)
             raise
         except asyncio.CancelledError:  # this server is ending
             await asyncio.shield(self._keep("cut by server"))
-            raise
+            await self._tell(503, "this server is ending", "ask again soon")
         return self._status
 
-    async def _plain(self, kind: str, pieces: AsyncIterator[bytes]) -> None:
+    async def _plain(self, pieces: AsyncIterator[bytes], said: Headers) -> None:
         await self.reply.unless_gone(self._gather(pieces))
         body = bytes(self._received)
-        await self._keep("complete" if self._status < 400 else "refused")
-        await self.reply.whole(self._status, marked(body, self.exchange), headers(self.exchange, kind))
+        await self._keep("complete" if 200 <= self._status < 300 else "refused")
+        await self.reply.whole(self._status, marked(body, self.exchange), said)
 
     async def _gather(self, pieces: AsyncIterator[bytes]) -> None:
         async for piece in pieces:
             self._received += piece
 
-    async def _stream(self, kind: str, pieces: AsyncIterator[bytes]) -> None:
-        self.exchange = replace(self.exchange, stream=True)
+    async def _stream(self, pieces: AsyncIterator[bytes], said: Headers) -> None:
         await self.recorder.open(self.exchange)
-        await self.reply.begin(self._status, headers(self.exchange, kind))
+        await self.reply.begin(self._status, said)
         held, is_marked = bytearray(), False
         while (piece := await self.reply.unless_gone(anext(pieces, None))) is not None:
             self._first = self._first or time.perf_counter()
@@ -94,55 +104,59 @@ class Relay:
                 held, is_marked = _marked_stream(held, self.exchange)
             end = _END.search(held)
             # Whole events only: the end of one that has not come yet may be what has to be held back.
-            ready = held.rfind(b"\n\n", 0, end.start() if end else len(held)) + 2
-            if ready > 1:
+            ready = max(
+                (found.end() for found in _EVENT_ENDS.finditer(held, 0, end.start() if end else len(held))), default=0
+            )
+            if ready:
                 await self.reply.piece(bytes(held[:ready]))
                 del held[:ready]
-        whole = replies.of_stream(bytes(self._received)).whole
-        await self._keep("complete" if whole else "cut by upstream")
+            if end and _DONE.search(held):  # some engines leave the connection open
+                break
+        await self._keep()
         await self.reply.piece(bytes(held), last=True)
 
     async def _tell(self, status: int, message: str, remedy: str) -> None:
         """Say what went wrong in the way that is still open."""
-        problem = HTTPError(status, message, remedy, headers(self.exchange)[1:])
+        problem = HTTPError(status, message, remedy, names(self.exchange))
         if not self.reply.begun:
             raise problem
         with suppress(ClientGone):
             await self.reply.piece(b"data: " + problem.body() + b"\n\n", last=True)
 
-    async def _keep(self, ending: Ending) -> None:
-        """Make the exchange durable as it ended, once."""
+    async def _keep(self, ending: Ending | None = None) -> None:
+        """Make the exchange durable as it ended, once. None: a stream came to its end, and what it says decides."""
         if self.ending != "open":
             return
-        self.ending = ending
         body = bytes(self._received)
-        found = replies.of_stream(body) if self.exchange.stream else replies.of_object(body)
+        read = replies.of_stream if self._streamed else replies.of_object
+        try:
+            found = read(body) if len(body) < _LARGE else await asyncio.to_thread(read, body)
+        except Exception:  # whatever an engine may send: the bytes are kept
+            found = replies.Reply()
+        ending = ending or ("complete" if found.whole else "cut by upstream")
         timings = {"seconds": round(time.perf_counter() - self._begun, 6)}
         if self._first:
             timings["first_piece_seconds"] = round(self._first - self._begun, 6)
         ends = ""
         if ending == "complete" and found.message is not None and self.exchange.begins:
             ends = recognition.extended(self.exchange.begins, found.message)
-        await self.recorder.close(
-            replace(
-                self.exchange,
-                ending=ending,
-                ends=ends,
-                response=body,
-                status=self._status,
-                reply=found.message,
-                details={**self.exchange.details, **found.details, "timings": timings},
-            )
+        self.exchange = replace(
+            self.exchange,
+            ending=ending,
+            ends=ends,
+            response=body,
+            status=self._status,
+            reply=found.message,
+            details={**self.exchange.details, **found.details, "timings": timings},
         )
+        await self.recorder.close(self.exchange)
+        self.ending = ending
 
 
-def headers(exchange: Exchange, kind: str = "application/json") -> Headers:
-    """Those of an answer."""
-    return [
-        (b"content-type", kind.encode("latin-1")),
-        (RECEIPT_HEADER.encode(), exchange.receipt.encode()),
-        (SESSION_HEADER.encode(), exchange.session.encode("latin-1", "replace")),
-    ]
+def names(exchange: Exchange) -> Headers:
+    """The headers that name an answer; what is not ASCII in a session's name is percent-encoded."""
+    session = quote(exchange.session, safe=" !#$&'()*+,/:;=?@[]~")
+    return [(RECEIPT_HEADER.encode(), exchange.receipt.encode()), (SESSION_HEADER.encode(), session.encode())]
 
 
 def marked(body: bytes, exchange: Exchange) -> bytes:

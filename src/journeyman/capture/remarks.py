@@ -8,7 +8,6 @@ Knows JSON and the store; nothing of HTTP beyond the errors that it raises.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +16,7 @@ from journeyman.capture.wire import HTTPError
 from journeyman.records import Feedback, Outcome
 from journeyman.store import Store
 
+_LARGEST = 1e9
 Work = Callable[[Store], dict[str, Any]]
 _FEEDBACK = '{"receipt": "r_...", "rating": 1, "correction": "...", "better": "...", "tags": ["..."]}'
 _OUTCOME = '{"receipt": "r_..." or "key": "...", "value": ..., "happened_at": "2026-03-16T09:30:00+00:00"}'
@@ -31,7 +31,7 @@ def feedback(value: Mapping[str, Any], tenant: str = "") -> Work:
         raise _wrong("tags must be a list of texts", _FEEDBACK)
     if isinstance(rating, bool):
         rating = float(rating)
-    if rating is not None and (not isinstance(rating, int | float) or not math.isfinite(rating)):
+    if rating is not None and (not isinstance(rating, int | float) or not abs(rating) <= _LARGEST):
         raise _wrong("rating must be a number", _FEEDBACK)
     found = Feedback(
         receipt=_text(value, "receipt", _FEEDBACK),
@@ -59,7 +59,7 @@ def outcome(value: Mapping[str, Any], tenant: str = "") -> Work:
     if "value" not in value:
         raise _wrong("there is no value", _OUTCOME)
     found = Outcome(
-        value=json.dumps(value["value"], sort_keys=True),
+        value=_json(value["value"]),
         receipt=_text(value, "receipt", _OUTCOME),
         key=_text(value, "key", _OUTCOME),
         happened_at=_time(value, "happened_at", _OUTCOME),
@@ -89,9 +89,16 @@ def _text(value: Mapping[str, Any], name: str, example: str) -> str:
     found = value.get(name)
     if found is None:
         return ""
-    if not isinstance(found, str):
+    if not isinstance(found, str) or any("\ud800" <= character <= "\udfff" for character in found):
         raise _wrong(f"{name} must be text", example)
     return found
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, sort_keys=True, allow_nan=False)
+    except ValueError as error:
+        raise _wrong(f"the value is not JSON ({error})", _OUTCOME) from error
 
 
 def _time(value: Mapping[str, Any], name: str, example: str) -> str:
@@ -101,9 +108,10 @@ def _time(value: Mapping[str, Any], name: str, example: str) -> str:
         return ""
     try:
         time = datetime.fromisoformat(text)
-    except ValueError as error:
+        time = time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise _wrong(f"{name} is no time: {text!r}", example) from error
-    return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC).isoformat(timespec="milliseconds")
+    return time.isoformat(timespec="milliseconds")
 
 
 def _wrong(what: str, example: str) -> HTTPError:

@@ -3,17 +3,20 @@
 Always holds: nothing is made up: a stream that was cut gives what had arrived, and text that is no JSON gives nothing;
 pieces of tool calls join by their index.
 
-Knows OpenAI's chat completions, streamed or not; choices beyond the first are left in the verbatim response.
+Knows OpenAI's chat completions, streamed or not; choices beyond the first are left in the verbatim response. Of
+/v1/responses it knows where a stream ends, no more.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 Message = dict[str, Any]
+_RESPONSE_ENDS = ("response.completed", "response.incomplete", "response.failed")  # of /v1/responses
 
 
 @dataclass
@@ -52,6 +55,8 @@ def of_stream(body: bytes) -> Reply:
         value = _parsed(data)
         if not isinstance(value, dict):
             continue
+        if value.get("type") in _RESPONSE_ENDS:
+            reply.whole = True
         reply.details.update(_details(value))
         choice = _first(value)
         if choice is None:
@@ -66,11 +71,8 @@ def of_stream(body: bytes) -> Reply:
         for name, piece in delta.items():
             if name == "tool_calls":
                 _join_calls(calls, piece)
-            elif name == "role" or not isinstance(piece, str):
-                if piece is not None:
-                    message[name] = piece
-            else:
-                message[name] = (message.get(name) or "") + piece
+            elif piece is not None:
+                message[name] = piece if name == "role" else _joined(message.get(name), piece)
     if calls:
         message["tool_calls"] = [calls[index] for index in sorted(calls)]
     if said:
@@ -88,11 +90,25 @@ def events(body: bytes) -> Iterator[bytes]:
             yield b"\n".join(data)
 
 
+def _joined(so_far: Any, piece: Any) -> Any:
+    """Text goes on from text, and parts from parts; anything else takes the place of what was there."""
+    if isinstance(so_far, str) and isinstance(piece, str):
+        return so_far + piece
+    if isinstance(so_far, list) and isinstance(piece, list):
+        return so_far + piece
+    if isinstance(so_far, list) and isinstance(piece, str):  # parts first, then plain text
+        return [*so_far, {"type": "text", "text": piece}] if piece else so_far
+    return piece
+
+
 def _join_calls(calls: dict[int, dict[str, Any]], pieces: Any) -> None:
     for piece in pieces if isinstance(pieces, list) else ():
-        if not isinstance(piece, Mapping) or not isinstance(piece.get("index", 0), int):
+        if not isinstance(piece, Mapping):
             continue
-        call = calls.setdefault(piece.get("index", 0), {"id": None, "type": "function", "function": {}})
+        index = piece.get("index")
+        if not isinstance(index, int):  # some engines leave it out: a call with an id is a new one
+            index = len(calls) if piece.get("id") or not calls else next(reversed(calls))
+        call = calls.setdefault(index, {"id": None, "type": "function", "function": {}})
         call["id"] = call["id"] or piece.get("id")
         function = piece.get("function")
         for name, part in function.items() if isinstance(function, Mapping) else ():
@@ -112,11 +128,11 @@ def _more_details(choice: Mapping[str, Any], details: dict[str, Any]) -> None:
     if choice.get("finish_reason"):
         details["finish_reason"] = choice["finish_reason"]
     if _are_ids(choice.get("token_ids")):
-        details["response_ids"] = [*details.get("response_ids", []), *choice["token_ids"]]
+        details.setdefault("response_ids", []).extend(choice["token_ids"])
     logprobs = choice.get("logprobs")
     content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
     if isinstance(content, list) and all(isinstance(each, Mapping) and "logprob" in each for each in content):
-        details["logprobs"] = [*details.get("logprobs", []), *(each["logprob"] for each in content)]
+        details.setdefault("logprobs", []).extend(each["logprob"] for each in content)
 
 
 def _are_ids(value: Any) -> bool:
@@ -126,9 +142,15 @@ def _are_ids(value: Any) -> bool:
 def _first(value: Mapping[str, Any]) -> dict[str, Any] | None:
     choices = value.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and choice.get("index", 0) == 0:
+        if isinstance(choice, dict) and choice.get("index") in (None, 0):
             return choice
     return None
+
+
+def _finite(text: str) -> float | None:
+    """A number that is too large for one is not known."""
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def _parsed(data: bytes) -> Any:
@@ -136,6 +158,6 @@ def _parsed(data: bytes) -> Any:
         raise ValueError(f"{constant} is not JSON")
 
     try:
-        return json.loads(data, parse_constant=refuse)
+        return json.loads(data, parse_constant=refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         return None

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from journeyman.capture.wire import HTTPError, Request
+from journeyman.capture.wire import Headers, HTTPError, Request
 
 if TYPE_CHECKING:
     import aiohttp
 
 _PASSED_ON = ("content-type", "accept", "openai-organization", "openai-project", "openai-beta")
+_PASSED_BACK = ("retry-after", "x-request-id", "x-ratelimit-", "location", "content-encoding", "openai-")
 CONNECT_SECONDS = 10.0
 
 
@@ -28,12 +29,13 @@ class CutShort(Exception):  # an event that is recorded
 
 @dataclass(frozen=True)
 class Answer:
-    """How an engine answers: the pieces come as they are made."""
+    """How an engine answers: the pieces come as they are made; headers: those that a client may need."""
 
     status: int
     content_type: str
     pieces: AsyncIterator[bytes]
-    details: Mapping[str, Any]
+    headers: Headers = field(default_factory=list)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Backend(Protocol):
@@ -95,8 +97,10 @@ class Upstream:
                 502, f"the engine at {self.url} cannot be reached ({what})", "start it, or correct --upstream"
             ) from error
         try:
-            kind = response.headers.get("content-type", "application/json")
-            yield Answer(response.status, kind, _pieces(response), {})
+            given = [(name.decode("latin-1").lower(), value) for name, value in response.raw_headers]
+            kind = next((value.decode("latin-1") for name, value in given if name == "content-type"), "")
+            kept = [(name.encode(), value) for name, value in given if name.startswith(_PASSED_BACK)]
+            yield Answer(response.status, kind or "application/json", _pieces(response), kept)
         finally:
             response.close()
 

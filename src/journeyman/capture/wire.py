@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,12 +50,21 @@ class Request:
 
     def json(self) -> dict[str, Any]:
         try:
-            value = json.loads(self.body)
+            value = json.loads(self.body, parse_constant=_refused, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise HTTPError(400, f"the body is not JSON ({error})", "send a JSON object") from error
         if not isinstance(value, dict):
             raise HTTPError(400, "the body is JSON, but no object", "send a JSON object")
         return value
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _refused(text)
 
 
 async def read(scope: Scope, receive: Receive, limit: int) -> Request:

@@ -14,6 +14,7 @@ import os
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from journeyman.cli import common
 from journeyman.errors import UsageError
@@ -71,15 +72,16 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     import uvicorn
 
-    from journeyman.capture.gateway import Gateway, Limits
+    from journeyman.capture.gateway import LOOPBACK, Gateway, Limits
     from journeyman.capture.recorder import Recorder
+    from journeyman.capture.replies import of_stream
     from journeyman.capture.upstream import Upstream
 
     wanted = [word.strip() for word in args.purposes.split(",") if word.strip()]
     with ExitStack() as stack:
         store = stack.enter_context(open_store(args.store))
         stack.enter_context(store.lock("serve"))
-        if cut := store.cut_open_exchanges():
+        if cut := store.cut_open_exchanges(lambda response: of_stream(response).message):
             print(f"{cut} answers that an earlier server did not finish are kept as cut", file=sys.stderr)
         gateway = Gateway(
             Upstream(args.upstream, os.environ.get(UPSTREAM_KEY, ""), args.timeout),
@@ -87,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
             stack.enter_context(open_store(args.store)),
             purposes=tuple(purpose for purpose in PURPOSES if purpose in wanted),
             limits=Limits(args.limit, args.at_once),
+            hosts={*LOOPBACK, args.host},
         )
         config = uvicorn.Config(
             gateway,  # type: ignore[arg-type]  # scopes as plain mappings
@@ -97,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
             server_header=False,
             date_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
+            lifespan="on",
         )
         return _Server(config, args).serve_until_told()
 
@@ -104,7 +108,8 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     if not 0 <= args.port < 1 << 16:
         raise UsageError(f"{args.port} is no port", "give a number from 0 to 65535")
-    if not args.upstream.startswith(("http://", "https://")):
+    parts = urlsplit(args.upstream)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"{args.upstream!r} is no address of an engine", "give --upstream http://127.0.0.1:8000/v1")
     if unknown := [word for word in args.purposes.split(",") if word.strip() and word.strip() not in PURPOSES]:
         raise UsageError(f"there is no purpose {unknown[0].strip()!r}", f"choose from {', '.join(PURPOSES)}")
@@ -136,7 +141,8 @@ class _Server:
         self.args, self.server = args, Server(config)  # type: ignore[arg-type]
 
     def _said(self, address: tuple[str, int]) -> None:
-        url = f"http://{address[0]}:{address[1]}/v1"
+        host = f"[{address[0]}]" if ":" in address[0] else address[0]
+        url = f"http://{host}:{address[1]}/v1"
         print(f"listening on {url}, asking {self.args.upstream}, keeping in {self.args.store}", file=sys.stderr)
         if self.args.json:
             import json

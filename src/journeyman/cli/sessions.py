@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from journeyman.capture import conversations
+from journeyman.capture.conversations import Conversation
 from journeyman.cli import common
 from journeyman.errors import UsageError
-from journeyman.records import PURPOSES, Exchange, Session, Turn
+from journeyman.records import PURPOSES, Exchange, Purpose, Session, Turn
 from journeyman.store import Store
 
 if TYPE_CHECKING:
@@ -34,7 +34,11 @@ def add_parser(subparsers: Subparsers) -> None:
     showing.add_argument("session", metavar="ID", help="the beginning of its id, or its name")
     export = actions.add_parser("export", help="all of them as JSONL, one a line")
     export.add_argument(
-        "--purpose", choices=PURPOSES, default="serve", help="only what may be used for it (default: serve, all)"
+        "--purpose",
+        choices=PURPOSES,
+        action="append",
+        default=[],
+        help="only what may be used for it; may be given again (default: all that is kept)",
     )
     for action, run in ((listing, _list), (showing, _show), (export, _export)):
         common.add_store(action)
@@ -45,7 +49,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     with common.existing_store(args.store) as store:
-        rows = [_summary(session) for session in conversations.sessions(store, "serve")]
+        rows = [_summary(session) for session in conversations.sessions(store)]
     if args.json:
         print(json.dumps({"sessions": rows}))
         return 0
@@ -58,16 +62,13 @@ def _list(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     with common.existing_store(args.store) as store:
-        found = [
-            session
-            for session in conversations.sessions(store, "serve")
-            if session.id.startswith(args.session) or session.key == args.session
-        ]
+        wanted = args.session
+        found = [each for each in _kept(store) if each.session.id.startswith(wanted) or each.session.key == wanted]
         if not found:
             raise UsageError(f"there is no session {args.session!r}", "journeyman sessions list")
-        shown = list(_exported(store, found))
+        shown = [_exported(each) for each in found]
     if args.json:
-        print(json.dumps({"sessions": shown}, ensure_ascii=False))
+        print(json.dumps({"sessions": shown}))
         return 0
     console = common.console()
     for session in shown:
@@ -86,8 +87,8 @@ def _show(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     with common.existing_store(args.store) as store:
-        for session in _exported(store, conversations.sessions(store, args.purpose)):
-            print(json.dumps(session, ensure_ascii=False))
+        for each in _kept(store, *args.purpose):
+            print(json.dumps(_exported(each), ensure_ascii=False))
     return 0
 
 
@@ -104,28 +105,22 @@ def _summary(session: Session) -> dict[str, Any]:
     }
 
 
-def _exported(store: Store, sessions: list[Session]) -> Iterator[dict[str, Any]]:
-    for session in sessions:
-        by_turn = _by_turn(session, store.exchanges(session=session.key)) if session.key else {}
-        yield {
-            "id": session.id,
-            "name": session.key,
-            "user": session.user,
-            "started_at": session.started_at,
-            "messages": [_message(turn) for turn in session.turns],
-            "turns": [_turn(session, place, by_turn.get(place)) for place in range(len(session.turns))],
-        }
+def _kept(store: Store, *purposes: Purpose) -> list[Conversation]:
+    """Imported sessions, whose turns no answer of ours gave, then captured ones."""
+    imported = [Conversation(session, {}) for session in store.sessions()]
+    return imported + conversations.conversations(store, *purposes)
 
 
-def _by_turn(session: Session, exchanges: list[Exchange]) -> dict[int, Exchange]:
-    """Which exchange gave which turn: the newest that says what the turn says, after as many messages."""
-    result: dict[int, Exchange] = {}
-    for each in exchanges:
-        place = len(json.loads(each.request).get("messages") or [])
-        said = (each.reply.get("content") or "") if each.reply else None
-        if place < len(session.turns) and said == session.turns[place].content:
-            result[place] = each
-    return result
+def _exported(conversation: Conversation) -> dict[str, Any]:
+    session, answers = conversation.session, conversation.answers
+    return {
+        "id": session.id,
+        "name": session.key,
+        "user": session.user,
+        "started_at": session.started_at,
+        "messages": [_message(turn) for turn in session.turns],
+        "turns": [_turn(session, place, answers.get(place)) for place in range(len(session.turns))],
+    }
 
 
 def _message(turn: Turn) -> dict[str, Any]:

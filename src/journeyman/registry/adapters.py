@@ -21,10 +21,11 @@ from typing import Any, Self
 
 from journeyman.capture import conversations
 from journeyman.errors import AdapterError
-from journeyman.records import AdapterRecord, Session
+from journeyman.records import AdapterRecord, Purpose, Session
 from journeyman.store import Store, beside
 
 LINEAGE = "lineage.json"
+LEARNING: tuple[Purpose, ...] = ("train", "dream")  # what a night uses a session for
 _WEIGHTS = "adapter_model.safetensors"
 _CONFIG = "adapter_config.json"
 
@@ -115,11 +116,11 @@ def pick_sessions(store: Store, adapters: AdapterDirectory, base: str) -> tuple[
         lineage = adapters.lineage(parent.hash)
         learnt |= set(lineage["sessions"])
         parent = store.adapter(lineage["parent"]) if lineage["parent"] else None
-    new = [session for session in conversations.sessions(store, "train") if session.id not in learnt]
+    new = [session for session in conversations.sessions(store, *LEARNING) if session.id not in learnt]
     if new or champion is None:
         return new, champion
     last = adapters.lineage(champion.hash)
-    again = conversations.sessions(store, "train", last["sessions"])
+    again = conversations.sessions(store, *LEARNING, ids=last["sessions"])
     return again, store.adapter(last["parent"]) if last["parent"] else None
 
 

@@ -9,7 +9,7 @@ Knows nothing of how a session is recorded, or of what a night's phases do.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -49,8 +49,9 @@ class Store(Protocol):
         open (by receipt), and exchanges as they ended, whether they were opened before or not."""
         ...
 
-    def cut_open_exchanges(self) -> int:
-        """What a server that died has left open becomes "cut by server", with the pieces that were kept; how many.
+    def cut_open_exchanges(self, reply: Callable[[bytes], dict[str, Any] | None]) -> int:
+        """What a server that died has left open becomes "cut by server", with the pieces that were kept, and the reply
+        that `reply` reads in them; how many.
 
         Call it only while holding the lock "serve"."""
         ...
@@ -66,8 +67,11 @@ class Store(Protocol):
         """Those that match all that is given, in the order they began."""
         ...
 
-    def newest_exchange(self, tenant: str, *, ends: Sequence[str] = (), begins: str = "") -> Exchange | None:
-        """The newest that ends in the first of `ends` that any ends in; or the newest that begins so."""
+    def newest_exchange(
+        self, tenant: str, *, ends: Sequence[str] = (), begins: str = "", request: bytes | None = None
+    ) -> Exchange | None:
+        """The newest that ends in the first of `ends` that any ends in; or the newest that begins so with this very
+        request."""
         ...
 
     def add_feedback(self, feedback: Feedback) -> bool:

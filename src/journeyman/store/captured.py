@@ -9,7 +9,8 @@ Does not know what the bytes say.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from journeyman.errors import StoreError
@@ -68,15 +69,16 @@ class CapturedInSqlite:
             self._db.write(end, map(_row, closed))
             self._db.write("DELETE FROM pieces WHERE receipt = ?", ((each.receipt,) for each in closed))
 
-    def cut_open_exchanges(self) -> int:
+    def cut_open_exchanges(self, reply: Callable[[bytes], dict[str, Any] | None]) -> int:
         with self._db.transaction():
-            rows = self._db.rows("SELECT receipt FROM exchanges WHERE ending = 'open'")
-            for (receipt,) in rows:
-                kept = self._db.rows("SELECT bytes FROM pieces WHERE receipt = ? ORDER BY seq", receipt)
+            rows = self._db.rows(f"SELECT {_COLUMNS} FROM exchanges WHERE ending = 'open'")
+            for exchange in map(_exchange, rows):
+                kept = self._db.rows("SELECT bytes FROM pieces WHERE receipt = ? ORDER BY seq", exchange.receipt)
                 response = b"".join(piece for (piece,) in kept)
-                update = "UPDATE exchanges SET ending = 'cut by server', response = ? WHERE receipt = ?"
-                self._db.changes(update, response, receipt)
-                self._db.changes("DELETE FROM pieces WHERE receipt = ?", receipt)
+                body = _body(replace(exchange, reply=reply(response)))
+                update = "UPDATE exchanges SET ending = 'cut by server', response = ?, body = ? WHERE receipt = ?"
+                self._db.changes(update, response, body, exchange.receipt)
+                self._db.changes("DELETE FROM pieces WHERE receipt = ?", exchange.receipt)
         return len(rows)
 
     def exchanges(
@@ -98,11 +100,15 @@ class CapturedInSqlite:
         query = f"SELECT {_COLUMNS} FROM exchanges WHERE {' AND '.join(terms)} ORDER BY seq"
         return [_exchange(row) for row in self._db.rows(query, *values)]
 
-    def newest_exchange(self, tenant: str, *, ends: Sequence[str] = (), begins: str = "") -> Exchange | None:
+    def newest_exchange(
+        self, tenant: str, *, ends: Sequence[str] = (), begins: str = "", request: bytes | None = None
+    ) -> Exchange | None:
         query = f"SELECT {_COLUMNS} FROM exchanges WHERE tenant = ? AND {{}} = ? ORDER BY seq DESC LIMIT 1"
-        wanted = [("ends", each) for each in ends if each] + ([("begins", begins)] if begins else [])
-        for column, value in wanted:
-            for row in self._db.rows(query.format(column), tenant, value):
+        for value in filter(None, ends):
+            for row in self._db.rows(query.format("ends"), tenant, value):
+                return _exchange(row)
+        if begins:
+            for row in self._db.rows(query.format("request = ? AND begins"), tenant, request, begins):
                 return _exchange(row)
         return None
 
@@ -136,8 +142,11 @@ class CapturedInSqlite:
             raise StoreError(f"there is no answer with the receipt {receipt!r}", "give a receipt as the server gave it")
 
 
+def _body(exchange: Exchange) -> str:
+    return _dump({name: getattr(exchange, name) for name in _BODY})
+
+
 def _row(exchange: Exchange) -> tuple[Any, ...]:
-    body = _dump({name: getattr(exchange, name) for name in _BODY})
     return (
         exchange.receipt,
         exchange.tenant,
@@ -149,7 +158,7 @@ def _row(exchange: Exchange) -> tuple[Any, ...]:
         exchange.started_at,
         exchange.request,
         exchange.response,
-        body,
+        _body(exchange),
     )
 
 
