@@ -65,13 +65,6 @@ def _rewarded(engine: TransformersEngine, work: Work, cases: Sequence[Case], see
     )
 
 
-def _veterans(engine: TransformersEngine, work: Work, seed: int, soft: bool = False) -> list[Exposure]:
-    prompts = [(case.prompt, case.shown) for case in work.cases]
-    return sft.veteran_samples(
-        engine, None, prompts, max_new_tokens=work.reply_tokens, seed=seed, temperature=0.7, soft=soft
-    )
-
-
 def _proven(engine: TransformersEngine, work: Work) -> list[Exposure]:
     return proven(engine, observe(engine, None, [(case.prompt, case.shown, case.proven) for case in work.cases]))[0]
 
@@ -83,7 +76,9 @@ def replay(engine: TransformersEngine, work: Work, seed: int) -> Lot:  # noqa: A
 
 def samples(engine: TransformersEngine, work: Work, seed: int) -> Lot:
     """SFT on what the veteran says: off-policy context distillation."""
-    return Lot(_veterans(engine, work, seed), None, [])
+    prompts = [(case.prompt, case.shown) for case in work.cases]
+    said = sft.veteran_samples(engine, None, prompts, max_new_tokens=work.reply_tokens, seed=seed, temperature=0.7)
+    return Lot(said, None, [])
 
 
 def night(engine: TransformersEngine, work: Work, seed: int) -> Lot:  # noqa: ARG001
@@ -98,15 +93,6 @@ def own_words(engine: TransformersEngine, work: Work, seed: int, placebo: bool =
         return _own(engine, work, _drawn(work, seed, step, ROWS), 1000 * seed + step, placebo)
 
     return Lot([], fresh, [])
-
-
-def half_veteran(engine: TransformersEngine, work: Work, seed: int) -> Lot:
-    """OPSD with half of the rows written by the veteran, scored by it too."""
-
-    def fresh(step: int) -> Sequence[Exposure]:
-        return _own(engine, work, _drawn(work, seed, step, ROWS // 2), 1000 * seed + step)
-
-    return Lot(_veterans(engine, work, seed, soft=True), fresh, [])
 
 
 def half_proven(engine: TransformersEngine, work: Work, seed: int) -> Lot:
@@ -159,7 +145,6 @@ ARMS = {
     "SFT on veteran": Arm(samples, anchored=False),
     "SFT on veteran + anchor": Arm(samples),
     "OPSD": Arm(own_words, decides=True),
-    "OPSD, half veteran": Arm(half_veteran),
     "OPSD, placebo": Arm(lambda engine, work, seed: own_words(engine, work, seed, placebo=True)),
     "GRPO": Arm(rewards, decides=True),
     "OPSD + GRPO": Arm(both, decides=True),

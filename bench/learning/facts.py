@@ -22,10 +22,10 @@ from journeyman.learn import lift
 from journeyman.model.transformers_engine import TransformersEngine
 
 LOGS: dict[Shard, str] = {"select": "notetaker", "report": "customer"}
-FACTS = 12
-WORDINGS = 7
-HELD_OUT = 3
-REPLY_TOKENS = 24
+FACTS = 6
+WORDINGS = 10
+HELD_OUT = 6
+REPLY_TOKENS = 14
 
 
 def build(engine: TransformersEngine, data: Path, shard: Shard) -> Work:

@@ -143,6 +143,27 @@ class Exchange:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+KeyRole = Literal["serve", "feedback", "admin"]
+KEY_ROLES: tuple[KeyRole, ...] = ("serve", "feedback", "admin")
+
+
+@dataclass(frozen=True)
+class Key(Record):
+    """Who may ask the gateway. What is kept of the secret is its SHA-256, `hash`; nobody can get it back.
+
+    tenant    whose sessions, adapters and reports it sees, and no other's
+    roles     serve: ask the model; feedback: say what an answer was worth; admin: see how the server is
+    purposes  what its sessions may be used for, at most
+    """
+
+    hash: str
+    tenant: str
+    roles: tuple[KeyRole, ...] = KEY_ROLES
+    purposes: tuple[Purpose, ...] = PURPOSES
+    created_at: str = ""
+    revoked_at: str = ""
+
+
 @dataclass(frozen=True)
 class Feedback(Record):
     """What somebody said of one answer, `at` a time (ISO 8601)."""

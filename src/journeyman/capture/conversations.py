@@ -38,16 +38,23 @@ class Conversation:
 
 def sessions(store: Store, *purposes: Purpose, ids: Collection[str] | None = None) -> list[Session]:
     """Those that may be used for all of these purposes: the imported, whose importer may use them as he likes, then the
-    captured, each in the order of arrival."""
+    captured, each in the order of arrival. None of a tenant: what tenants said must not meet in one adapter."""
     imported = store.sessions(ids)
-    captured = [each.session for each in conversations(store, *purposes)]
+    captured = [each.session for each in conversations(store, *purposes, tenant="")]
     return imported + [each for each in captured if ids is None or each.id in ids]
 
 
-def conversations(store: Store, *purposes: Purpose) -> list[Conversation]:
-    """The captured ones."""
-    exchanges = store.exchanges()
-    return assembled(exchanges, purposes, store.feedback(), store.outcomes()) if exchanges else []
+def conversations(store: Store, *purposes: Purpose, tenant: str | None = None) -> list[Conversation]:
+    """The captured ones, of one tenant or (None) of all."""
+    exchanges = store.exchanges(tenant=tenant)
+    if not exchanges:
+        return []
+    outcomes = {each.tenant: store.outcomes(each.tenant) for each in exchanges}
+    return [
+        conversation
+        for name, told in outcomes.items()  # each by itself: a key may mean another thing to another
+        for conversation in assembled([e for e in exchanges if e.tenant == name], purposes, store.feedback(), told)
+    ]
 
 
 def assembled(

@@ -28,12 +28,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from journeyman.capture import recognition, remarks
+from journeyman.capture.keys import Doorkeeper, Holder
 from journeyman.capture.recorder import Recorder
 from journeyman.capture.relay import SESSION_HEADER, Relay, marked, names
 from journeyman.capture.upstream import Backend, CutShort
 from journeyman.capture.wire import ClientGone, HTTPError, Receive, Reply, Request, Scope, Send, read
 from journeyman.errors import JourneymanError
-from journeyman.records import PURPOSES, Exchange, Purpose
+from journeyman.records import PURPOSES, Exchange, KeyRole, Purpose
 from journeyman.store import Store
 
 PURPOSES_HEADER = "x-journeyman-purposes"
@@ -70,6 +71,7 @@ class Gateway:
         self.backend, self.recorder, self.reader, self.hosts = backend, recorder, reader, hosts
         self._running: dict[tuple[str, str, str], asyncio.Future[Exchange]] = {}
         self.purposes, self.limits = purposes, limits or Limits()
+        self.doorkeeper = Doorkeeper(reader)
         self.under_way = 0
         self.seen: Counter[tuple[str, int]] = Counter()  # (path, status)
         self.endings: Counter[str] = Counter()
@@ -102,9 +104,10 @@ class Gateway:
                 raise HTTPError(503, "too many requests are under way", "try again soon", [(b"retry-after", b"1")])
             self.under_way += heavy
             try:
+                holder = self._holder(scope)
                 request = await read(scope, receive, self.limits.body_bytes)
                 reply = Reply(receive, send)
-                status = await handler(request, reply)
+                status = await handler(request, reply, holder)
             finally:
                 self.under_way -= heavy
         except ClientGone:
@@ -121,13 +124,28 @@ class Gateway:
                 reply.end()
             self.seen[path if path in _ROUTES else "other", status] += 1
 
-    def _handler(self, scope: Scope) -> Callable[[Request, Reply], Awaitable[int]]:
+    def _holder(self, scope: Scope) -> Holder:
+        """Who asks, if he may ask for this."""
+        given = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
+        holder = self.doorkeeper.holder(given.decode("latin-1"))
+        if scope["path"] == "/healthz":
+            return holder or Holder("", (), ())
+        if holder is None:
+            raise HTTPError(
+                401, "this server answers only those who have a key", "send it as: Authorization: Bearer KEY"
+            )
+        role = _ROLE_FOR.get(scope["path"], "serve")
+        if role not in holder.roles:
+            raise HTTPError(403, f"this key may not {role}", f"use a key with the role {role}")
+        return holder
+
+    def _handler(self, scope: Scope) -> Callable[[Request, Reply, Holder], Awaitable[int]]:
         path = scope["path"]
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         # A page in somebody's browser may send requests here, and under a name that it has made to point here.
         for name in ("origin", "host"):
             given = headers.get(name)
-            if given is not None and not _is_here(given, self.hosts):
+            if given is not None and not self.doorkeeper.keyed and not _is_here(given, self.hosts):
                 raise HTTPError(
                     403, f"the {name} {given!r} is not this machine's", "ask from a program, or by 127.0.0.1"
                 )
@@ -141,9 +159,9 @@ class Gateway:
 
     # What passes through
 
-    async def _pass_on(self, request: Request, reply: Reply) -> int:
+    async def _pass_on(self, request: Request, reply: Reply, holder: Holder) -> int:
         try:
-            async with self.backend.ask(request, "") as answer:
+            async with self.backend.ask(self._forwarded(request), holder.tenant) as answer:
                 body = b"".join([piece async for piece in answer.pieces])
         except CutShort as error:
             raise HTTPError(502, f"the engine broke off its answer ({error})", "ask again") from error
@@ -151,12 +169,20 @@ class Gateway:
         await reply.whole(answer.status, body, [kind, *answer.headers])
         return answer.status
 
-    async def _chat(self, request: Request, reply: Reply) -> int:
+    def _forwarded(self, request: Request) -> Request:
+        """As the engine gets it: our keys are not its business."""
+        if not self.doorkeeper.keyed:
+            return request
+        return replace(
+            request, headers={name: each for name, each in request.headers.items() if name != "authorization"}
+        )
+
+    async def _chat(self, request: Request, reply: Reply, holder: Holder) -> int:
         value = request.json()
         if request.path == "/v1/chat/completions" and not isinstance(value.get("messages"), list):
             raise HTTPError(400, "there are no messages", 'send {"model": ..., "messages": [...]}')
         client = hashlib.sha256(request.headers.get("authorization", "").encode()).hexdigest()[:16]
-        exchange = self._begun(request, value, client)
+        exchange = self._begun(request, value, client, holder)
         mine = (exchange.tenant, exchange.begins, hashlib.sha256(request.body).hexdigest())
         earlier = await self._repeated(request, exchange, mine, reply)
         if earlier is not None:
@@ -170,18 +196,18 @@ class Gateway:
         ended: asyncio.Future[Exchange] = asyncio.get_running_loop().create_future()
         self._running[mine] = ended
         try:
-            return await relay.run(request)
+            return await relay.run(self._forwarded(request))
         finally:
             self.endings[relay.ending] += 1
             ended.set_result(relay.exchange)
             if self._running.get(mine) is ended:
                 del self._running[mine]
 
-    def _begun(self, request: Request, value: dict[str, Any], client: str) -> Exchange:
+    def _begun(self, request: Request, value: dict[str, Any], client: str, holder: Holder) -> Exchange:
         """The exchange that this request begins, in the session that it goes on with."""
         metadata = value.get("metadata")
         metadata = metadata if isinstance(metadata, dict) else {}
-        tenant, user = "", _name("user", value.get("user"))
+        tenant, user = holder.tenant, _name("user", value.get("user"))
         messages = value.get("messages") if request.path == "/v1/chat/completions" else [value.get("input")]
         hashes = recognition.chain(messages or [], tenant, f"{client}:{user}")
         session = _name("session", request.headers.get(SESSION_HEADER) or metadata.get("session_id"))
@@ -203,7 +229,7 @@ class Gateway:
             begins=hashes[-1] if hashes else "",
             key=_name("key", request.headers.get(KEY_HEADER) or metadata.get("key")),
             stream=value.get("stream") is True,
-            purposes=self._purposes(request),
+            purposes=self._purposes(request, holder),
             details={
                 "path": request.path,
                 "client": client,
@@ -228,24 +254,26 @@ class Gateway:
         unanswered = earlier.ending not in ("complete", "open")
         return earlier if age.total_seconds() <= RETRY_SECONDS and (says_so or unanswered) else None
 
-    def _purposes(self, request: Request) -> tuple[Purpose, ...]:
+    def _purposes(self, request: Request, holder: Holder) -> tuple[Purpose, ...]:
         given = request.headers.get(PURPOSES_HEADER)
+        allowed: list[Purpose] = [purpose for purpose in self.purposes if purpose in holder.purposes]
         if given is None:
-            return self.purposes
+            return tuple(allowed)
         wanted = {word.strip() for word in given.split(",") if word.strip()}
         if unknown := wanted - set(PURPOSES):
             raise HTTPError(
                 400, f"{PURPOSES_HEADER} names {', '.join(sorted(unknown))}", f"choose from {', '.join(PURPOSES)}"
             )
-        return tuple(purpose for purpose in self.purposes if purpose in wanted)
+        chosen: list[Purpose] = [purpose for purpose in allowed if purpose in wanted]
+        return tuple(chosen)
 
     # What was said of it later
 
-    async def _feedback(self, request: Request, reply: Reply) -> int:
-        return await self._remark(remarks.feedback(request.json()), reply)
+    async def _feedback(self, request: Request, reply: Reply, holder: Holder) -> int:
+        return await self._remark(remarks.feedback(request.json(), holder.tenant), reply)
 
-    async def _outcome(self, request: Request, reply: Reply) -> int:
-        return await self._remark(remarks.outcome(request.json()), reply)
+    async def _outcome(self, request: Request, reply: Reply, holder: Holder) -> int:
+        return await self._remark(remarks.outcome(request.json(), holder.tenant), reply)
 
     async def _remark(self, work: Callable[[Store], dict[str, Any]], reply: Reply) -> int:
         found = await self.recorder.do(work)
@@ -254,14 +282,14 @@ class Gateway:
 
     # How it is
 
-    async def _health(self, request: Request, reply: Reply) -> int:  # noqa: ARG002
+    async def _health(self, request: Request, reply: Reply, holder: Holder) -> int:  # noqa: ARG002
         writable = self.recorder.counts.writable
         status = 200 if writable else 503
         said = {"status": "ok" if writable else "the store cannot be written", "under_way": self.under_way}
         await reply.whole(status, json.dumps(said).encode())
         return status
 
-    async def _metrics(self, request: Request, reply: Reply) -> int:  # noqa: ARG002
+    async def _metrics(self, request: Request, reply: Reply, holder: Holder) -> int:  # noqa: ARG002
         counts = self.recorder.counts
         lines = ["# TYPE journeyman_requests_total counter"]
         lines += [
@@ -293,6 +321,7 @@ _ROUTES = {
     "/healthz": ("GET", "_health"),
     "/metrics": ("GET", "_metrics"),
 }
+_ROLE_FOR: dict[str, KeyRole] = {"/v1/feedback": "feedback", "/v1/outcomes": "feedback", "/metrics": "admin"}
 
 
 def _is_here(address: str, hosts: Collection[str]) -> bool:

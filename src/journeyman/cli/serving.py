@@ -69,7 +69,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    _check(args)
+    loopback = _check(args)
     import uvicorn
 
     from journeyman.capture.gateway import LOOPBACK, Gateway, Limits
@@ -80,6 +80,11 @@ def run(args: argparse.Namespace) -> int:
     wanted = [word.strip() for word in args.purposes.split(",") if word.strip()]
     with ExitStack() as stack:
         store = stack.enter_context(open_store(args.store))
+        if not loopback and not store.all_keys():
+            raise UsageError(
+                f"without keys, anybody who reaches {args.host} could use the model",
+                f"journeyman keys add TENANT --store {args.store}",
+            )
         stack.enter_context(store.lock("serve"))
         if cut := store.cut_open_exchanges(lambda response: of_stream(response).message):
             print(f"{cut} answers that an earlier server did not finish are kept as cut", file=sys.stderr)
@@ -105,7 +110,8 @@ def run(args: argparse.Namespace) -> int:
         return _Server(config, args).serve_until_told()
 
 
-def _check(args: argparse.Namespace) -> None:
+def _check(args: argparse.Namespace) -> bool:
+    """Whether it will listen on this machine only."""
     if not 0 <= args.port < 1 << 16:
         raise UsageError(f"{args.port} is no port", "give a number from 0 to 65535")
     parts = urlsplit(args.upstream)
@@ -117,11 +123,7 @@ def _check(args: argparse.Namespace) -> None:
         loopback = ipaddress.ip_address(args.host).is_loopback
     except ValueError:
         loopback = args.host == "localhost"
-    if not loopback:
-        raise UsageError(
-            f"anybody who reaches {args.host} could use the model and read sessions",
-            "listen on 127.0.0.1, and put a proxy that asks for keys in front of it",
-        )
+    return loopback
 
 
 class _Server:

@@ -49,7 +49,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     with common.existing_store(args.store) as store:
-        rows = [_summary(session) for session in conversations.sessions(store)]
+        rows = [_summary(session) for session in (each.session for each in _kept(store))]
     if args.json:
         print(json.dumps({"sessions": rows}))
         return 0

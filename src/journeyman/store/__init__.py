@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from journeyman.errors import UsageError
-from journeyman.records import AdapterRecord, Exchange, Feedback, NightRecord, Outcome, PhaseRecord, Session
+from journeyman.records import (
+    AdapterRecord,
+    Exchange,
+    Feedback,
+    Key,
+    NightRecord,
+    Outcome,
+    PhaseRecord,
+    Session,
+)
 from journeyman.store.sqlite import SqliteStore
 
 __all__ = ["Store", "beside", "open_store"]
@@ -38,6 +47,16 @@ class Store(Protocol):
         ...
 
     def count_sessions(self) -> int: ...
+
+    def add_key(self, key: Key) -> None: ...
+
+    def all_keys(self) -> list[Key]:
+        """Revoked ones too, newest last."""
+        ...
+
+    def revoke_key(self, hash: str, at: str) -> bool:
+        """Whether it was in force."""
+        ...
 
     def write_exchanges(
         self,

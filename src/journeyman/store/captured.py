@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from journeyman.errors import StoreError
-from journeyman.records import Exchange, Feedback, Outcome
+from journeyman.records import Exchange, Feedback, Key, Outcome
 from journeyman.store.database import Database
 
 SCHEMA = """
@@ -35,6 +35,9 @@ CREATE TABLE feedback (
     body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX feedback_by_receipt ON feedback (receipt);
+CREATE TABLE keys (
+    seq INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, body TEXT NOT NULL, revoked_at TEXT NOT NULL DEFAULT ''
+) STRICT;
 CREATE TABLE outcomes (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL, tenant TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (tenant, id)
 ) STRICT;
@@ -136,6 +139,19 @@ class CapturedInSqlite:
     def outcomes(self, tenant: str = "") -> list[Outcome]:
         rows = self._db.rows("SELECT body FROM outcomes WHERE tenant = ? ORDER BY seq", tenant)
         return [Outcome.from_json(json.loads(body)) for (body,) in rows]
+
+    def add_key(self, key: Key) -> None:
+        insert = "INSERT INTO keys (hash, body, revoked_at) VALUES (?, ?, ?)"
+        with self._db.transaction():
+            self._db.changes(insert, key.hash, _dump(key.to_json()), key.revoked_at)
+
+    def all_keys(self) -> list[Key]:
+        rows = self._db.rows("SELECT body, revoked_at FROM keys ORDER BY seq")
+        return [replace(Key.from_json(json.loads(body)), revoked_at=revoked) for body, revoked in rows]
+
+    def revoke_key(self, hash: str, at: str) -> bool:
+        with self._db.transaction():
+            return self._db.changes("UPDATE keys SET revoked_at = ? WHERE hash = ? AND revoked_at = ''", at, hash) == 1
 
     def _require(self, receipt: str) -> None:
         if not self._db.rows("SELECT 1 FROM exchanges WHERE receipt = ?", receipt):

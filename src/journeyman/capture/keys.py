@@ -1,0 +1,87 @@
+"""Who may ask the gateway: secrets that are given out once, and kept as hashes.
+
+Always holds: a store without keys belongs to whoever reaches it, and the gateway then listens on this machine only;
+with keys, nobody without one is answered; a revoked key is refused within a second; no secret is kept or logged.
+
+Knows keys and tenants; nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from journeyman.errors import UsageError
+from journeyman.records import KEY_ROLES, PURPOSES, Key, KeyRole, Purpose
+from journeyman.store import Store
+
+PREFIX = "jm_"
+FRESH_SECONDS = 1.0  # how long what the store said of keys is believed
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who asks: the tenant, what he may do, and what his sessions may be used for."""
+
+    tenant: str = ""
+    roles: tuple[KeyRole, ...] = KEY_ROLES
+    purposes: tuple[Purpose, ...] = PURPOSES
+
+
+def issue(
+    store: Store, tenant: str, roles: Sequence[KeyRole] = KEY_ROLES, purposes: Sequence[Purpose] = PURPOSES
+) -> tuple[str, Key]:
+    """A new secret, which is seen only here, and the key that is kept of it."""
+    if not tenant or not tenant.isprintable() or len(tenant) > 200:
+        raise UsageError(f"{tenant!r} is no name of a tenant", "give a printable text of at most 200 characters")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    key = Key(_hash(secret), tenant, tuple(roles), tuple(purposes), datetime.now(UTC).isoformat(timespec="seconds"))
+    store.add_key(key)
+    return secret, key
+
+
+def revoke(store: Store, beginning: str) -> Key:
+    """Take a key out of force, by the beginning of its hash."""
+    found = [key for key in store.all_keys() if key.hash.startswith(beginning) and not key.revoked_at]
+    if len(found) != 1:
+        what = "no key in force begins" if not found else f"{len(found)} keys begin"
+        raise UsageError(f"{what} with {beginning!r}", "journeyman keys list")
+    store.revoke_key(found[0].hash, datetime.now(UTC).isoformat(timespec="seconds"))
+    return found[0]
+
+
+@dataclass
+class Doorkeeper:
+    """Tells who asks. `keyed`: whether the store has keys; once it had one, it stays so, even if all are revoked."""
+
+    store: Store
+    _keys: dict[str, Key] = field(default_factory=dict)
+    _read: float = 0.0
+    keyed: bool = False
+
+    def __post_init__(self) -> None:
+        self._refresh()
+
+    def _refresh(self) -> None:
+        known = self.store.all_keys()
+        self._keys = {key.hash: key for key in known if not key.revoked_at}
+        self.keyed = bool(known)
+        self._read = time.monotonic()
+
+    def holder(self, authorization: str) -> Holder | None:
+        """Of the key in an Authorization header; None: there is no such key in force."""
+        if time.monotonic() - self._read > FRESH_SECONDS:
+            self._refresh()
+        if not self.keyed:
+            return Holder()
+        # Looked up by its hash: how long that takes tells nothing of the secret.
+        key = self._keys.get(_hash(authorization.removeprefix("Bearer ").strip()))
+        return Holder(key.tenant, key.roles, key.purposes) if key else None
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
