@@ -104,9 +104,8 @@ def train_step() -> str:
 
 def learning() -> str:
     """One row an arm and kind of work, and who wins against whom."""
-    found = table.lines(table.read(LEARNING))
     rows = [row for row in table.read(LEARNING) if row["stage"] == "report"]
-    lines = [table.table(found), "", "![What was gained against what was kept](learning.svg)", ""]
+    lines = [table.table(table.lines(rows)), "", "![What was gained against what was kept](learning.svg)", ""]
     for work, rival, seeds, difference, p in table.contests(rows, "OPSD", RIVALS):
         lines.append(f"- {work}: OPSD against {rival}: {100 * difference:+.1f} points over {seeds} seeds, p = {p:.3f}")
     first = rows[0] if rows else {}

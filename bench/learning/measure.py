@@ -57,7 +57,7 @@ def train(
         for step in Trainer(engine, lot.stored, anchored if arm.anchored else [], schedule, lot.fresh):
             last = step
             if halfway and "at_tokens" not in row and clock.spent()["tokens"] >= halfway:
-                with clock.stopped():
+                with clock:
                     row["at_tokens"] = _bits(_answers(engine, work.probes, LIVE, work.reply_tokens)[0])
     except TrainingError as error:
         row["stopped"] = error.message
@@ -97,7 +97,7 @@ def retained(engine: TransformersEngine, suites: Mapping[str, Sequence[Item]], a
 
 
 class Clock:
-    """Seconds, CPU-seconds and tokens since it was made, but for those while it was stopped."""
+    """Seconds, CPU-seconds and tokens since it was made, but for what was spent within `with clock`."""
 
     def __init__(self, engine: TransformersEngine) -> None:
         self.engine = engine
@@ -110,9 +110,6 @@ class Clock:
     def spent(self) -> dict[str, Any]:
         wall, cpu, tokens = (now - then for now, then in zip(self._now(), self.start, strict=True))
         return {"seconds": round(wall, 2), "cpu_seconds": round(cpu, 2), "tokens": int(tokens)}
-
-    def stopped(self) -> Clock:
-        return self
 
     def __enter__(self) -> None:
         self._before = self._now()

@@ -35,6 +35,10 @@ class StoreError(JourneymanError):
     """The store cannot be opened, is of a newer version, is in use by another night, or the disk is full."""
 
 
+class UnknownError(StoreError):
+    """Something is named that the store does not hold, or that is somebody else's."""
+
+
 class ModelError(JourneymanError):
     """A model directory, name or download that cannot be used."""
 

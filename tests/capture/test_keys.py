@@ -49,7 +49,7 @@ def test_a_secret_is_known_by_its_hash_alone(store: Store, tmp_path: Path) -> No
     assert store.all_keys() == [key]
     assert Doorkeeper(store).holder(f"Bearer {secret}") == Holder("ann", ("serve",), ("serve", "train"))
     assert Doorkeeper(store).holder("Bearer jm_x") is None
-    with pytest.raises(UsageError, match="no name of a tenant"):
+    with pytest.raises(UsageError, match="the tenant has no name"):
         issue(store, "")
 
 

@@ -96,8 +96,9 @@ def test_any_bytes_are_read_without_an_error(body: bytes) -> None:
 )
 def test_any_json_is_read_without_an_error(value: Any) -> None:
     body = json.dumps(value).encode()
-    of_object(body)
-    of_stream(b"data: " + body + b"\n\n")
+    for reply in (of_object(body), of_stream(b"data: " + body + b"\n\n")):
+        assert reply.message is None or isinstance(reply.message, dict)
+        assert all(type(each) is int for each in reply.details.get("response_ids", []))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from journeyman.errors import StoreError
+from journeyman.errors import StoreError, UnknownError
 from journeyman.records import Exchange, Feedback, Outcome
 from journeyman.store import Store
 
@@ -106,12 +106,13 @@ def test_the_newest_exchange_of_a_beginning_or_an_end(store: Store) -> None:
 def test_feedback_is_kept_once_and_belongs_to_an_answer(store: Store) -> None:
     store.write_exchanges(closed=[RICH])
     said = Feedback("r1", 0.5, "wrong", "right", ("a", "b"), "2026-03-17T00:00:00+00:00")
-    assert [store.add_feedback(said), store.add_feedback(said)] == [True, False]
-    assert store.add_feedback(replace(said, rating=1.0))
+    assert [store.add_feedback(said, "t"), store.add_feedback(said, "t")] == [True, False]
+    assert store.add_feedback(replace(said, rating=1.0), "t")
     assert store.feedback() == store.feedback(["r1"]) == [said, replace(said, rating=1.0)]
     assert store.feedback(["r2"]) == []
-    with pytest.raises(StoreError, match="no answer with the receipt"):
-        store.add_feedback(Feedback("r7", 1.0))
+    for receipt, tenant in (("r7", "t"), ("r1", "u")):  # nobody's, and another's
+        with pytest.raises(UnknownError, match="no answer with the receipt"):
+            store.add_feedback(Feedback(receipt, 1.0), tenant)
 
 
 def test_an_outcome_is_kept_once_for_each_tenant(store: Store) -> None:
@@ -122,8 +123,9 @@ def test_an_outcome_is_kept_once_for_each_tenant(store: Store) -> None:
     assert store.outcomes("t") == [by_key, by_receipt]
     assert store.outcomes("u") == [by_key]
     assert store.outcomes() == []
-    with pytest.raises(StoreError, match="no answer with the receipt"):
-        store.add_outcome(Outcome("1", receipt="r7"), "t")
+    for receipt, tenant in (("r7", "t"), ("r1", "u")):
+        with pytest.raises(UnknownError, match="no answer with the receipt"):
+            store.add_outcome(Outcome("1", receipt=receipt), tenant)
 
 
 def test_serving_does_not_keep_a_night_from_running(store: Store) -> None:

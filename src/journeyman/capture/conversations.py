@@ -49,11 +49,14 @@ def conversations(store: Store, *purposes: Purpose, tenant: str | None = None) -
     exchanges = store.exchanges(tenant=tenant)
     if not exchanges:
         return []
-    outcomes = {each.tenant: store.outcomes(each.tenant) for each in exchanges}
+    feedback = store.feedback()
+    by_tenant: defaultdict[str, list[Exchange]] = defaultdict(list)
+    for each in exchanges:
+        by_tenant[each.tenant].append(each)
     return [
         conversation
-        for name, told in outcomes.items()  # each by itself: a key may mean another thing to another
-        for conversation in assembled([e for e in exchanges if e.tenant == name], purposes, store.feedback(), told)
+        for name, mine in by_tenant.items()  # each by itself: a key may mean another thing to another
+        for conversation in assembled(mine, purposes, feedback, store.outcomes(name))
     ]
 
 
@@ -64,18 +67,24 @@ def assembled(
     outcomes: Iterable[Outcome] = (),
 ) -> list[Conversation]:
     """The conversations that `exchanges` make up."""
-    forbidden = {mark for each in exchanges if not set(purposes) <= set(each.purposes) for mark in _marks(each)}
+    said_in = {each.receipt: _messages(each) for each in exchanges}
+    paths = {each.receipt: _hashes(each, said_in[each.receipt]) for each in exchanges}
+    allowed = {each.receipt for each in exchanges if set(purposes) <= set(each.purposes)}
+    forbidden = {
+        mark for each in exchanges if each.receipt not in allowed for mark in _marks(each, said_in[each.receipt])
+    }
     retried = {each.retry_of for each in exchanges if each.retry_of and each.reply is not None}
+    learnable = allowed - retried
     usable = [
         each
         for each in exchanges
         if each.reply is not None
-        and each.receipt not in retried
-        and _messages(each)
-        and set(purposes) <= set(each.purposes)
-        and forbidden.isdisjoint(_all_marks(each))
+        and each.receipt in learnable
+        and said_in[each.receipt]
+        and forbidden.isdisjoint(
+            {*paths[each.receipt], each.ends, *_marks_of(said_in[each.receipt], each.reply)} if forbidden else ()
+        )
     ]
-    paths = {each.receipt: _hashes(each) for each in usable}
     continued = {(each.session, hash) for each in usable for hash in paths[each.receipt]}
     ending: defaultdict[str, list[Exchange]] = defaultdict(list)
     for each in usable:
@@ -86,7 +95,7 @@ def assembled(
     for each in usable:
         if each.ends and (each.session, each.ends) in continued:
             continue
-        messages = [*_messages(each), each.reply]
+        messages = [*said_in[each.receipt], each.reply]
         answers = {len(messages) - 1: each}
         for place, hash in enumerate(paths[each.receipt]):
             mine = [one for one in ending[hash] if one.session == each.session] if hash in ending else []
@@ -127,24 +136,18 @@ def _messages(exchange: Exchange) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def _hashes(exchange: Exchange) -> list[str]:
+def _hashes(exchange: Exchange, messages: Sequence[Any]) -> list[str]:
     """One for each of its messages, as the gateway made them."""
     client = exchange.details.get("client", "")
-    return recognition.chain(_messages(exchange), exchange.tenant, f"{client}:{exchange.user}")
+    return recognition.chain(messages, exchange.tenant, f"{client}:{exchange.user}")
 
 
-def _marks(exchange: Exchange) -> set[str]:
+def _marks(exchange: Exchange, messages: Sequence[Any]) -> set[str]:
     """What this exchange has brought, in a form in which it is known again: its new messages, its reply, and which of
     them stood side by side."""
-    messages = _messages(exchange)
     replied = [place for place, each in enumerate(messages) if _role(each) == "assistant"]
     new = messages[replied[-1] :] if replied else [each for each in messages if _role(each) != "system"]
     return {exchange.begins, exchange.ends, *_marks_of(new, exchange.reply, since=1 if replied else 0)} - {""}
-
-
-def _all_marks(exchange: Exchange) -> set[str]:
-    """All that it holds, in the same form."""
-    return {*_hashes(exchange), exchange.begins, exchange.ends, *_marks_of(_messages(exchange), exchange.reply)} - {""}
 
 
 def _marks_of(messages: Sequence[Any], reply: Any, since: int = 0) -> set[str]:

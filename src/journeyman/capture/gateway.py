@@ -20,7 +20,7 @@ import json
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -29,11 +29,12 @@ from urllib.parse import urlsplit
 
 from journeyman.capture import recognition, remarks
 from journeyman.capture.keys import Doorkeeper, Holder
+from journeyman.capture.names import name, purposes
 from journeyman.capture.recorder import Recorder
 from journeyman.capture.relay import SESSION_HEADER, Relay, marked, names
 from journeyman.capture.upstream import Backend, CutShort
-from journeyman.capture.wire import ClientGone, HTTPError, Receive, Reply, Request, Scope, Send, read
-from journeyman.errors import JourneymanError
+from journeyman.capture.wire import ClientGone, HTTPError, Receive, Reply, Request, Scope, Send, headers_of, read
+from journeyman.errors import JourneymanError, UnknownError, UsageError
 from journeyman.records import PURPOSES, Exchange, KeyRole, Purpose
 from journeyman.store import Store
 
@@ -41,8 +42,6 @@ PURPOSES_HEADER = "x-journeyman-purposes"
 KEY_HEADER = "x-journeyman-key"
 RETRY_SECONDS = 600.0  # how long after an answer the same request may still be a retry of it
 _OPTIONS = ("temperature", "top_p", "max_tokens", "max_completion_tokens", "n", "stop", "seed", "response_format")
-
-
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -98,14 +97,15 @@ class Gateway:
         path, status = scope["path"], 499
         reply: Reply | None = None
         try:
-            handler = self._handler(scope)
+            headers = headers_of(scope)
+            handler = self._handler(scope["method"], path, headers)
             heavy = handler in (self._chat, self._pass_on)  # whether it is well can be asked of a busy server too
             if heavy and self.under_way >= self.limits.at_once:
                 raise HTTPError(503, "too many requests are under way", "try again soon", [(b"retry-after", b"1")])
             self.under_way += heavy
             try:
-                holder = self._holder(scope)
-                request = await read(scope, receive, self.limits.body_bytes)
+                holder = self._holder(path, headers)
+                request = await read(scope, headers, receive, self.limits.body_bytes)
                 reply = Reply(receive, send)
                 status = await handler(request, reply, holder)
             finally:
@@ -113,7 +113,7 @@ class Gateway:
         except ClientGone:
             pass
         except (HTTPError, JourneymanError) as error:
-            known = error if isinstance(error, HTTPError) else HTTPError(503, error.message, error.remedy)
+            known = error if isinstance(error, HTTPError) else _as_answer(error)
             status, reply = known.status, reply or Reply(receive, send)
             with suppress(ClientGone):
                 if not reply.begun:
@@ -124,38 +124,37 @@ class Gateway:
                 reply.end()
             self.seen[path if path in _ROUTES else "other", status] += 1
 
-    def _holder(self, scope: Scope) -> Holder:
+    def _holder(self, path: str, headers: Mapping[str, str]) -> Holder:
         """Who asks, if he may ask for this."""
-        given = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
-        holder = self.doorkeeper.holder(given.decode("latin-1"))
-        if scope["path"] == "/healthz":
+        holder = self.doorkeeper.holder(headers.get("authorization", ""))
+        if path == "/healthz":
             return holder or Holder("", (), ())
         if holder is None:
             raise HTTPError(
                 401, "this server answers only those who have a key", "send it as: Authorization: Bearer KEY"
             )
-        role = _ROLE_FOR.get(scope["path"], "serve")
+        role = _ROLE_FOR.get(path, "serve")
         if role not in holder.roles:
             raise HTTPError(403, f"this key may not {role}", f"use a key with the role {role}")
         return holder
 
-    def _handler(self, scope: Scope) -> Callable[[Request, Reply, Holder], Awaitable[int]]:
-        path = scope["path"]
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    def _handler(
+        self, given_method: str, path: str, headers: Mapping[str, str]
+    ) -> Callable[[Request, Reply, Holder], Awaitable[int]]:
         # A page in somebody's browser may send requests here, and under a name that it has made to point here.
-        for name in ("origin", "host"):
-            given = headers.get(name)
+        for header in ("origin", "host"):
+            given = headers.get(header)
             if given is not None and not self.doorkeeper.keyed and not _is_here(given, self.hosts):
                 raise HTTPError(
-                    403, f"the {name} {given!r} is not this machine's", "ask from a program, or by 127.0.0.1"
+                    403, f"the {header} {given!r} is not this machine's", "ask from a program, or by 127.0.0.1"
                 )
         route = _ROUTES.get(path)
         if route is None:
             raise HTTPError(404, f"there is nothing at {path}", f"known are {', '.join(_ROUTES)}")
-        method, name = route
-        if scope["method"] != method:
+        method, handler = route
+        if given_method != method:
             raise HTTPError(405, f"{path} takes {method}", "change the method", [(b"allow", method.encode())])
-        return getattr(self, name)
+        return getattr(self, handler)
 
     # What passes through
 
@@ -207,10 +206,10 @@ class Gateway:
         """The exchange that this request begins, in the session that it goes on with."""
         metadata = value.get("metadata")
         metadata = metadata if isinstance(metadata, dict) else {}
-        tenant, user = holder.tenant, _name("user", value.get("user"))
+        tenant, user = holder.tenant, name("user", value.get("user"))
         messages = value.get("messages") if request.path == "/v1/chat/completions" else [value.get("input")]
         hashes = recognition.chain(messages or [], tenant, f"{client}:{user}")
-        session = _name("session", request.headers.get(SESSION_HEADER) or metadata.get("session_id"))
+        session = name("session", request.headers.get(SESSION_HEADER) or metadata.get("session_id"))
         if not session:
             ends = [
                 each
@@ -227,13 +226,13 @@ class Gateway:
             tenant=tenant,
             user=user,
             begins=hashes[-1] if hashes else "",
-            key=_name("key", request.headers.get(KEY_HEADER) or metadata.get("key")),
+            key=name("key", request.headers.get(KEY_HEADER) or metadata.get("key")),
             stream=value.get("stream") is True,
             purposes=self._purposes(request, holder),
             details={
                 "path": request.path,
                 "client": client,
-                "options": {name: value[name] for name in _OPTIONS if name in value},
+                "options": {option: value[option] for option in _OPTIONS if option in value},
             },
         )
 
@@ -256,16 +255,8 @@ class Gateway:
 
     def _purposes(self, request: Request, holder: Holder) -> tuple[Purpose, ...]:
         given = request.headers.get(PURPOSES_HEADER)
-        allowed: list[Purpose] = [purpose for purpose in self.purposes if purpose in holder.purposes]
-        if given is None:
-            return tuple(allowed)
-        wanted = {word.strip() for word in given.split(",") if word.strip()}
-        if unknown := wanted - set(PURPOSES):
-            raise HTTPError(
-                400, f"{PURPOSES_HEADER} names {', '.join(sorted(unknown))}", f"choose from {', '.join(PURPOSES)}"
-            )
-        chosen: list[Purpose] = [purpose for purpose in allowed if purpose in wanted]
-        return tuple(chosen)
+        wanted = PURPOSES if given is None else purposes(given)
+        return tuple(each for each in wanted if each in self.purposes and each in holder.purposes)
 
     # What was said of it later
 
@@ -300,13 +291,13 @@ class Gateway:
         lines += [
             f'journeyman_exchanges_total{{ending="{ending}"}} {count}' for ending, count in sorted(self.endings.items())
         ]
-        for name, kind, value in (
+        for what, kind, value in (
             ("requests_under_way", "gauge", self.under_way),
             ("commits_total", "counter", counts.commits),
             ("exchanges_durable_total", "counter", counts.closed),
             ("writes_failed_total", "counter", counts.failed),
         ):
-            lines += [f"# TYPE journeyman_{name} {kind}", f"journeyman_{name} {value}"]
+            lines += [f"# TYPE journeyman_{what} {kind}", f"journeyman_{what} {value}"]
         body = ("\n".join(lines) + "\n").encode()
         await reply.whole(200, body, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
         return 200
@@ -331,13 +322,7 @@ def _is_here(address: str, hosts: Collection[str]) -> bool:
     return False
 
 
-def _name(what: str, given: Any) -> str:
-    """A name that a client gives to something of its own."""
-    name = "" if given is None else given
-    if not isinstance(name, str) or len(name) > 200 or not (name.isprintable() and _is_text(name)):
-        raise HTTPError(400, f"the {what} is no name", "give a printable text of at most 200 characters")
-    return name
-
-
-def _is_text(name: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in name)
+def _as_answer(error: JourneymanError) -> HTTPError:
+    """An error of a user's, or of the store's, as HTTP says it."""
+    status = 400 if isinstance(error, UsageError) else 404 if isinstance(error, UnknownError) else 503
+    return HTTPError(status, error.message, error.remedy)

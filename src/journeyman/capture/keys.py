@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from journeyman.capture import names
 from journeyman.errors import UsageError
 from journeyman.records import KEY_ROLES, PURPOSES, Key, KeyRole, Purpose
 from journeyman.store import Store
@@ -36,8 +37,8 @@ def issue(
     store: Store, tenant: str, roles: Sequence[KeyRole] = KEY_ROLES, purposes: Sequence[Purpose] = PURPOSES
 ) -> tuple[str, Key]:
     """A new secret, which is seen only here, and the key that is kept of it."""
-    if not tenant or not tenant.isprintable() or len(tenant) > 200:
-        raise UsageError(f"{tenant!r} is no name of a tenant", "give a printable text of at most 200 characters")
+    if not names.name("tenant", tenant):
+        raise UsageError("the tenant has no name", "give one: journeyman keys add TENANT")
     secret = PREFIX + secrets.token_urlsafe(32)
     key = Key(_hash(secret), tenant, tuple(roles), tuple(purposes), datetime.now(UTC).isoformat(timespec="seconds"))
     store.add_key(key)

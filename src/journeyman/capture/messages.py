@@ -60,6 +60,21 @@ def session_from(value: object) -> Session:
     return Session(turns, _name(value, "id", "session_id"), user, topic, _time(value))
 
 
+def message(turn: Turn) -> dict[str, Any]:
+    """A turn in OpenAI's format: what `session_from` reads."""
+    result: dict[str, Any] = {"role": turn.role, "content": turn.content}
+    if turn.tool_calls:
+        result["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in turn.tool_calls
+        ]
+    if turn.tool_call_id is not None:
+        result["tool_call_id"] = turn.tool_call_id
+    if turn.name is not None:
+        result["name"] = turn.name
+    return result
+
+
 def _turn(message: object, number: int) -> Turn:
     where = f"message {number}"
     if not isinstance(message, dict):

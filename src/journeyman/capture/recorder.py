@@ -116,9 +116,8 @@ class Recorder:
                 self.counts.writable = True
                 self.counts.closed += len(closed)
             except Exception as error:
-                if len(batch) > 1 and not isinstance(
-                    error, StoreError
-                ):  # one of them cannot be kept: not the others' fault
+                # One of them cannot be kept: that is not the others' fault.
+                if len(batch) > 1 and not isinstance(error, StoreError):
                     for each in batch:
                         self._commit([each])
                     return

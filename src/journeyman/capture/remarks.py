@@ -2,7 +2,7 @@
 
 Always holds: what cannot be understood is refused with what to send instead; the same remark twice is kept once.
 
-Knows JSON and the store; nothing of HTTP beyond the errors that it raises.
+Knows JSON and the store; nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from journeyman.capture.wire import HTTPError
+from journeyman.capture import names
+from journeyman.errors import UsageError
 from journeyman.records import Feedback, Outcome
 from journeyman.store import Store
 
@@ -46,11 +47,7 @@ def feedback(value: Mapping[str, Any], tenant: str = "") -> Work:
     if found.rating is None and not (found.correction or found.better or found.tags):
         raise _wrong("there is neither a rating nor a word", _FEEDBACK)
 
-    def keep(store: Store) -> dict[str, Any]:
-        _must_own(store, found.receipt, tenant)
-        return {"id": found.id, "new": store.add_feedback(found)}
-
-    return keep
+    return lambda store: {"id": found.id, "new": store.add_feedback(found, tenant)}
 
 
 def outcome(value: Mapping[str, Any], tenant: str = "") -> Work:
@@ -67,17 +64,7 @@ def outcome(value: Mapping[str, Any], tenant: str = "") -> Work:
     if bool(found.receipt) == bool(found.key):
         raise _wrong("give a receipt or a key, and not both", _OUTCOME)
 
-    def keep(store: Store) -> dict[str, Any]:
-        if found.receipt:
-            _must_own(store, found.receipt, tenant)
-        return {"id": found.id, "new": store.add_outcome(found, tenant)}
-
-    return keep
-
-
-def _must_own(store: Store, receipt: str, tenant: str) -> None:
-    if not store.exchanges(receipts=[receipt], tenant=tenant):  # another tenant's is not there either
-        raise HTTPError(404, f"there is no answer with the receipt {receipt!r}", "give a receipt as the server gave it")
+    return lambda store: {"id": found.id, "new": store.add_outcome(found, tenant)}
 
 
 def _only(value: Mapping[str, Any], names: tuple[str, ...], example: str) -> None:
@@ -89,7 +76,7 @@ def _text(value: Mapping[str, Any], name: str, example: str) -> str:
     found = value.get(name)
     if found is None:
         return ""
-    if not isinstance(found, str) or any("\ud800" <= character <= "\udfff" for character in found):
+    if not names.is_text(found):
         raise _wrong(f"{name} must be text", example)
     return found
 
@@ -114,5 +101,5 @@ def _time(value: Mapping[str, Any], name: str, example: str) -> str:
     return time.isoformat(timespec="milliseconds")
 
 
-def _wrong(what: str, example: str) -> HTTPError:
-    return HTTPError(400, what, f"send {example}")
+def _wrong(what: str, example: str) -> UsageError:
+    return UsageError(what, f"send {example}")

@@ -67,8 +67,12 @@ def _finite(text: str) -> float:
     return value if math.isfinite(value) else _refused(text)
 
 
-async def read(scope: Scope, receive: Receive, limit: int) -> Request:
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Names in lower case; of a name that is given twice the last counts."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+async def read(scope: Scope, headers: Mapping[str, str], receive: Receive, limit: int) -> Request:
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length) > limit:
         raise _too_large(limit)

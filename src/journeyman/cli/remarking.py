@@ -13,9 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from journeyman.capture import remarks
-from journeyman.capture.wire import HTTPError
 from journeyman.cli import common
-from journeyman.errors import UsageError
 
 if TYPE_CHECKING:
     from journeyman.cli.common import Subparsers
@@ -50,11 +48,9 @@ def _finish(parser: argparse.ArgumentParser, said: object) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    try:
-        with common.existing_store(args.store) as store:
-            found = args.said(args)(store)
-    except HTTPError as error:
-        raise UsageError(error.message, error.remedy) from error
+    keep = args.said(args)
+    with common.existing_store(args.store) as store:
+        found = keep(store)
     if args.json:
         print(json.dumps(found))
     else:

@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from journeyman.capture import names
 from journeyman.cli import common
 from journeyman.errors import UsageError
 from journeyman.records import PURPOSES
@@ -69,7 +70,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    loopback = _check(args)
+    loopback, purposes = _on_this_machine(args), names.purposes(args.purposes)
     import uvicorn
 
     from journeyman.capture.gateway import LOOPBACK, Gateway, Limits
@@ -77,7 +78,6 @@ def run(args: argparse.Namespace) -> int:
     from journeyman.capture.replies import of_stream
     from journeyman.capture.upstream import Upstream
 
-    wanted = [word.strip() for word in args.purposes.split(",") if word.strip()]
     with ExitStack() as stack:
         store = stack.enter_context(open_store(args.store))
         if not loopback and not store.all_keys():
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
             Upstream(args.upstream, os.environ.get(UPSTREAM_KEY, ""), args.timeout),
             Recorder(store),
             stack.enter_context(open_store(args.store)),
-            purposes=tuple(purpose for purpose in PURPOSES if purpose in wanted),
+            purposes=purposes,
             limits=Limits(args.limit, args.at_once),
             hosts={*LOOPBACK, args.host},
         )
@@ -110,15 +110,13 @@ def run(args: argparse.Namespace) -> int:
         return _Server(config, args).serve_until_told()
 
 
-def _check(args: argparse.Namespace) -> bool:
-    """Whether it will listen on this machine only."""
+def _on_this_machine(args: argparse.Namespace) -> bool:
+    """Whether it will listen on this machine only; UsageError if it cannot mean what it says."""
     if not 0 <= args.port < 1 << 16:
         raise UsageError(f"{args.port} is no port", "give a number from 0 to 65535")
     parts = urlsplit(args.upstream)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"{args.upstream!r} is no address of an engine", "give --upstream http://127.0.0.1:8000/v1")
-    if unknown := [word for word in args.purposes.split(",") if word.strip() and word.strip() not in PURPOSES]:
-        raise UsageError(f"there is no purpose {unknown[0].strip()!r}", f"choose from {', '.join(PURPOSES)}")
     try:
         loopback = ipaddress.ip_address(args.host).is_loopback
     except ValueError:

@@ -15,9 +15,10 @@ from rich.table import Table
 
 from journeyman.capture import conversations
 from journeyman.capture.conversations import Conversation
+from journeyman.capture.messages import message
 from journeyman.cli import common
 from journeyman.errors import UsageError
-from journeyman.records import PURPOSES, Exchange, Purpose, Session, Turn
+from journeyman.records import PURPOSES, Exchange, Purpose, Session
 from journeyman.store import Store
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     with common.existing_store(args.store) as store:
-        rows = [_summary(session) for session in (each.session for each in _kept(store))]
+        rows = [_summary(each.session) for each in _kept(store)]
     if args.json:
         print(json.dumps({"sessions": rows}))
         return 0
@@ -73,15 +74,15 @@ def _show(args: argparse.Namespace) -> int:
     console = common.console()
     for session in shown:
         console.print(f"session {session['id']}  {session['name']}  {session['user']}".rstrip())
-        for message, turn in zip(session["messages"], session["turns"], strict=True):
+        for said, turn in zip(session["messages"], session["turns"], strict=True):
             notes = [turn.get("ending", ""), turn.get("receipt", "")]
             notes += [json.dumps(each, ensure_ascii=False) for each in turn.get("feedback", [])]
             calls = "".join(
                 f"\n  calls {call['function']['name']} {call['function']['arguments']}"
-                for call in message.get("tool_calls", [])
+                for call in said.get("tool_calls", [])
             )
-            said = " · ".join(note for note in notes if note)
-            console.print(f"{message['role']}: {message['content']}{calls}" + (f"\n  [{said}]" if said else ""))
+            known = " · ".join(note for note in notes if note)
+            console.print(f"{said['role']}: {said['content']}{calls}" + (f"\n  [{known}]" if known else ""))
     return 0
 
 
@@ -118,23 +119,9 @@ def _exported(conversation: Conversation) -> dict[str, Any]:
         "name": session.key,
         "user": session.user,
         "started_at": session.started_at,
-        "messages": [_message(turn) for turn in session.turns],
+        "messages": [message(turn) for turn in session.turns],
         "turns": [_turn(session, place, answers.get(place)) for place in range(len(session.turns))],
     }
-
-
-def _message(turn: Turn) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": turn.role, "content": turn.content}
-    if turn.tool_calls:
-        message["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in turn.tool_calls
-        ]
-    if turn.tool_call_id is not None:
-        message["tool_call_id"] = turn.tool_call_id
-    if turn.name is not None:
-        message["name"] = turn.name
-    return message
 
 
 def _turn(session: Session, place: int, exchange: Exchange | None) -> dict[str, Any]:

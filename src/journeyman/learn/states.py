@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from journeyman.capture import messages
 from journeyman.errors import ModelError
 from journeyman.model import Message
 from journeyman.model.transformers_engine import TransformersEngine
@@ -32,26 +33,19 @@ class State:
 
 def states(session: Session) -> list[State]:
     """One for every assistant turn that something preceded."""
-    messages = [message(turn) for turn in session.turns]
+    said = [message(turn) for turn in session.turns]
     return [
-        State(tuple(messages[:place]), messages[place])
+        State(tuple(said[:place]), said[place])
         for place, turn in enumerate(session.turns)
         if turn.role == "assistant" and place
     ]
 
 
-def message(turn: Turn) -> Message:
+def message(turn: Turn) -> dict[str, Any]:
     """A turn in OpenAI's format, a call's arguments as templates want them: parsed, where they are JSON."""
-    result: dict[str, Any] = {"role": turn.role, "content": turn.content}
-    if turn.tool_calls:
-        result["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _parsed(call.arguments)}}
-            for call in turn.tool_calls
-        ]
-    if turn.tool_call_id is not None:
-        result["tool_call_id"] = turn.tool_call_id
-    if turn.name is not None:
-        result["name"] = turn.name
+    result = messages.message(turn)
+    for call in result.get("tool_calls", ()):
+        call["function"]["arguments"] = _parsed(call["function"]["arguments"])
     return result
 
 

@@ -22,7 +22,7 @@ from journeyman.model.decoding import PathCache, decode_batch
 from journeyman.model.full import FullConfig, FullState
 from journeyman.model.head import Head
 from journeyman.model.lora import AdapterState, LoRAConfig
-from journeyman.model.packing import Pack, pack, walk
+from journeyman.model.packing import PACK_TOKENS, Pack, pack, walk
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Batching:
 
 # Attention costs a pack's length squared, matrix products want long rows, and 128 rows of 49k logits are 25 MB. A GPU
 # is only busy with far more; 512 rows of 152k logits in float32 are 0.3 GB.
-ON_CPU = Batching(512, 128, 64)
+ON_CPU = Batching(PACK_TOKENS, 128, 64)
 ON_GPU = Batching(4096, 512, 256)
 
 

@@ -93,8 +93,8 @@ class Store(Protocol):
         request."""
         ...
 
-    def add_feedback(self, feedback: Feedback) -> bool:
-        """Whether it is new. StoreError if there is no such receipt."""
+    def add_feedback(self, feedback: Feedback, tenant: str = "") -> bool:
+        """Whether it is new. UnknownError if the tenant has no such receipt."""
         ...
 
     def feedback(self, receipts: Collection[str] | None = None) -> list[Feedback]:
@@ -102,7 +102,8 @@ class Store(Protocol):
         ...
 
     def add_outcome(self, outcome: Outcome, tenant: str = "") -> bool:
-        """Whether it is new. StoreError if it names a receipt that is not there; a key may come before its exchange."""
+        """Whether it is new. UnknownError if it names a receipt that the tenant has not; a key may come before its
+        exchange."""
         ...
 
     def outcomes(self, tenant: str = "") -> list[Outcome]:

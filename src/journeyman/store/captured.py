@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from journeyman.errors import StoreError
+from journeyman.errors import UnknownError
 from journeyman.records import Exchange, Feedback, Key, Outcome
 from journeyman.store.database import Database
 
@@ -115,10 +115,10 @@ class CapturedInSqlite:
                 return _exchange(row)
         return None
 
-    def add_feedback(self, feedback: Feedback) -> bool:
+    def add_feedback(self, feedback: Feedback, tenant: str = "") -> bool:
         insert = "INSERT INTO feedback (id, receipt, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         with self._db.transaction():
-            self._require(feedback.receipt)
+            self._require(feedback.receipt, tenant)
             return self._db.changes(insert, feedback.id, feedback.receipt, _dump(feedback.to_json())) == 1
 
     def feedback(self, receipts: Collection[str] | None = None) -> list[Feedback]:
@@ -133,7 +133,7 @@ class CapturedInSqlite:
         insert = "INSERT INTO outcomes (id, tenant, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         with self._db.transaction():
             if outcome.receipt:
-                self._require(outcome.receipt)
+                self._require(outcome.receipt, tenant)
             return self._db.changes(insert, outcome.id, tenant, _dump(outcome.to_json())) == 1
 
     def outcomes(self, tenant: str = "") -> list[Outcome]:
@@ -153,9 +153,12 @@ class CapturedInSqlite:
         with self._db.transaction():
             return self._db.changes("UPDATE keys SET revoked_at = ? WHERE hash = ? AND revoked_at = ''", at, hash) == 1
 
-    def _require(self, receipt: str) -> None:
-        if not self._db.rows("SELECT 1 FROM exchanges WHERE receipt = ?", receipt):
-            raise StoreError(f"there is no answer with the receipt {receipt!r}", "give a receipt as the server gave it")
+    def _require(self, receipt: str, tenant: str) -> None:
+        # Another tenant's is not there either.
+        if not self._db.rows("SELECT 1 FROM exchanges WHERE receipt = ? AND tenant = ?", receipt, tenant):
+            raise UnknownError(
+                f"there is no answer with the receipt {receipt!r}", "give a receipt as the server gave it"
+            )
 
 
 def _body(exchange: Exchange) -> str:

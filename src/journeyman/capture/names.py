@@ -1,0 +1,37 @@
+"""Names and lists that people write in headers, fields and options.
+
+Always holds: a name can be stored, printed and put in a header; what is none is refused with what to give instead.
+
+Knows words; nothing of HTTP or of the command line.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from journeyman.errors import UsageError
+from journeyman.records import PURPOSES, Purpose
+
+LONGEST = 200
+
+
+def is_text(value: object) -> bool:
+    """Whether it is text that can be written: half of a surrogate pair cannot."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def name(what: str, given: Any) -> str:
+    """The name that somebody gives to a thing of his own; "" where there is none."""
+    if given is None or given == "":
+        return ""
+    if not is_text(given) or len(given) > LONGEST or not given.isprintable():
+        raise UsageError(f"the {what} is no name", f"give a printable text of at most {LONGEST} characters")
+    return given
+
+
+def purposes(words: str) -> tuple[Purpose, ...]:
+    """Those that a list with commas names."""
+    wanted = {word.strip() for word in words.split(",")} - {""}
+    if unknown := sorted(wanted - set(PURPOSES)):
+        raise UsageError(f"there is no purpose {unknown[0]!r}", f"choose from {', '.join(PURPOSES)}")
+    return tuple(purpose for purpose in PURPOSES if purpose in wanted)
