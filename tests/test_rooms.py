@@ -26,6 +26,7 @@ ROOMS = (
     "learn",
     "evaluate",
     "registry",
+    "serving",  # the model behind the gateway
     "web",  # pages made of plain mappings: the night writes its own
     "morning",  # what came of a night, and its page on disk
     "night",
@@ -39,6 +40,7 @@ LIBRARIES = {
     "model": {"torch", "transformers", "peft", "safetensors", "numpy"},
     "learn": {"torch", "transformers", "peft", "safetensors", "numpy"},
     "registry": {"torch", "safetensors", "numpy"},
+    "serving": {"torch", "tokenizers"},
     "night": {"torch", "numpy"},
     "cli": {"rich", "uvicorn"},
 }

@@ -1,16 +1,16 @@
 """Which way of learning gains most, and at what cost? All arms on three kinds of work, at equal budgets.
 
-    python bench/learning --data DIR [--seconds 120] [--only WORK ...]
+    python bench/learning --data DIR [--seconds 240] [--only WORK ...]
 
 DIR holds bfcl_memory, taskmaster_coffee and retention_a. Three stages, each made of runs whose rows are appended to
 bench/results/learning.jsonl as they end; a run whose row is there is not run again, so that the command may be stopped
 and given again at any time:
 
-    pilot   an arm's cost a step; from it the number of steps that fit in the seconds that every arm has
+    pilot   an arm's cost a step; from it the number of steps that fit in the CPU-seconds that every arm has
     tune    two learning rates an arm, on the selection shard, one seed
     report  the best of them, on the report shard: five seeds of the arms that decide, two of the others
 
-Always holds: what is reported was not looked at while an arm was tuned; all arms get the same seconds and as many
+Always holds: what is reported was not looked at while an arm was tuned; all arms get the same CPU-seconds and as many
 tuning trials; probes are answered at the end and, for a comparison at equal tokens, when as many tokens have gone
 through the model as the arm with the fewest has at its end.
 """
@@ -53,16 +53,14 @@ TUNING_SEED = 100
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--seconds", type=float, default=120.0, help="of training, of every run")
+    parser.add_argument("--seconds", type=float, default=240.0, help="of CPU, for the training of every run")
     parser.add_argument("--only", nargs="+", choices=list(WORKS), default=list(WORKS))
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     bench = Bench(load_engine(args.model), args)
-    # Pilots first: they alone need an idle machine, for steps are what later runs are given.
     for name in args.only:
         bench.pilot(name)
-    for name in args.only:
         bench.tune(name)
     # Seeds outermost: a bench that is stopped early has measured all arms alike.
     for seed in range(SEEDS):
@@ -123,8 +121,9 @@ class Bench:
                 self.engine, work, arm, self.anchors, seed=TUNING_SEED, steps=measure.PILOT_STEPS, rate=RATES[0]
             )
             step = {k: (row["spent"][k] - row["prepared"][k]) / measure.PILOT_STEPS for k in row["spent"]}
-            left = self.seconds - row["prepared"]["seconds"]
-            row["fitting"] = max(1, int(left / step["seconds"]))
+            # CPU-seconds: unlike those of the clock they are the same on a busy machine.
+            left = self.seconds - row["prepared"]["cpu_seconds"]
+            row["fitting"] = max(1, int(left / step["cpu_seconds"]))
             row["fitting_tokens"] = int(row["prepared"]["tokens"] + row["fitting"] * step["tokens"])
             self.add({**key, **row})
 

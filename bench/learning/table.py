@@ -93,7 +93,7 @@ def _line(work: str, arm: str, runs: Sequence[Row], bases: Sequence[Row], in_con
         _mean([_share(row["fires"]) for row in runs]),
         _mean([row["kl_new"] for row in runs]) if all("kl_new" in row for row in runs) else None,
         _mean([each["tokens"] for each in spent]),
-        _mean([each["seconds"] for each in spent]),
+        _mean([each["cpu_seconds"] for each in spent]),
         round(_mean([row.get("steps", 0) for row in runs])),
         runs[0].get("learning_rate"),
         _mean([_share(row.get("at_tokens", row["right"])) for row in runs]) if spent else None,
@@ -119,7 +119,7 @@ def contests(rows: Iterable[Row], arm: str, rivals: Sequence[str]) -> list[tuple
 def table(found: Sequence[Line]) -> str:
     head = (
         "| work | arm | seeds | right, before → after | gain (95 % interval) | of the lesson's worth | five suites "
-        "| fires outside | at equal tokens | tokens | seconds |"
+        "| fires outside | at equal tokens | tokens | CPU-seconds |"
     )
     rows = [head, "| --- " * 11 + "|"]
     for line in found:

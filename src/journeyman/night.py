@@ -32,6 +32,7 @@ from journeyman.evaluate.general import Item, load_suite
 from journeyman.model.source import DEFAULT_MODEL, fingerprint, locate
 from journeyman.morning import TRAINED
 from journeyman.records import AdapterRecord, Lesson, Situation, content_hash
+from journeyman.registry import canary
 from journeyman.registry.adapters import LEARNING, AdapterDirectory, pick_sessions, versions
 from journeyman.store import Store, open_store
 from journeyman.web.report import render
@@ -322,6 +323,7 @@ def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
         "lessons": sorted({s.lesson_id for s in situations}),
         "situations": len(situations),
         "versions": versions(),
+        canary.FIELD: canary.sing(engine, LIVE),
     }
     source = str(locate(engine.name))
     hash = night.adapters.add(lambda directory: lora.save(state, source, directory), lineage)

@@ -13,8 +13,9 @@ from pathlib import Path
 class Served:
     """`journeyman serve`, running; `url` ends in /v1."""
 
-    def __init__(self, store: Path, upstream: str, *options: str) -> None:
-        command = [sys.executable, "-m", "journeyman", "serve", "--upstream", upstream, "--store", str(store)]
+    def __init__(self, store: Path, upstream: str | None, *options: str) -> None:
+        behind = ["--upstream", upstream] if upstream else []
+        command = [sys.executable, "-m", "journeyman", "serve", *behind, "--store", str(store)]
         self.store = store
         self.process = subprocess.Popen(
             [*command, "--port", "0", "--json", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -33,7 +34,7 @@ class Served:
 
 
 @contextmanager
-def serving(store: Path, upstream: str, *options: str) -> Iterator[Served]:
+def serving(store: Path, upstream: str | None, *options: str) -> Iterator[Served]:
     served = Served(store, upstream, *options)
     try:
         yield served

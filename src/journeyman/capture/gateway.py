@@ -298,6 +298,9 @@ class Gateway:
             ("writes_failed_total", "counter", counts.failed),
         ):
             lines += [f"# TYPE journeyman_{what} {kind}", f"journeyman_{what} {value}"]
+        for what, value in self.backend.metrics().items():
+            kind = "counter" if what.endswith("_total") else "gauge"
+            lines += [f"# TYPE journeyman_{what} {kind}", f"journeyman_{what} {value}"]
         body = ("\n".join(lines) + "\n").encode()
         await reply.whole(200, body, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
         return 200

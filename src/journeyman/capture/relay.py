@@ -13,9 +13,10 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote
 
 from journeyman.capture import recognition, replies
@@ -45,6 +46,7 @@ class Relay:
         self.ending: Ending = "open"
         self._received = bytearray()
         self._status = 0
+        self._told: Mapping[str, Any] = {}
         self._streamed = False
         self._begun, self._first = time.perf_counter(), 0.0
 
@@ -55,7 +57,7 @@ class Relay:
                 asking = stack.enter_async_context(self.backend.ask(request, self.exchange.tenant))
                 answer = await self.reply.unless_gone(asking)
                 self._status = answer.status
-                self.exchange.details.update(answer.details)
+                self._told = answer.details
                 said = [
                     (b"content-type", answer.content_type.encode("latin-1")),
                     *answer.headers,
@@ -147,7 +149,7 @@ class Relay:
             response=body,
             status=self._status,
             reply=found.message,
-            details={**self.exchange.details, **found.details, "timings": timings},
+            details={**self.exchange.details, **found.details, **self._told, "timings": timings},
         )
         await self.recorder.close(self.exchange)
         self.ending = ending

@@ -29,7 +29,8 @@ class CutShort(Exception):  # an event that is recorded
 
 @dataclass(frozen=True)
 class Answer:
-    """How an engine answers: the pieces come as they are made; headers: those that a client may need."""
+    """How an engine answers: the pieces come as they are made; headers: those that a client may need; details: what
+    it tells of the answer besides, which may grow as long as pieces come."""
 
     status: int
     content_type: str
@@ -50,6 +51,10 @@ class Backend(Protocol):
 
     async def stop(self) -> None: ...
 
+    def metrics(self) -> Mapping[str, float]:
+        """Counters and gauges of its own; those whose name ends in _total only grow."""
+        ...
+
 
 class Upstream:
     """See the module. `url` may end in /v1 or not; `key` is sent in the place of the client's, if given."""
@@ -69,6 +74,9 @@ class Upstream:
     async def stop(self) -> None:
         if self._session:
             await self._session.close()
+
+    def metrics(self) -> Mapping[str, float]:
+        return {}
 
     @asynccontextmanager
     async def ask(self, request: Request, tenant: str) -> AsyncIterator[Answer]:  # noqa: ARG002

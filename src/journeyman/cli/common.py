@@ -41,7 +41,7 @@ def add_store(parser: argparse.ArgumentParser, note: str = "") -> None:
     parser.add_argument("--store", default=DEFAULT_STORE, metavar="FILE", help=said)
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse._ActionsContainer) -> None:
     said = f"a directory or hub name of a transformers chat model (default: {DEFAULT_MODEL})"
     parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME_OR_DIR", help=said)
 

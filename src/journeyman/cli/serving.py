@@ -1,4 +1,4 @@
-"""`journeyman serve`: the gateway, in front of a model.
+"""`journeyman serve`: the gateway, in front of a model: the one in this process, or an engine elsewhere.
 
 Always holds: without keys it listens on this machine only; it says where it listens before it answers; ended by Ctrl-C
 or SIGTERM it finishes what is under way, and what it could not finish is kept as cut.
@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from journeyman.capture import names
-from journeyman.cli import common
+from journeyman.cli import common, progress
 from journeyman.errors import UsageError
 from journeyman.records import PURPOSES
-from journeyman.store import open_store
+from journeyman.store import Store, open_store
 
 if TYPE_CHECKING:
+    from journeyman.capture.upstream import Backend
     from journeyman.cli.common import Subparsers
 
 UPSTREAM_KEY = "JOURNEYMAN_UPSTREAM_KEY"
@@ -33,16 +34,17 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "serve",
         help="stand in front of a model, and keep every session",
-        description="Answer as the OpenAI API does, by asking the engine behind, and keep every request and answer:"
-        " durable before the client has the last byte.",
+        description="Answer as the OpenAI API does, with a model in this process and what it has learned, or by asking"
+        " an engine elsewhere, and keep every request and answer: durable before the client has the last byte.",
     )
     common.add_store(parser, "; made if it is not there")
-    parser.add_argument(
+    behind = parser.add_mutually_exclusive_group()
+    common.add_model(behind)
+    behind.add_argument(
         "--upstream",
-        required=True,
         metavar="URL",
-        help="base URL of an OpenAI-compatible engine (vLLM, SGLang, llama.cpp, Ollama, a hosted API). Its key is read"
-        f" from {UPSTREAM_KEY}; without one, the client's own is passed on",
+        help="instead of a model: base URL of an OpenAI-compatible engine (vLLM, SGLang, llama.cpp, Ollama, a hosted"
+        f" API). Its key is read from {UPSTREAM_KEY}; without one, the client's own is passed on",
     )
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8399, metavar="N", help="default: 8399; 0 chooses a free one")
@@ -58,6 +60,9 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument(
         "--at-once", type=common.count, default=256, metavar="N", help="requests under way (default: 256)"
+    )
+    parser.add_argument(
+        "--rows", type=common.count, default=64, metavar="N", help="answers that the model makes at once (default: 64)"
     )
     parser.add_argument(
         "--purposes",
@@ -76,7 +81,6 @@ def run(args: argparse.Namespace) -> int:
     from journeyman.capture.gateway import LOOPBACK, Gateway, Limits
     from journeyman.capture.recorder import Recorder
     from journeyman.capture.replies import of_stream
-    from journeyman.capture.upstream import Upstream
 
     with ExitStack() as stack:
         store = stack.enter_context(open_store(args.store))
@@ -88,10 +92,11 @@ def run(args: argparse.Namespace) -> int:
         stack.enter_context(store.lock("serve"))
         if cut := store.cut_open_exchanges(lambda response: of_stream(response).message):
             print(f"{cut} answers that an earlier server did not finish are kept as cut", file=sys.stderr)
+        reader = stack.enter_context(open_store(args.store))
         gateway = Gateway(
-            Upstream(args.upstream, os.environ.get(UPSTREAM_KEY, ""), args.timeout),
+            _backend(args, reader),
             Recorder(store),
-            stack.enter_context(open_store(args.store)),
+            reader,
             purposes=purposes,
             limits=Limits(args.limit, args.at_once),
             hosts={*LOOPBACK, args.host},
@@ -110,11 +115,25 @@ def run(args: argparse.Namespace) -> int:
         return _Server(config, args).serve_until_told()
 
 
+def _backend(args: argparse.Namespace, reader: Store) -> Backend:
+    """What answers: the engine at --upstream, or the model."""
+    if args.upstream:
+        from journeyman.capture.upstream import Upstream
+
+        return Upstream(args.upstream, os.environ.get(UPSTREAM_KEY, ""), args.timeout)
+    with progress.shown(quiet=True) as report:
+        report(f"load {args.model}", 0.0)
+        from journeyman.model import load_engine
+        from journeyman.serving.embedded import Embedded
+
+        return Embedded(load_engine(args.model), reader, args.rows)
+
+
 def _on_this_machine(args: argparse.Namespace) -> bool:
     """Whether it will listen on this machine only; UsageError if it cannot mean what it says."""
     if not 0 <= args.port < 1 << 16:
         raise UsageError(f"{args.port} is no port", "give a number from 0 to 65535")
-    parts = urlsplit(args.upstream)
+    parts = urlsplit(args.upstream or "http://here")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"{args.upstream!r} is no address of an engine", "give --upstream http://127.0.0.1:8000/v1")
     try:
@@ -143,7 +162,8 @@ class _Server:
     def _said(self, address: tuple[str, int]) -> None:
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
         url = f"http://{host}:{address[1]}/v1"
-        print(f"listening on {url}, asking {self.args.upstream}, keeping in {self.args.store}", file=sys.stderr)
+        behind = f"asking {self.args.upstream}" if self.args.upstream else f"serving {self.args.model}"
+        print(f"listening on {url}, {behind}, keeping in {self.args.store}", file=sys.stderr)
         if self.args.json:
             import json
 

@@ -50,6 +50,16 @@ class PathCache:
         self.values: list[torch.Tensor] = []
         self.is_compileable = False
 
+    @classmethod
+    def of(cls, pieces: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> PathCache:
+        """What is known of a path already: keys and values [layers, heads, tokens, D] that follow each other."""
+        cache = cls()
+        if pieces:
+            keys, values = (torch.cat([piece[which] for piece in pieces], 2) for which in (0, 1))
+            cache.keys = [each[None] for each in keys]
+            cache.values = [each[None] for each in values]
+        return cache
+
     def update(self, key: torch.Tensor, value: torch.Tensor, layer_idx: int, *_: Any, **__: Any) -> Any:
         if layer_idx == len(self.keys):  # the first pack
             self.keys.append(key)

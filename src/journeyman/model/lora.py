@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,21 +101,37 @@ class _AdaptedProduct(torch.autograd.Function):
         return dx_TI, None, None, dA_RI, dB_OR, None
 
 
+@dataclass(frozen=True)
+class Mixed:
+    """What one layer adds where each row of a batch is under an adapter of its own: (rows int64 [n], A, B, scale) for
+    each adapter; rows that none of them names are the base's."""
+
+    parts: tuple[tuple[torch.Tensor, torch.Tensor, torch.Tensor, float], ...]
+
+    def add_to(self, y_BTO: torch.Tensor, x_BTI: torch.Tensor) -> torch.Tensor:
+        for rows_n, A_RI, B_OR, scale in self.parts:
+            low_nTR = x_BTI.index_select(0, rows_n) @ A_RI.T.to(x_BTI.dtype)
+            y_BTO.index_add_(0, rows_n, low_nTR @ B_OR.T.to(x_BTI.dtype), alpha=scale)
+        return y_BTO
+
+
 class LoRALinear(nn.Module):
     """A frozen linear layer, plus the low-rank update of the active state, if any; a state of `model.full` gives other
-    weights instead."""
+    weights instead, and `Mixed` each row of a batch its own."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         self.weight = linear.weight
         self.bias = linear.bias
-        self.active: tuple[torch.Tensor, torch.Tensor, float] | torch.Tensor | None = None
+        self.active: tuple[torch.Tensor, torch.Tensor, float] | torch.Tensor | Mixed | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.active is None:
             return nn.functional.linear(x, self.weight, self.bias)
         if isinstance(self.active, torch.Tensor):
             return nn.functional.linear(x, self.active.to(x.dtype), self.bias)
+        if isinstance(self.active, Mixed):
+            return self.active.add_to(nn.functional.linear(x, self.weight, self.bias), x)
         A_RI, B_OR, scale = self.active
         flat_TI = x.reshape(-1, x.shape[-1])
         y_TO = _AdaptedProduct.apply(flat_TI, self.weight, self.bias, A_RI, B_OR, scale)
@@ -148,6 +164,21 @@ def activate(layers: dict[str, LoRALinear], state: AdapterState | FullState | No
     """Make `state` the one that is in force in every layer; None switches all adapters off."""
     for name, layer in layers.items():
         layer.active = state.of(name) if state else None
+
+
+def mix(layers: dict[str, LoRALinear], states: Sequence[AdapterState | None]) -> None:
+    """Put row b of a batch under `states[b]` (None: the base), in every layer; rows of one state share its products."""
+    rows: dict[int, list[int]] = {}
+    known = {id(state): state for state in states if state}
+    for row, state in enumerate(states):
+        if state:
+            rows.setdefault(id(state), []).append(row)
+    device = next(iter(layers.values())).weight.device
+    indices = {key: torch.tensor(each, device=device) for key, each in rows.items()}
+    for name, layer in layers.items():
+        found = ((indices[key], state.of(name)) for key, state in known.items())
+        parts = tuple((rows_n, *each) for rows_n, each in found if each)
+        layer.active = Mixed(parts) if parts else None
 
 
 def fresh(layers: dict[str, LoRALinear], config: LoRAConfig, seed: int) -> AdapterState:

@@ -71,10 +71,15 @@ def pack(sequences: Sequence[Sequence[int]], limit: int = PACK_TOKENS) -> Iterat
         yield tree.cut()
 
 
-def walk(sequences: Sequence[Sequence[int]], limit: int = PACK_TOKENS) -> Iterator[Pack]:
-    """Lay `sequences` out in packs of at most `limit` nodes, each after the path of the one before it."""
-    tree = _Tree()
-    for row, sequence, shared in _in_order(sequences):
+def walk(sequences: Sequence[Sequence[int]], limit: int = PACK_TOKENS, carried: int = 0) -> Iterator[Pack]:
+    """Lay `sequences` out in packs of at most `limit` nodes, each after the path of the one before it.
+
+    carried: how many tokens all of them begin with whose keys and values are there already; each goes on from them."""
+    if carried and any(len(sequence) <= carried for sequence in sequences):
+        raise ValueError("what has been encoded to its end has nothing to walk")
+    tree = _Tree(carried)
+    for row, sequence, found in _in_order(sequences):
+        shared = max(found, carried)
         tree.branch(shared)
         for token in sequence[shared:]:
             if len(tree.ids) == limit:
@@ -92,11 +97,11 @@ def _in_order(sequences: Sequence[Sequence[int]]) -> Iterator[tuple[int, Sequenc
         raise ValueError("cannot pack an empty sequence")
     previous: Sequence[int] = ()
     for row in sorted(range(len(sequences)), key=lambda index: tuple(sequences[index])):
-        yield row, sequences[row], _shared(previous, sequences[row])
+        yield row, sequences[row], common_prefix(previous, sequences[row])
         previous = sequences[row]
 
 
-def _shared(left: Sequence[int], right: Sequence[int]) -> int:
+def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
     """How many leading tokens the two have in common."""
     for index, (a, b) in enumerate(zip(left, right, strict=False)):
         if a != b:

@@ -185,6 +185,22 @@ class TransformersEngine:
         finally:
             self._activate(before)
 
+    @contextmanager
+    def using_rows(self, adapters: Sequence[str | None]) -> Iterator[None]:
+        """Within it, row b of every batch runs under `adapters[b]`; full weights cannot be among them."""
+        states = [None if name is None else self.adapter(name) for name in adapters]
+        if any(isinstance(state, FullState) for state in states):
+            raise AdapterError("full weights cannot share a batch", "serve them as a model of their own")
+        lora.mix(self.layers, states)  # type: ignore[arg-type]  # the others are
+        try:
+            yield
+        finally:
+            self._activate(self._active)
+
+    def drop_adapter(self, name: str) -> None:
+        """Forget it; who is using it goes on with it."""
+        self._adapters.pop(name, None)
+
     def _activate(self, adapter: str | None) -> None:
         lora.activate(self.layers, None if adapter is None else self.adapter(adapter))
         self._active = adapter

@@ -1,0 +1,158 @@
+"""Which adapter is in service for whom, and its weights in the engine.
+
+Always holds: a promotion, a rollback or a withdrawal is noticed within a second, without a restart; an adapter serves
+only after its canary has sung, alone and in a batch that it shares; one that cannot be loaded never takes another's
+place; one that is in use stays loaded until the last request under it has ended.
+
+Knows the store, the registry and the worker; nothing of requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from journeyman.errors import AdapterError, JourneymanError, StoreError
+from journeyman.model.continuous import ContinuousBatch, Request, Token
+from journeyman.registry import canary
+from journeyman.registry.adapters import AdapterDirectory
+from journeyman.serving.worker import Worker
+from journeyman.store import Store
+
+FRESH_SECONDS = 1.0  # how long what the store said is believed
+LOADED = 32  # adapters that stay in memory although nobody uses them now
+_CANARY_TOKENS = 4
+_ROUNDING = 0.01  # nats between a batch of one and a batch of several, in single precision
+
+
+@dataclass
+class Counts:
+    """Since the process began: adapters that came into service, and those that could not."""
+
+    swaps: int = 0
+    failures: int = 0
+
+
+class Champions:
+    """`store`: a connection to read from."""
+
+    def __init__(self, store: Store, worker: Worker, base: str) -> None:
+        self.store, self.worker, self.base = store, worker, base
+        self.directory = AdapterDirectory.beside(store)
+        self.counts = Counts()
+        self._serving: dict[str, str | None] = {}  # by tenant
+        self._asked: dict[str, float] = {}  # when the store was, by tenant
+        self._refused: dict[str, str] = {}  # by tenant: what could not be loaded
+        self._loaded: OrderedDict[str, None] = OrderedDict()  # used longest ago first
+        self._users: Counter[str] = Counter()
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def loaded(self) -> int:
+        return len(self._loaded)
+
+    @asynccontextmanager
+    async def in_service(self, tenant: str) -> AsyncIterator[str | None]:
+        """The adapter that answers for this tenant now (None: the base), for as long as the block runs."""
+        async with self._locks[tenant]:
+            adapter = await self._current(tenant)
+        if adapter:
+            self._users[adapter] += 1
+        try:
+            yield adapter
+        finally:
+            if adapter:
+                self._users[adapter] -= 1
+
+    async def _current(self, tenant: str) -> str | None:
+        if time.monotonic() - self._asked.get(tenant, -FRESH_SECONDS) >= FRESH_SECONDS:
+            champion = self.store.champion(self.base)
+            wanted = champion.hash if champion else None
+            if wanted != self._serving.get(tenant) and (wanted is None or wanted != self._refused.get(tenant)):
+                await self._swap(tenant, wanted)
+            self._asked[tenant] = time.monotonic()
+        adapter = self._serving.get(tenant)
+        if adapter:
+            self._loaded.move_to_end(adapter)
+        return adapter
+
+    async def _swap(self, tenant: str, wanted: str | None) -> None:
+        if wanted and wanted not in self._loaded:
+            try:
+                lineage = self.directory.lineage(wanted)
+                path = self.directory.path(wanted)
+                await asyncio.wrap_future(
+                    self.worker.between(lambda batch: _load(batch, wanted, path, lineage))  # type: ignore[arg-type]
+                )
+            except JourneymanError as error:
+                # What was in service may have been withdrawn, so that the base takes over, not what was there before.
+                self._refused[tenant] = wanted
+                self.counts.failures += 1
+                print(f"adapter {wanted} stays out of service: {error.message}; {error.remedy}", file=sys.stderr)
+                before = self._serving.get(tenant)
+                if before and not self._in_good_standing(before):
+                    self._serving[tenant] = None
+                return
+            self._loaded[wanted] = None
+            await self._make_room()
+        self._serving[tenant] = wanted
+        self._refused.pop(tenant, None)
+        self.counts.swaps += 1
+
+    def _in_good_standing(self, adapter: str) -> bool:
+        try:
+            return self.store.adapter(adapter).verdict == "PROMOTE"
+        except (AdapterError, StoreError):
+            return False
+
+    async def _make_room(self) -> None:
+        in_service = set(self._serving.values())
+        idle = [each for each in self._loaded if not self._users[each] and each not in in_service]
+        for adapter in idle[: max(0, len(self._loaded) - LOADED)]:
+            del self._loaded[adapter]
+
+            def drop(batch: ContinuousBatch, adapter: str = adapter) -> None:
+                batch.engine.drop_adapter(adapter)
+                batch.forget(adapter)
+
+            await asyncio.wrap_future(self.worker.between(drop))
+
+
+def _load(batch: ContinuousBatch, adapter: str, path: object, lineage: dict) -> None:
+    """In the model's thread: read the weights and let the canary sing, alone and in company."""
+    engine = batch.engine
+    engine.load_adapter(str(path), adapter)
+    try:
+        canary.prove(engine, adapter, lineage)
+        _prove_in_company(batch, adapter)
+    except JourneymanError:
+        engine.drop_adapter(adapter)
+        raise
+
+
+def _prove_in_company(batch: ContinuousBatch, adapter: str) -> None:
+    """AdapterError if a batch that the adapter shares with the base gives its rows anything but their own."""
+    engine = batch.engine
+    trial, prompt = ContinuousBatch(engine, rows=2, kept_bytes=0), engine.user(canary.QUESTION)
+    heard: dict[str | None, list[Token]] = {adapter: [], None: []}
+
+    def listen(to: str | None) -> Request:
+        return Request(prompt, lambda token, _: heard[to].append(token) or True, _CANARY_TOKENS, to)
+
+    for each in heard:
+        trial.add(listen(each))
+    while not trial.idle:
+        trial.step()
+    tolerance = _ROUNDING * (1 if engine.dtype.itemsize == 4 else 20)
+    for each, tokens in heard.items():
+        with engine.using(each):
+            alone = engine.score([(prompt, [token.id for token in tokens])])[0]
+        if any(abs(token.logp - logp) > tolerance for token, logp in zip(tokens, alone, strict=True)):
+            raise AdapterError(
+                f"adapter {adapter} answers otherwise in a batch than alone", "report this: it is a defect"
+            )

@@ -1,0 +1,237 @@
+"""The model in this process as what stands behind the gateway.
+
+    request -> prompt, in the model's template -> a row of the batch for each choice -> text -> JSON, whole or in pieces
+
+Always holds: an answer comes from one adapter, from its first token to its last; what was sampled is handed to the
+gateway token by token (ids, log-probabilities, adapter, seed), whether the client wants to see it or not, and as far
+as it came where the answer was cut; a client that goes away frees its rows.
+
+Knows the API's addresses; sessions and stores are the gateway's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from journeyman.capture.upstream import Answer, CutShort
+from journeyman.capture.wire import HTTPError, Request
+from journeyman.errors import JourneymanError
+from journeyman.model import continuous, tools
+from journeyman.model.continuous import ContinuousBatch, Token
+from journeyman.model.transformers_engine import TransformersEngine
+from journeyman.serving import chats
+from journeyman.serving.champions import Champions
+from journeyman.serving.speech import Speech
+from journeyman.serving.worker import Worker
+from journeyman.store import Store
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """Of one choice: a token, the text that became certain with it, and why it was the last, if it was."""
+
+    index: int
+    token: Token
+    text: str
+    held: str
+    end: str
+
+
+class Embedded:
+    """A `Backend`. `store`: a connection to read from, which says who is in service."""
+
+    def __init__(self, engine: TransformersEngine, store: Store, rows: int = 64) -> None:
+        self.engine = engine
+        self.worker = Worker(lambda: ContinuousBatch(engine, rows))
+        self.champions = Champions(store, self.worker, engine.fingerprint)
+        self.counts: Counter[str] = Counter()
+        self._knows_tools = tools.known_to(engine.tokenizer.chat_template)
+
+    async def start(self) -> None:
+        self.worker.start()
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self.worker.stop)
+
+    def metrics(self) -> dict[str, int]:
+        """For the gateway's page of counters."""
+        batch = self.worker.batch
+        return {
+            "tokens_generated_total": self.counts["made"],
+            "prompt_tokens_total": self.counts["prompt"],
+            "prompt_tokens_known_total": self.counts["known"],
+            "rows": len(batch.rows),
+            "waiting": len(batch.waiting),
+            "adapters_loaded": self.champions.loaded,
+            "adapter_swaps_total": self.champions.counts.swaps,
+            "adapter_failures_total": self.champions.counts.failures,
+        }
+
+    @asynccontextmanager
+    async def ask(self, request: Request, tenant: str) -> AsyncIterator[Answer]:
+        if request.path == "/v1/models":
+            async with self.champions.in_service(tenant) as adapter:
+                yield Answer(200, "application/json", _once(_models(self.engine.name, adapter)))
+            return
+        if request.path != "/v1/chat/completions":
+            raise HTTPError(404, f"the embedded engine does not answer {request.path}", "use /v1/chat/completions")
+        asked = chats.parse(request.json())
+        prompt = self._prompt(asked)
+        async with self.champions.in_service(tenant) as adapter:
+            seed = secrets.randbits(32) if asked.seed is None else asked.seed
+            choices = [chats.Choice(len(prompt)) for _ in range(asked.n)]
+            details: dict[str, Any] = {
+                "adapter": adapter or "",
+                "engine": self.engine.fingerprint,
+                "seed": seed,
+                "temperature": self._temperature(asked),
+                "prompt_ids": prompt,
+                "response_ids": choices[0].ids,
+                "logprobs": choices[0].logprobs,
+            }
+            if asked.n > 1:
+                details["more_choices"] = [{"response_ids": c.ids, "logprobs": c.logprobs} for c in choices[1:]]
+            answers = chats.Answers(asked, self.engine.name, f"{self.engine.fingerprint}@{adapter or 'base'}")
+            with self._rows(asked, prompt, adapter, seed) as (rows, heard):
+                pieces = self._streamed if asked.stream else self._whole
+                kind = "text/event-stream" if asked.stream else "application/json"
+                yield Answer(200, kind, pieces(answers, choices, rows, heard), details=details)
+
+    def _prompt(self, asked: chats.Asked) -> list[int]:
+        messages, shown = asked.messages, list(asked.tools)
+        if not self._knows_tools:
+            messages, shown = tools.as_text(messages, shown), []
+        try:
+            prompt = self.engine.chat(messages, tools=shown or None, options=asked.template)
+        except JourneymanError as error:
+            raise HTTPError(400, error.message, error.remedy) from error
+        limit = self.engine.limit
+        if limit and len(prompt) >= limit:
+            raise HTTPError(400, f"the conversation fills all {limit} tokens that the model reads", "shorten it")
+        return prompt
+
+    def _temperature(self, asked: chats.Asked) -> float:
+        """What the model's authors advise, where the request does not say; else greedy, as its adapters were proven."""
+        if asked.temperature is not None:
+            return asked.temperature
+        advised = self.engine.model.generation_config
+        return float(advised.temperature or 0.0) if advised.do_sample else 0.0
+
+    @contextmanager
+    def _rows(
+        self, asked: chats.Asked, prompt: list[int], adapter: str | None, seed: int
+    ) -> Iterator[tuple[list[continuous.Request], asyncio.Queue[_Heard | Exception]]]:
+        """A row of the batch for each choice, and what they say; they leave it with the block."""
+        loop, heard = asyncio.get_running_loop(), asyncio.Queue[_Heard | Exception]()
+        most = min(asked.max_tokens, self.engine.limit - len(prompt)) if self.engine.limit else asked.max_tokens
+
+        def tell(what: _Heard | Exception) -> None:
+            loop.call_soon_threadsafe(heard.put_nowait, what)
+
+        def row(index: int) -> continuous.Request:
+            speech = Speech(self.engine.tokenizer, asked.stop, tools.OPENS if asked.tools else "")
+
+            def hear(token: Token, end: continuous.End) -> bool:
+                text = speech.hear(token.id, last=bool(end))
+                end = "stop" if speech.stopped else end
+                tell(_Heard(index, token, text, speech.held, end))
+                return not end
+
+            return continuous.Request(
+                prompt,
+                hear,
+                most,
+                adapter,
+                self._temperature(asked),
+                asked.top_p,
+                (seed + index) % (1 << 63),
+                asked.likeliest or 0,
+                tell,
+            )
+
+        rows = [row(index) for index in range(asked.n)]
+        for each in rows:
+            self.worker.submit(each)
+        try:
+            yield rows, heard
+        finally:
+            for each in rows:
+                each.wanted = False
+
+    async def _listen(
+        self, choices: Sequence[chats.Choice], heard: asyncio.Queue[_Heard | Exception], logprobs: int | None
+    ) -> AsyncIterator[tuple[_Heard, list[dict[str, Any]]]]:
+        """What is said until all have ended, and the tokens as a client that wants log-probabilities sees them."""
+        left = len(choices)
+        while left:
+            found = await heard.get()
+            if isinstance(found, Exception):
+                raise CutShort(f"the model failed: {found}") from found
+            choice = choices[found.index]
+            choice.ids.append(found.token.id)
+            choice.logprobs.append(found.token.logp)
+            shown: list[dict[str, Any]] = []
+            if logprobs is not None:
+                written = {each: self._written(each) for each in (found.token.id, *dict(found.token.likeliest))}
+                shown = [chats.logprob(found.token, written, logprobs)]
+                choice.tokens += shown
+            choice.text += found.text
+            self.counts["made"] += 1
+            left -= bool(found.end)
+            yield found, shown
+
+    async def _whole(
+        self,
+        answers: chats.Answers,
+        choices: Sequence[chats.Choice],
+        rows: Sequence[continuous.Request],
+        heard: asyncio.Queue[_Heard | Exception],
+    ) -> AsyncIterator[bytes]:
+        async for found, _ in self._listen(choices, heard, answers.asked.likeliest):
+            if found.end:
+                choices[found.index].end(found.held, found.end)
+        known = self._count(rows)
+        yield answers.whole(choices, rows[0].prompt, known)
+
+    async def _streamed(
+        self,
+        answers: chats.Answers,
+        choices: Sequence[chats.Choice],
+        rows: Sequence[continuous.Request],
+        heard: asyncio.Queue[_Heard | Exception],
+    ) -> AsyncIterator[bytes]:
+        yield b"".join(answers.begin(index) for index in range(len(choices)))
+        async for found, shown in self._listen(choices, heard, answers.asked.likeliest):
+            event = b""
+            if found.text or shown or answers.asked.token_ids:
+                event = answers.piece(found.index, found.text, shown, [found.token.id])
+            if found.end:
+                rest, _ = choices[found.index].end(found.held, found.end)
+                event += answers.end(found.index, choices[found.index], rest)
+            if event:
+                yield event
+        yield answers.done(choices, len(rows[0].prompt), self._count(rows))
+
+    def _count(self, rows: Sequence[continuous.Request]) -> int:
+        self.counts["prompt"] += len(rows[0].prompt)
+        self.counts["known"] += rows[0].known
+        return rows[0].known
+
+    def _written(self, token: int) -> str:
+        return self.engine.tokenizer.decode([token], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+def _models(name: str, adapter: str | None) -> bytes:
+    model = {"id": name, "object": "model", "created": 0, "owned_by": "journeyman", "adapter": adapter}
+    return json.dumps({"object": "list", "data": [model]}).encode()

@@ -1,0 +1,73 @@
+"""The thread that owns the model: requests are handed to it from anywhere.
+
+Always holds: nothing else touches the model while it runs; a request is answered, or told that it failed, also when
+something goes wrong in the batch that it shares; what is done `between` steps sees no half-done step.
+
+Knows a batch; nothing of text or HTTP.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from journeyman.model.continuous import ContinuousBatch, Request
+
+T = TypeVar("T")
+
+
+class Worker:
+    """`batch()` makes the batch; it is made anew if one breaks."""
+
+    def __init__(self, batch: Callable[[], ContinuousBatch]) -> None:
+        self._make = batch
+        self.batch = batch()
+        self._given: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the step that runs now; what is not answered by then is not."""
+        self._given.put(None)
+        self._thread.join()
+
+    def submit(self, request: Request) -> None:
+        self._given.put(lambda: self.batch.add(request))
+
+    def between(self, work: Callable[[ContinuousBatch], T]) -> Future[T]:
+        """Do something with the model between two steps."""
+        future: Future[T] = Future()
+
+        def do() -> None:
+            try:
+                future.set_result(work(self.batch))
+            except Exception as error:
+                future.set_exception(error)
+
+        self._given.put(do)
+        return future
+
+    def _run(self) -> None:
+        while True:
+            try:
+                given = self._given.get(block=self.batch.idle)
+            except queue.Empty:
+                self._step()
+                continue
+            if given is None:
+                return
+            given()
+
+    def _step(self) -> None:
+        try:
+            self.batch.step()
+        except Exception as error:  # one batch's trouble; the next may do
+            failed, self.batch = self.batch.requests, self._make()
+            for request in failed:
+                if request.fail:
+                    request.fail(error)
