@@ -8,6 +8,8 @@ Knows addresses and timeouts; nothing of sessions.
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -57,12 +59,15 @@ class Backend(Protocol):
 
 
 class Upstream:
-    """See the module. `url` may end in /v1 or not; `key` is sent in the place of the client's, if given."""
+    """See the module. `url` may end in /v1 or not; `key` is sent in the place of the client's, if given; `probed`:
+    ask at the start what it returns, and say so on stderr."""
 
-    def __init__(self, url: str, key: str = "", seconds: float = 600.0) -> None:
+    def __init__(self, url: str, key: str = "", seconds: float = 600.0, *, probed: bool = False) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
-        self.key, self.seconds = key, seconds
+        self.key, self.seconds, self.probed = key, seconds, probed
         self._session: aiohttp.ClientSession | None = None
+        self._probe: asyncio.Task[None] | None = None
+        self._fidelity: dict[str, float] = {}
 
     async def start(self) -> None:
         import aiohttp
@@ -70,13 +75,24 @@ class Upstream:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=self.seconds)
         connector = aiohttp.TCPConnector(limit=0)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+        if self.probed:  # meanwhile clients are served
+            self._probe = asyncio.create_task(self._tell())
+
+    async def _tell(self) -> None:
+        from journeyman.capture.fidelity import probe
+
+        found = await probe(self)
+        self._fidelity = found.metrics()
+        print(found, file=sys.stderr, flush=True)
 
     async def stop(self) -> None:
+        if self._probe:
+            self._probe.cancel()
         if self._session:
             await self._session.close()
 
     def metrics(self) -> Mapping[str, float]:
-        return {}
+        return self._fidelity
 
     @asynccontextmanager
     async def ask(self, request: Request, tenant: str) -> AsyncIterator[Answer]:  # noqa: ARG002

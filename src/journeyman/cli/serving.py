@@ -62,6 +62,12 @@ def add_parser(subparsers: Subparsers) -> None:
         "--at-once", type=common.count, default=256, metavar="N", help="requests under way (default: 256)"
     )
     parser.add_argument(
+        "--probe",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="ask the engine two short questions at the start, to tell what it returns (default: do)",
+    )
+    parser.add_argument(
         "--rows", type=common.count, default=64, metavar="N", help="answers that the model makes at once (default: 64)"
     )
     parser.add_argument(
@@ -120,7 +126,7 @@ def _backend(args: argparse.Namespace, reader: Store) -> Backend:
     if args.upstream:
         from journeyman.capture.upstream import Upstream
 
-        return Upstream(args.upstream, os.environ.get(UPSTREAM_KEY, ""), args.timeout)
+        return Upstream(args.upstream, os.environ.get(UPSTREAM_KEY, ""), args.timeout, probed=args.probe)
     with progress.shown(quiet=True) as report:
         report(f"load {args.model}", 0.0)
         from journeyman.model import load_engine
