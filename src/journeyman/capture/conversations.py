@@ -70,7 +70,7 @@ def assembled(
     outcomes: Iterable[Outcome] = (),
 ) -> list[Conversation]:
     """The conversations that `exchanges` make up."""
-    exchanges, said_in = _resolved(exchanges)
+    exchanges, said_in = resolved(exchanges)
     paths = {each.receipt: _hashes(each, said_in[each.receipt]) for each in exchanges}
     allowed = {each.receipt for each in exchanges if set(purposes) <= set(each.purposes)}
     forbidden = {
@@ -133,7 +133,7 @@ def _remarks(feedback: Iterable[Feedback], outcomes: Iterable[Outcome]) -> defau
     return said
 
 
-def _resolved(exchanges: Sequence[Exchange]) -> tuple[list[Exchange], dict[str, list[Any]]]:
+def resolved(exchanges: Sequence[Exchange]) -> tuple[list[Exchange], dict[str, list[Any]]]:
     """The exchanges, those that go on from a response by its name with the hashes of the whole conversation; and what
     was said before each reply, by receipt: nothing where it cannot be known."""
     result: list[Exchange] = []

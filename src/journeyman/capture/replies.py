@@ -61,7 +61,8 @@ def of_stream(body: bytes) -> Reply:
         if not isinstance(value, dict):
             continue
         if str(value.get("type")).startswith("response."):
-            response = response or responses.Stream()
+            if response is None:
+                response = responses.Stream()
             response.add(value)
             continue
         reply.details.update(_details(value))
