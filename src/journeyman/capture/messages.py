@@ -72,7 +72,7 @@ def _remarks(turns: list[Any], number: int) -> tuple[Remark, ...]:
             words = [each for name, each in known.items() if name in ("correction", "better", "outcome")]
             if (
                 len(numbers) + len(words) < len(known)
-                or not all(type(each) in (int, float) for each in numbers)
+                or not all(type(each) in (int, float) and abs(each) < _LATEST for each in numbers)
                 or not all(isinstance(each, str) for each in words)
             ):
                 raise UnreadableError(f"the feedback on message {place + 1} is none that was exported: {_short(said)}")

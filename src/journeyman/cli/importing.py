@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 SHOWN_REFUSALS = 20
 NOTHING = "no conversation could be read"
-REMEDY = 'write one JSON object on each line: {"messages": [{"role": "user", "content": "..."}, ...]}'
+REMEDY = (
+    'write one JSON object on each line: {"messages": [{"role": "user", "content": "..."}, ...]};'
+    " or give a log with its messages, of OpenTelemetry, Langfuse or OpenAI"
+)
 
 
 def add_parser(subparsers: Subparsers) -> None:

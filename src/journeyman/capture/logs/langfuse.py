@@ -182,7 +182,7 @@ def _number(value: Any) -> float | None:
         value = {"True": 1, "true": 1, "False": 0, "false": 0}.get(value, value)
     try:
         return None if value is None or isinstance(value, list | dict) else float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -162,7 +162,7 @@ def _call(span: _Span) -> Call:
         session=str(known.get("gen_ai.conversation.id") or known.get("session.id") or ""),
         group=span.trace,
         user=str(known.get("user.id") or known.get("enduser.id") or ""),
-        started_at=when(began / 1e9) if began else "",
+        started_at=when(began // 1000 / 1e6) if 0 < began < 2**64 else "",
     )
 
 
