@@ -6,6 +6,8 @@
 "wait MS WORDS"  the words, after so long (streamed: between the words)
     "crlf WORDS"  streamed with CRLF    "open WORDS"   streamed, and the connection stays open
     "parts WORDS" streamed, a list of parts first      "half"  half of a surrogate pair
+
+/v1/responses knows "say", "call", "hang", "break" and, beyond these, "limit WORDS" (incomplete) and "fail" (failed).
 """
 
 from __future__ import annotations
@@ -60,22 +62,26 @@ class Engine:
             {"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "me"}]}
         )
 
-    async def _responses(self, request: web.Request) -> web.Response:
+    async def _responses(self, request: web.Request) -> web.StreamResponse:
+        self.asked += 1
         value = await request.json()
-        part = {"type": "output_text", "text": f"about {value['input']}", "annotations": []}
-        item = {"type": "message", "id": "i", "role": "assistant", "status": "completed", "content": [part]}
-        return web.json_response(
-            {
-                "id": "x",
-                "object": "response",
-                "created_at": 1,
-                "model": "m",
-                "output": [item],
-                "parallel_tool_calls": True,
-                "tool_choice": "auto",
-                "tools": [],
-            }
-        )
+        wish, _, rest = _wished(value["input"]).partition(" ")
+        if wish == "hang":
+            await asyncio.sleep(3600)
+        whole = response(f"resp_{self.asked}", wish, rest)
+        if not value.get("stream"):
+            return web.json_response(whole)
+        stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await stream.prepare(request)
+        for number, event in enumerate(response_events(whole)):
+            if wish == "break" and event["type"].endswith(".delta") and event.get("delta") != rest.split(" ")[0]:
+                assert request.transport
+                request.transport.abort()
+                return stream
+            data = json.dumps({**event, "sequence_number": number})
+            await stream.write(f"event: {event['type']}\ndata: {data}\n\n".encode())
+            await asyncio.sleep(0)
+        return stream
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
@@ -161,3 +167,54 @@ def _whole(wish: str, rest: str, value: dict[str, Any]) -> dict[str, Any]:
         for index in range(value.get("n") or 1)
     ]
     return {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": choices}
+
+
+def _wished(given: Any) -> str:
+    """The text of the last item of a request for a response."""
+    if isinstance(given, str):
+        return given
+    content = given[-1].get("content", given[-1].get("output"))
+    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+
+
+def response(name: str, wish: str, rest: str) -> dict[str, Any]:
+    part = {"type": "output_text", "text": rest, "annotations": [], "logprobs": []}
+    message = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [part]}
+    call = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": rest, "arguments": '{"a": 1}'}
+    thought = {"type": "reasoning", "id": "rs_1", "summary": []}
+    status = {"limit": "incomplete", "fail": "failed"}.get(wish, "completed")
+    return {
+        "id": name,
+        "object": "response",
+        "created_at": 1,
+        "model": "m",
+        "status": status,
+        "incomplete_details": {"reason": "max_output_tokens"} if wish == "limit" else None,
+        "error": {"code": "server_error", "message": "no"} if wish == "fail" else None,
+        "output": [thought, {**call, "status": "completed"}] if wish == "call" else [thought, message],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+    }
+
+
+def response_events(whole: dict[str, Any]) -> list[dict[str, Any]]:
+    """As OpenAI streams it."""
+    begun = {**whole, "status": "in_progress", "output": []}
+    events: list[dict[str, Any]] = [{"type": "response.created", "response": begun}]
+    for place, item in enumerate(whole["output"]):
+        where = {"output_index": place, "item_id": item["id"]}
+        empty = {name: "" if name == "arguments" else [] if name == "content" else each for name, each in item.items()}
+        events.append({"type": "response.output_item.added", "output_index": place, "item": empty})
+        if item["type"] == "message":
+            inner, part = {**where, "content_index": 0}, item["content"][0]
+            events.append({"type": "response.content_part.added", **inner, "part": {**part, "text": ""}})
+            for number, word in enumerate(part["text"].split(" ")):
+                delta = word if not number else f" {word}"
+                events.append({"type": "response.output_text.delta", **inner, "delta": delta, "logprobs": []})
+            events.append({"type": "response.output_text.done", **inner, "text": part["text"], "logprobs": []})
+        elif item["type"] == "function_call":
+            pieces = (item["arguments"][:4], item["arguments"][4:])
+            events += [{"type": "response.function_call_arguments.delta", **where, "delta": each} for each in pieces]
+        events.append({"type": "response.output_item.done", "output_index": place, "item": item})
+    return [*events, {"type": f"response.{whole['status']}", "response": whole}]

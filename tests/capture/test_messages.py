@@ -185,3 +185,24 @@ def test_bfcl_memory_is_read() -> None:
 def test_what_is_not_a_conversation_is_refused_with_the_reason(value: object, why: str) -> None:
     with pytest.raises(UnreadableError, match=re.escape(why)):
         session_from(value)
+
+
+def test_our_own_export_is_the_session_that_it_was() -> None:
+    value = {"id": "x", "name": "chat-7", "user": "ann", "messages": [USER, {"role": "assistant", "content": "a"}]}
+    feedback = [{"rating": 0.5, "correction": "no"}, {"better": "b"}, {"outcome": "1"}]
+    session = session_from({**value, "turns": [{}, {"receipt": "r", "feedback": feedback}]})
+    assert (session.key, session.user) == ("chat-7", "ann")
+    assert [remark.to_json() for remark in session.remarks] == [
+        {"turn": 1, "rating": None, "correction": "", "better": "", "outcome": ""} | said for said in feedback
+    ]
+    for wrong in (
+        7,
+        [7],
+        [{"stars": 1}],
+        [{"rating": "1"}],
+        [{"rating": True}],
+        [{"rating": float("nan")}],
+        [{"better": None}],
+    ):
+        with pytest.raises(UnreadableError, match="feedback"):
+            session_from({**value, "turns": [{"feedback": wrong}]})

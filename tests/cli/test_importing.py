@@ -100,3 +100,22 @@ def test_mistakes_are_raised_for_the_command_line_to_show(tmp_path: Path, store:
         run(no_store, "--store", "mysql://host")
     with pytest.raises(StoreError, match="not a database"):
         run(no_store, "--store", no_store)
+
+
+def test_a_format_is_told_by_content_or_by_name(
+    tmp_path: Path, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples = Path(__file__).parents[1] / "capture" / "samples"
+    spans, batch = samples / "opentelemetry-spans.jsonl", sorted(samples.glob("openai-batch-*.jsonl"))
+    plain = tmp_path / "log.jsonl"
+    plain.write_text(LINE % "a")
+    assert run(spans, *batch, plain, "--store", store) == 0
+    out = capsys.readouterr().out
+    assert f"{spans}: 1 read, 1 new, 0 already there, 1 refused" in out
+    assert "now holds 4 sessions" in out
+    assert run(spans, plain, "--store", store, "--format", "opentelemetry") == 0
+    out = capsys.readouterr().out
+    assert f"{spans}: 1 read, 0 new, 1 already there, 1 refused" in out
+    assert "line 1: this is no opentelemetry log; leave --format out, or name another" in out
+    assert run(spans, "--store", store, "--format", "chat") == 1
+    assert "there is neither 'messages' nor 'question'" in capsys.readouterr().out

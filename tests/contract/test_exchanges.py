@@ -136,3 +136,16 @@ def test_serving_does_not_keep_a_night_from_running(store: Store) -> None:
         store.lock("serve"),
     ):
         pass
+
+
+def test_an_exchange_is_found_by_the_name_of_its_response(store: Store) -> None:
+    named = replace(RICH, details={"response_id": "resp_1"})
+    store.write_exchanges(opened=[OPEN], closed=[named, replace(named, receipt="r4", session="s4")])
+    found = store.newest_exchange("t", response="resp_1", ends=["e1"])
+    assert found
+    assert found.receipt == "r4"
+    store.write_exchanges(closed=[replace(OPEN, ending="complete", details={"response_id": "resp_2"})])
+    assert (found := store.newest_exchange("t", response="resp_2"))
+    assert found.receipt == "r2"
+    assert store.newest_exchange("other", response="resp_1") is None
+    assert store.newest_exchange("t", response="resp_3") is None

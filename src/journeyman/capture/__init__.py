@@ -7,5 +7,15 @@ Knows nothing of what is learned from them.
 """
 
 from journeyman.capture.files import FileReport, ImportReport, Refusal, check_files, import_files, read_sessions
+from journeyman.capture.logs import FORMATS, Format
 
-__all__ = ["FileReport", "ImportReport", "Refusal", "check_files", "import_files", "read_sessions"]
+__all__ = [
+    "FORMATS",
+    "FileReport",
+    "Format",
+    "ImportReport",
+    "Refusal",
+    "check_files",
+    "import_files",
+    "read_sessions",
+]

@@ -7,7 +7,10 @@ Always holds: what may not be used for all of the purposes is not in what comes 
 goes on from it, nor one that repeats what was said or answered in it, by whatever client and after whatever system
 prompt; a retry that was answered takes the place of what it retried.
 
-Knows exchanges and sessions; not what is done with them. Does not read what went over /v1/responses.
+A response that names the one before it goes on from that one's conversation, wherever it was asked; if that one is not
+here, nobody knows what was said, and it is left out.
+
+Knows exchanges and sessions; not what is done with them.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from journeyman.capture import recognition
+from journeyman.capture import recognition, responses
 from journeyman.capture.messages import UnreadableError, session_from
 from journeyman.records import Exchange, Feedback, Outcome, Purpose, Remark, Session
 from journeyman.store import Store
@@ -67,7 +70,7 @@ def assembled(
     outcomes: Iterable[Outcome] = (),
 ) -> list[Conversation]:
     """The conversations that `exchanges` make up."""
-    said_in = {each.receipt: _messages(each) for each in exchanges}
+    exchanges, said_in = resolved(exchanges)
     paths = {each.receipt: _hashes(each, said_in[each.receipt]) for each in exchanges}
     allowed = {each.receipt for each in exchanges if set(purposes) <= set(each.purposes)}
     forbidden = {
@@ -130,10 +133,32 @@ def _remarks(feedback: Iterable[Feedback], outcomes: Iterable[Outcome]) -> defau
     return said
 
 
-def _messages(exchange: Exchange) -> list[Any]:
-    """What a request holds; the gateway has taken it, so it is JSON."""
-    found = json.loads(exchange.request).get("messages")
-    return found if isinstance(found, list) else []
+def resolved(exchanges: Sequence[Exchange]) -> tuple[list[Exchange], dict[str, list[Any]]]:
+    """The exchanges, those that go on from a response by its name with the hashes of the whole conversation; and what
+    was said before each reply, by receipt: nothing where it cannot be known."""
+    result: list[Exchange] = []
+    said_in: dict[str, list[Any]] = {}
+    answered: dict[str, list[Any]] = {}  # by the response's name: the conversation with it, without instructions
+    for each in exchanges:
+        request = json.loads(each.request)  # the gateway has taken it, so it is JSON
+        if each.details.get("path") != responses.PATH:
+            found = request.get("messages")
+            said_in[each.receipt] = found if isinstance(found, list) else []
+            result.append(each)
+            continue
+        system, messages = responses.instructions(request), responses.said(request) or []
+        rest = messages[len(system) :]
+        if follows := responses.follows(request):
+            rest = [*answered.get(follows, ()), *rest] if answered.get(follows) and rest else []
+            if rest:
+                begins = _hashes(each, [*system, *rest])[-1]
+                ends = recognition.extended(begins, each.reply) if each.ends else ""
+                each = replace(each, begins=begins, ends=ends)
+        said_in[each.receipt] = [*system, *rest] if rest else []
+        if (name := each.details.get("response_id")) and each.reply is not None and rest:
+            answered[name] = [*rest, each.reply]
+        result.append(each)
+    return result, said_in
 
 
 def _hashes(exchange: Exchange, messages: Sequence[Any]) -> list[str]:

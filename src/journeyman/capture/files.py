@@ -1,9 +1,11 @@
 """Files of recorded conversations, read and imported.
 
-Each JSON value of a file is a conversation, or a list of conversations (`messages` knows the shapes).
+Each JSON value of a file is a conversation, or a list of conversations (`messages` knows the shapes), or what another
+program has logged of calls to a model (`logs` knows the formats).
 
 Always holds: a file is read once, from start to end; every conversation that cannot be kept is a Refusal with
-its line and the reason, and stops nothing; importing a file again adds nothing.
+its line and the reason, and stops nothing; what can be kept is kept in one transaction, of all files; importing a file
+again adds nothing.
 
 Knows nothing of what a store is made of.
 """
@@ -17,10 +19,15 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from journeyman.capture.jsonvalues import NotJson, json_values
+from journeyman.capture.logs import Format, Logs
+from journeyman.capture.logs.calls import Place
+from journeyman.capture.logs.tables import is_table, rows
 from journeyman.capture.messages import UnreadableError, session_from
 from journeyman.errors import UsageError
 from journeyman.records import Session
 from journeyman.store import Store
+
+_HEADER = 4096  # bytes, in which a table's header ends
 
 
 @dataclass(frozen=True)
@@ -54,15 +61,15 @@ class ImportReport:
         return asdict(self)
 
 
-def import_files(store: Store, paths: Iterable[str | Path]) -> list[ImportReport]:
-    """Read and keep, one file after the other; nothing is kept if one of them is not there."""
-    paths = check_files(paths)
+def import_files(store: Store, paths: Iterable[str | Path], format: Format = "auto") -> list[ImportReport]:
+    """Read all and keep it in one transaction; nothing is kept if one of them is not there."""
+    found = read_files(paths, format)
+    added = iter(store.add_sessions(session for report in found for session in report.sessions))
     reports = []
-    for path in paths:
-        found = read_sessions(path)
-        added = store.add_sessions(found.sessions)
-        new = sum(added)
-        reports.append(ImportReport(str(path), len(added), new, len(added) - new, found.refused))
+    for report in found:
+        new = sum(next(added) for _ in report.sessions)
+        read = len(report.sessions)
+        reports.append(ImportReport(report.path, read, new, read - new, report.refused))
     return reports
 
 
@@ -75,29 +82,45 @@ def check_files(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def read_sessions(path: str | Path) -> FileReport:
-    path = Path(path)
-    _check(path)
-    report = FileReport(str(path))
-    try:
-        with path.open("rb") as file:
-            for line, value in json_values(file):
-                _sort(value, line, report)
-    except OSError as error:
-        raise _unusable(path, error) from error
-    return report
+    return read_files([path])[0]
 
 
-def _sort(value: object, line: int, report: FileReport) -> None:
+def read_files(paths: Iterable[str | Path], format: Format = "auto") -> list[FileReport]:
+    """What each file holds. A call that is in pieces in several of them counts to the file with its answer's span,
+    completion or request."""
+    paths = check_files(paths)
+    reports = [FileReport(str(path)) for path in paths]
+    logs = Logs(format)
+    for number, (path, report) in enumerate(zip(paths, reports, strict=True)):
+        try:
+            with path.open("rb") as file:
+                table = format in ("auto", "langfuse") and is_table(file.peek(_HEADER)[:_HEADER])
+                for line, value in rows(file) if table else json_values(file):
+                    _sort(value, Place(number, line), report, logs)
+        except OSError as error:
+            raise _unusable(path, error) from error
+    sessions, refused = logs.sessions()
+    for place, session in sessions:
+        reports[place.file].sessions.append(session)
+    for place, reason in refused:
+        reports[place.file].refused.append(Refusal(place.line, reason))
+    for report in reports:
+        report.refused.sort(key=lambda refusal: refusal.line)
+    return reports
+
+
+def _sort(value: object, place: Place, report: FileReport, logs: Logs) -> None:
     if isinstance(value, NotJson):
-        report.refused.append(Refusal(line, value.reason))
+        report.refused.append(Refusal(place.line, value.reason))
         return
     conversations = value if _is_list_of_conversations(value) else [value]
     for number, conversation in enumerate(conversations, 1):
         where = f"conversation {number}: " if len(conversations) > 1 else ""
         try:
-            report.sessions.append(session_from(conversation))
+            if not logs.take(conversation, place):
+                report.sessions.append(session_from(conversation))
         except UnreadableError as why:
-            report.refused.append(Refusal(line, f"{where}{why}"))
+            report.refused.append(Refusal(place.line, f"{where}{why}"))
 
 
 def _is_list_of_conversations(value: object) -> TypeGuard[list[object]]:

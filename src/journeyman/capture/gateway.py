@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from journeyman.capture import recognition, remarks
+from journeyman.capture import recognition, remarks, responses
 from journeyman.capture.keys import Doorkeeper, Holder
 from journeyman.capture.names import name, purposes
 from journeyman.capture.recorder import Recorder
@@ -41,7 +41,10 @@ from journeyman.store import Store
 PURPOSES_HEADER = "x-journeyman-purposes"
 KEY_HEADER = "x-journeyman-key"
 RETRY_SECONDS = 600.0  # how long after an answer the same request may still be a retry of it
-_OPTIONS = ("temperature", "top_p", "max_tokens", "max_completion_tokens", "n", "stop", "seed", "response_format")
+_OPTIONS = (
+    *("temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens"),
+    *("n", "stop", "seed", "response_format"),
+)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -207,16 +210,19 @@ class Gateway:
         metadata = value.get("metadata")
         metadata = metadata if isinstance(metadata, dict) else {}
         tenant, user = holder.tenant, name("user", value.get("user"))
-        messages = value.get("messages") if request.path == "/v1/chat/completions" else [value.get("input")]
-        hashes = recognition.chain(messages or [], tenant, f"{client}:{user}")
+        messages, follows = value.get("messages") or [], ""
+        if request.path == responses.PATH:
+            follows = responses.follows(value)
+            messages = [*filter(None, [follows]), *(responses.said(value) or [value.get("input")])]
+        hashes = recognition.chain(messages, tenant, f"{client}:{user}")
         session = name("session", request.headers.get(SESSION_HEADER) or metadata.get("session_id"))
         if not session:
             ends = [
                 each
-                for message, each in zip(messages or [], hashes, strict=True)
+                for message, each in zip(messages, hashes, strict=True)
                 if isinstance(message, dict) and message.get("role") == "assistant"
             ]
-            before = self.reader.newest_exchange(tenant, ends=ends[::-1])
+            before = self.reader.newest_exchange(tenant, ends=ends[::-1], response=follows)
             session = before.session if before else f"s_{secrets.token_hex(8)}"
         return Exchange(
             receipt=f"r_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}",
@@ -308,7 +314,7 @@ class Gateway:
 
 _ROUTES = {
     "/v1/chat/completions": ("POST", "_chat"),
-    "/v1/responses": ("POST", "_chat"),
+    responses.PATH: ("POST", "_chat"),
     "/v1/models": ("GET", "_pass_on"),
     "/v1/feedback": ("POST", "_feedback"),
     "/v1/outcomes": ("POST", "_outcome"),

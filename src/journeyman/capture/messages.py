@@ -1,7 +1,7 @@
 """One conversation in somebody else's JSON, as a Session.
 
-Two shapes are known: OpenAI chat (`{"messages": [...]}`, or the bare list of messages) and BFCL memory
-(`{"question": [[...], ...]}`, one inner list for each turn of the user).
+Two shapes are known: OpenAI chat (`{"messages": [...]}`, or the bare list of messages; `journeyman sessions export`
+writes the former) and BFCL memory (`{"question": [[...], ...]}`, one inner list for each turn of the user).
 
 Always holds: what comes back has a user turn and only known roles; what cannot be read raises UnreadableError
 with a reason for the person who wrote it. Fields that are not ours are passed over.
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from journeyman.records import Role, Session, ToolCall, Turn
+from journeyman.records import Remark, Role, Session, ToolCall, Turn
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -57,7 +57,27 @@ def session_from(value: object) -> Session:
         raise UnreadableError("the conversation is empty")
     if not any(turn.role == "user" for turn in turns):
         raise UnreadableError("no turn of a user")
+    if isinstance(value.get("turns"), list) and "name" in value:  # as `journeyman sessions export` writes it
+        return Session(turns, _name(value, "name"), user, topic, _time(value), _remarks(value["turns"], len(turns)))
     return Session(turns, _name(value, "id", "session_id"), user, topic, _time(value))
+
+
+def _remarks(turns: list[Any], number: int) -> tuple[Remark, ...]:
+    """What our own export says of each turn."""
+    found: list[Remark] = []
+    for place, turn in enumerate(turns[:number]):
+        for said in _list(turn.get("feedback") or [], "feedback") if isinstance(turn, dict) else ():
+            known = said if isinstance(said, dict) else {"": said}
+            numbers = [each for name, each in known.items() if name == "rating"]
+            words = [each for name, each in known.items() if name in ("correction", "better", "outcome")]
+            if (
+                len(numbers) + len(words) < len(known)
+                or not all(type(each) in (int, float) and abs(each) < _LATEST for each in numbers)
+                or not all(isinstance(each, str) for each in words)
+            ):
+                raise UnreadableError(f"the feedback on message {place + 1} is none that was exported: {_short(said)}")
+            found.append(Remark(place, **known))
+    return tuple(found)
 
 
 def message(turn: Turn) -> dict[str, Any]:

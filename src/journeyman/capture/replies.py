@@ -3,8 +3,8 @@
 Always holds: nothing is made up: a stream that was cut gives what had arrived, and text that is no JSON gives nothing;
 pieces of tool calls join by their index.
 
-Knows OpenAI's chat completions, streamed or not; choices beyond the first are left in the verbatim response. Of
-/v1/responses it knows where a stream ends, no more.
+Knows OpenAI's chat completions, streamed or not, and by `responses` what goes over /v1/responses; choices beyond the
+first are left in the verbatim response.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from journeyman.capture import responses
+
 Message = dict[str, Any]
-_RESPONSE_ENDS = ("response.completed", "response.incomplete", "response.failed")  # of /v1/responses
 
 
 @dataclass
@@ -34,6 +35,9 @@ def of_object(body: bytes) -> Reply:
     value = _parsed(body)
     if not isinstance(value, dict):
         return Reply()
+    if value.get("object") == "response":
+        whole = responses.is_whole(value)
+        return Reply(responses.reply(value) if whole else None, whole, responses.details(value))
     details = _details(value)
     choice = _first(value)
     if choice is None or not isinstance(choice.get("message"), dict):
@@ -48,6 +52,7 @@ def of_stream(body: bytes) -> Reply:
     message: Message = {"role": "assistant", "content": None}
     calls: dict[int, dict[str, Any]] = {}
     said = False
+    response: responses.Stream | None = None
     for data in events(body):
         if data == b"[DONE]":
             reply.whole = said
@@ -55,8 +60,11 @@ def of_stream(body: bytes) -> Reply:
         value = _parsed(data)
         if not isinstance(value, dict):
             continue
-        if value.get("type") in _RESPONSE_ENDS:
-            reply.whole = True
+        if str(value.get("type")).startswith("response."):
+            if response is None:
+                response = responses.Stream()
+            response.add(value)
+            continue
         reply.details.update(_details(value))
         choice = _first(value)
         if choice is None:
@@ -73,6 +81,8 @@ def of_stream(body: bytes) -> Reply:
                 _join_calls(calls, piece)
             elif piece is not None:
                 message[name] = piece if name == "role" else _joined(message.get(name), piece)
+    if response is not None:
+        return Reply(response.reply(), response.whole, response.known)
     if calls:
         message["tool_calls"] = [calls[index] for index in sorted(calls)]
     if said:

@@ -3,7 +3,7 @@
 Always holds: a person is told how many conversations of each file were read, new, there already and refused,
 and where and why; `--json` says all of it.
 
-Knows nothing of formats.
+Knows the formats' names.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from journeyman.capture import ImportReport, check_files, import_files
+from journeyman.capture import FORMATS, ImportReport, check_files, import_files
 from journeyman.cli import common
 from journeyman.store import open_store
 
@@ -23,17 +23,26 @@ if TYPE_CHECKING:
 
 SHOWN_REFUSALS = 20
 NOTHING = "no conversation could be read"
-REMEDY = 'write one JSON object on each line: {"messages": [{"role": "user", "content": "..."}, ...]}'
+REMEDY = (
+    'write one JSON object on each line: {"messages": [{"role": "user", "content": "..."}, ...]};'
+    " or give a log with its messages, of OpenTelemetry, Langfuse or OpenAI"
+)
 
 
 def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "import",
         help="put recorded conversations into a store",
-        description="Read files of conversations, one JSON object a line (OpenAI chat or BFCL memory),"
-        " and keep those that the store does not have yet.",
+        description="Read files of conversations, one JSON object a line (OpenAI chat or BFCL memory), and logs of"
+        " calls (OpenTelemetry, Langfuse, OpenAI); keep the sessions that the store does not have yet.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="a file of conversations")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="auto",
+        help="take the files for nothing but this; by default each value is told by what it holds",
+    )
     common.add_store(parser, "; made if it is not there")
     parser.add_argument("--json", action="store_true", help="print one JSON object, with every refusal")
     parser.set_defaults(run=run)
@@ -43,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     """0 if any conversation could be read, else 1."""
     check_files(args.files)  # before a store is made for nothing
     with open_store(args.store) as store:
-        reports = import_files(store, args.files)
+        reports = import_files(store, args.files, args.format)
         kept = store.count_sessions()
     readable = any(report.read for report in reports)
     found = {"store": args.store, "sessions": kept, "files": [each.to_json() for each in reports]}

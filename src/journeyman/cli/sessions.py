@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from journeyman.capture import conversations
+from journeyman.capture import conversations, finetuning
 from journeyman.capture.conversations import Conversation
 from journeyman.capture.messages import message
 from journeyman.cli import common
@@ -40,6 +42,13 @@ def add_parser(subparsers: Subparsers) -> None:
         action="append",
         default=[],
         help="only what may be used for it; may be given again (default: all that is kept)",
+    )
+    export.add_argument(
+        "--format",
+        choices=("jsonl", "openai", "preference"),
+        default="jsonl",
+        help="jsonl: all that is known (the default); openai: examples for fine-tuning; preference: pairs of a better"
+        " answer and the one that was given (both: --purpose train, unless it is given)",
     )
     for action, run in ((listing, _list), (showing, _show), (export, _export)):
         common.add_store(action)
@@ -87,10 +96,24 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
+    purposes: list[Purpose] = args.purpose or ([] if args.format == "jsonl" else ["train"])
+    written = conversations_read = 0
     with common.existing_store(args.store) as store:
-        for each in _kept(store, *args.purpose):
-            print(json.dumps(_exported(each), ensure_ascii=False))
+        for each in _kept(store, *purposes):
+            conversations_read += 1
+            for line in _lines(each, args.format):
+                written += 1
+                print(json.dumps(line, ensure_ascii=False))
+    if args.format != "jsonl":
+        what = "examples" if args.format == "openai" else "pairs"
+        print(f"{written} {what} from {conversations_read} conversations", file=sys.stderr)
     return 0
+
+
+def _lines(conversation: Conversation, format: str) -> Iterable[dict[str, Any]]:
+    if format == "preference":
+        return finetuning.preferences(conversation)
+    return filter(None, [finetuning.example(conversation) if format == "openai" else _exported(conversation)])
 
 
 def _summary(session: Session) -> dict[str, Any]:

@@ -87,10 +87,16 @@ class Store(Protocol):
         ...
 
     def newest_exchange(
-        self, tenant: str, *, ends: Sequence[str] = (), begins: str = "", request: bytes | None = None
+        self,
+        tenant: str,
+        *,
+        ends: Sequence[str] = (),
+        begins: str = "",
+        request: bytes | None = None,
+        response: str = "",
     ) -> Exchange | None:
-        """The newest that ends in the first of `ends` that any ends in; or the newest that begins so with this very
-        request."""
+        """The newest of those whose details have this `response_id`; or that ends in the first of `ends` that any ends
+        in; or that begins so with this very request."""
         ...
 
     def add_feedback(self, feedback: Feedback, tenant: str = "") -> bool:

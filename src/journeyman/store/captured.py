@@ -43,6 +43,13 @@ CREATE TABLE outcomes (
 ) STRICT;
 """
 
+# The names that engines gave to their responses, where later requests may go on from them.
+RESPONSES = """
+CREATE TABLE responses (
+    tenant TEXT NOT NULL, id TEXT NOT NULL, receipt TEXT NOT NULL, PRIMARY KEY (tenant, id, receipt)
+) STRICT, WITHOUT ROWID;
+"""
+
 _COLUMNS = "receipt, tenant, session, begins, ends, key, ending, started_at, request, response, body"
 _BODY = ("user", "status", "stream", "reply", "purposes", "retry_of", "details")
 
@@ -66,11 +73,14 @@ class CapturedInSqlite:
             " ends = excluded.ends, ending = excluded.ending, response = excluded.response, body = excluded.body"
             " WHERE ending = 'open'"
         )
+        named = "INSERT INTO responses (tenant, id, receipt) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        names = [(each.tenant, each.details.get("response_id"), each.receipt) for each in closed]
         with self._db.transaction():
             self._db.write(begin, map(_row, opened))
             self._db.write("INSERT INTO pieces (receipt, bytes) VALUES (?, ?)", pieces)
             self._db.write(end, map(_row, closed))
             self._db.write("DELETE FROM pieces WHERE receipt = ?", ((each.receipt,) for each in closed))
+            self._db.write(named, (each for each in names if each[1]))
 
     def cut_open_exchanges(self, reply: Callable[[bytes], dict[str, Any] | None]) -> int:
         with self._db.transaction():
@@ -104,14 +114,22 @@ class CapturedInSqlite:
         return [_exchange(row) for row in self._db.rows(query, *values)]
 
     def newest_exchange(
-        self, tenant: str, *, ends: Sequence[str] = (), begins: str = "", request: bytes | None = None
+        self,
+        tenant: str,
+        *,
+        ends: Sequence[str] = (),
+        begins: str = "",
+        request: bytes | None = None,
+        response: str = "",
     ) -> Exchange | None:
-        query = f"SELECT {_COLUMNS} FROM exchanges WHERE tenant = ? AND {{}} = ? ORDER BY seq DESC LIMIT 1"
-        for value in filter(None, ends):
-            for row in self._db.rows(query.format("ends"), tenant, value):
-                return _exchange(row)
-        if begins:
-            for row in self._db.rows(query.format("request = ? AND begins"), tenant, request, begins):
+        query = f"SELECT {_COLUMNS} FROM exchanges WHERE tenant = ? AND {{}} ORDER BY seq DESC LIMIT 1"
+        named = "SELECT max(receipt) FROM responses WHERE tenant = ? AND id = ?"
+        found = [] if not response else self._db.rows(named, tenant, response)
+        wanted: list[tuple[str, tuple[Any, ...]]] = [("receipt = ?", (receipt,)) for (receipt,) in found]
+        wanted += [("ends = ?", (end,)) for end in ends if end]
+        wanted += [("request = ? AND begins = ?", (request, begins))] if begins else []
+        for term, values in wanted:
+            for row in self._db.rows(query.format(term), tenant, *values):
                 return _exchange(row)
         return None
 

@@ -46,7 +46,7 @@ CREATE TABLE champion_history (
 ) STRICT;
 CREATE INDEX champion_by_base ON champion_history (base, seq);
 """
-SCHEMAS = (_NIGHTS, captured.SCHEMA)
+SCHEMAS = (_NIGHTS, captured.SCHEMA, captured.RESPONSES)
 
 
 class SqliteStore(captured.CapturedInSqlite):
