@@ -13,7 +13,7 @@ from pathlib import Path
 class Served:
     """`journeyman serve`, running; `url` ends in /v1."""
 
-    def __init__(self, store: Path, upstream: str, *options: str) -> None:
+    def __init__(self, store: Path | str, upstream: str, *options: str) -> None:
         command = [sys.executable, "-m", "journeyman", "serve", "--upstream", upstream, "--store", str(store)]
         self.store = store
         self.process = subprocess.Popen(
@@ -33,7 +33,7 @@ class Served:
 
 
 @contextmanager
-def serving(store: Path, upstream: str, *options: str) -> Iterator[Served]:
+def serving(store: Path | str, upstream: str, *options: str) -> Iterator[Served]:
     served = Served(store, upstream, *options)
     try:
         yield served
