@@ -142,5 +142,4 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """What names a new store, of each kind."""
     if request.param == "sqlite":
         return str(tmp_path / "store.db")
-    server = request.getfixturevalue("postgres")
-    return server.url(server.database())
+    return request.getfixturevalue("postgres").empty()

@@ -32,9 +32,8 @@ with open_store(sys.argv[1]) as store, store.lock("night"):
 @pytest.mark.parametrize("lines", [1, 2, 25, 120])
 def test_what_was_committed_survives_kill_9(address: str, lines: int) -> None:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITER, address], stdout=subprocess.PIPE, text=True, env=env
-    ) as writer:
+    command = [sys.executable, "-c", WRITER, address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as writer:
         assert writer.stdout
         told = [writer.stdout.readline() for _ in range(lines)]
         with (

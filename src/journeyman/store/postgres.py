@@ -122,7 +122,8 @@ class PostgresDatabase:
         return found[0]
 
     def _store(self) -> tuple[str, int] | None:
-        if self.rows("SELECT to_regclass('journeyman.store')") == [(None,)]:
+        # to_regclass would not do: after waiting for a lock it may still not know what another has made meanwhile.
+        if not self.rows("SELECT 1 FROM pg_tables WHERE schemaname = 'journeyman' AND tablename = 'store'"):
             return None
         return self.rows("SELECT id, version FROM journeyman.store")[0]
 
