@@ -78,7 +78,7 @@ class PostgresDatabase:
         except BaseException:
             self._connection.close()
             raise
-        self.folder = _data() / f"{self._connection.info.dbname}-{id}"
+        self.folder = _data() / re.sub(r"[^\w.-]", "_", f"{self._connection.info.dbname}-{id}")
 
     def _connect(self) -> psycopg.Connection[Any]:
         """A connection with all locks that are held here; StoreError if there is none."""
