@@ -56,5 +56,5 @@ $(VENV)/train: $(VENV)/made pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev: $(VENV)/train
-	$(PIP) install --quiet -e ".[train,serve,dev]" -c constraints.txt
+	$(PIP) install --quiet -e ".[train,serve,postgres,dev]" -c constraints.txt
 	@touch $@

@@ -1,14 +1,16 @@
-"""Tiny random models, made on the spot: what the model and learning tests run on."""
+"""What tests of several rooms run on: tiny random models, made on the spot, and a database server."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from postgres_server import PostgresServer
+
     from journeyman.model.transformers_engine import TransformersEngine
 
 # The template of SmolLM2-Instruct, as far as it matters: a default system turn, then one block a message.
@@ -120,3 +122,24 @@ def tiny_qwen_engine(tiny_qwen_directory: Path) -> TransformersEngine:
     from journeyman.model import load_engine
 
     return load_engine(tiny_qwen_directory)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A server of our own; tests that need one are skipped where there is none."""
+    pytest.importorskip("psycopg", reason='psycopg is not installed: pip install "journeyman[postgres]"')
+    from postgres_server import NoServerError, running
+
+    try:
+        with running() as server:
+            yield server
+    except NoServerError as why:
+        pytest.skip(str(why))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """What names a new store, of each kind."""
+    if request.param == "sqlite":
+        return str(tmp_path / "store.db")
+    return request.getfixturevalue("postgres").empty()

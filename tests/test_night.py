@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,6 +22,9 @@ from journeyman.night import NightOptions, night
 from journeyman.records import Session, Turn
 from journeyman.registry.adapters import content_hash
 from journeyman.store import open_store
+
+if TYPE_CHECKING:
+    from postgres_server import PostgresServer
 
 SMALL = NightOptions(facts=8, wordings=4, steps=4, rows=4, anchor_rows=2, rank=2, on_policy_steps=2, on_policy_rows=2)
 SAID = (
@@ -90,6 +93,22 @@ def test_a_store_that_moved_finds_its_adapters(first: tuple[Path, dict[str, Any]
     with open_store(tmp_path / "log.db") as store:
         speaker = common.speaker(result["model"]["name"], store, result["adapter"])
     assert speaker.adapter == str(tmp_path / "log.db.d" / "adapters" / result["adapter"])
+
+
+def test_a_night_over_a_database_server_is_the_same_night(
+    first: tuple[Path, dict[str, Any]],
+    tiny_directory: Path,
+    tmp_path: Path,
+    postgres: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JOURNEYMAN_DATA", str(tmp_path))
+    sessions = write_sessions(tmp_path / "sessions.jsonl")
+    result = night(postgres.empty(), str(tiny_directory), options=SMALL, sessions=[sessions])
+    assert result["adapter"] == first[1]["adapter"]
+    assert content_hash(Path(result["adapter_path"])) == result["adapter"]
+    assert Path(result["adapter_path"]).is_relative_to(tmp_path)
+    assert Path(result["report"]).is_relative_to(tmp_path)
 
 
 def test_an_adapter_that_was_not_promoted_is_not_the_champion(first: tuple[Path, dict[str, Any]]) -> None:

@@ -34,7 +34,7 @@ ROOMS = (
 FACES = ("cli", "__init__", "__main__")
 # What a room may need besides Python itself; a room that is not here needs nothing.
 LIBRARIES = {
-    "store": {"apsw"},
+    "store": {"apsw", "psycopg"},
     "capture": {"aiohttp"},  # for an engine over HTTP
     "dream": {"openai"},  # for a writer over HTTP
     "model": {"torch", "transformers", "peft", "safetensors", "numpy"},
@@ -103,6 +103,11 @@ def test_nobody_waits_for_torch_who_does_not_use_it(module: str) -> None:
     code = f"import sys, {module}; sys.exit(str({heavy} & set(sys.modules) or '') or 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_store_in_a_file_needs_nothing_of_a_server(tmp_path: Path) -> None:
+    code = "import sys; from journeyman import open_store; open_store(sys.argv[1]); sys.exit('psycopg' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code, tmp_path / "a.db"], check=False).returncode == 0
 
 
 def test_the_command_line_is_built_without_torch() -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 from journeyman.records import PhaseRecord, Session
 from journeyman.registry.adapters import AdapterDirectory
-from journeyman.store import Store, beside
+from journeyman.store import Store
 
 Output = dict[str, Any]
 
@@ -90,14 +90,14 @@ def at_home(store: Store, result: Output) -> Output:
     """The result with the places of its adapter and its page, which move with the store."""
     if not result.get("adapter"):
         return result
-    page = beside(store) / "nights" / result["night"] / "report.html"
+    page = store.folder / "nights" / result["night"] / "report.html"
     path = AdapterDirectory.beside(store).path(result["adapter"])
-    return {**result, "adapter_path": str(path), "report": str(page), "store": str(store.path)}
+    return {**result, "adapter_path": str(path), "report": str(page), "store": store.name}
 
 
 def sweep(store: Store) -> None:
     """Remove pages that a killed process left half written. Call it only while holding the store's lock."""
-    for leftover in (beside(store) / "nights").glob("*/.new-*"):
+    for leftover in (store.folder / "nights").glob("*/.new-*"):
         leftover.unlink(missing_ok=True)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 class Served:
     """`journeyman serve`, running; `url` ends in /v1."""
 
-    def __init__(self, store: Path, upstream: str | None, *options: str) -> None:
+    def __init__(self, store: Path | str, upstream: str | None, *options: str) -> None:
         # Tests count what reaches the engine: they probe it when they mean to.
         behind = ["--upstream", upstream, "--no-probe"] if upstream else []
         command = [sys.executable, "-m", "journeyman", "serve", *behind, "--store", str(store)]
@@ -35,7 +35,7 @@ class Served:
 
 
 @contextmanager
-def serving(store: Path, upstream: str | None, *options: str) -> Iterator[Served]:
+def serving(store: Path | str, upstream: str | None, *options: str) -> Iterator[Served]:
     served = Served(store, upstream, *options)
     try:
         yield served

@@ -268,6 +268,8 @@ def test_feedback_and_outcomes_reach_the_session(serve: Serve) -> None:
         ("/v1/feedback", {"receipt": "r_x", "ratings": 1}, 400, "no field 'ratings'"),
         ("/v1/feedback", {"receipt": "r_x", "rating": 10**400}, 400, "rating must be a number"),
         ("/v1/feedback", {"receipt": "r_x", "correction": "\ud800"}, 400, "correction must be text"),
+        ("/v1/feedback", {"receipt": "r_\x00", "rating": 1}, 400, "the receipt is no name"),
+        ("/v1/outcomes", {"key": ["a"], "value": 1}, 400, "the key is no name"),
         ("/v1/outcomes", {"key": "a", "value": 1, "happened_at": "0001-01-01T00:00:00+23:59"}, 400, "no time"),
         ("/v1/outcomes", {"value": 1}, 400, "a receipt or a key"),
         ("/v1/outcomes", {"key": "a", "value": 1, "happened_at": "soon"}, 400, "no time"),

@@ -118,6 +118,8 @@ def test_a_wrong_request_is_two_lines_and_exit_code_2(
         (MemoryError(), 1, "error: there is not enough memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 1, "not enough memory"),
         (ModuleNotFoundError("No module named 'torch'", name="torch"), 2, 'try: pip install "journeyman[train]"\n'),
+        (ModuleNotFoundError("No module named 'psycopg'", name="psycopg"), 2, 'pip install "journeyman[postgres]"\n'),
+        (ImportError("no pq wrapper available.\n- couldn't import psycopg 'c'"), 2, '"journeyman[postgres]"\n'),
         (ImportError("Please install gguf>=0.10.0 to load a GGUF checkpoint"), 2, "error: this needs gguf, which"),
     ],
 )

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from journeyman.store import Store, open_store
 
-STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: open_store(folder / "store.db")}
 
-
-@pytest.fixture(params=STORES.values(), ids=list(STORES))
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
+@pytest.fixture
+def reopen(address: str) -> Callable[[], Store]:
     """Open one and the same store, as often as it is called."""
-    return lambda: request.param(tmp_path)
+    return lambda: open_store(address)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ RICH = Exchange(
     request=b'{"messages": []}\xff\x00',
     started_at="2026-03-16T01:00:00+00:00",
     tenant="t",
-    user="ann",
+    user="ann \x00",
     begins="b1",
     ends="e1",
     key="order-7",
@@ -25,7 +25,7 @@ RICH = Exchange(
     response=b"data: \xe2\x82\n\n",
     status=200,
     stream=True,
-    reply={"role": "assistant", "content": "half a surrogate \ud800", "tool_calls": [{"id": "c"}]},
+    reply={"role": "assistant", "content": "nothing \x00, and half a surrogate \ud800", "tool_calls": [{"id": "c"}]},
     purposes=("serve", "train"),
     retry_of="r0",
     details={"model": "m", "response_ids": [1, 2], "timings": {"seconds": 0.5}},
@@ -105,7 +105,7 @@ def test_the_newest_exchange_of_a_beginning_or_an_end(store: Store) -> None:
 
 def test_feedback_is_kept_once_and_belongs_to_an_answer(store: Store) -> None:
     store.write_exchanges(closed=[RICH])
-    said = Feedback("r1", 0.5, "wrong", "right", ("a", "b"), "2026-03-17T00:00:00+00:00")
+    said = Feedback("r1", 0.5, "wrong \x00", "right \ud800", ("a", "b"), "2026-03-17T00:00:00+00:00")
     assert [store.add_feedback(said, "t"), store.add_feedback(said, "t")] == [True, False]
     assert store.add_feedback(replace(said, rating=1.0), "t")
     assert store.feedback() == store.feedback(["r1"]) == [said, replace(said, rating=1.0)]

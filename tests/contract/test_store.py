@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
 
-from journeyman.errors import AdapterError, StoreError
+from journeyman.errors import AdapterError, StoreError, UsageError
 from journeyman.records import AdapterRecord, Session, ToolCall, Turn
-from journeyman.store import Store
+from journeyman.store import Store, open_store
 
 CALL = ToolCall("c1", "look_up", '{"id": 7}')
 RICH = Session(
@@ -103,6 +106,60 @@ def test_threads_share_a_store(store: Store) -> None:
         thread.join()
     assert len(new) == 4 * 20 * 10, "no thread failed"
     assert sum(new) == store.count_sessions() == 20 + 4 * 20 * 9
+
+
+def test_what_was_seen_is_the_beginning_of_what_is_seen_later(reopen: Callable[[], Store]) -> None:
+    def write(writer: int) -> None:
+        with reopen() as store:
+            for n in range(30):
+                store.add_sessions(said(*(f"{writer} {n} {part}" for part in range(3))))
+
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(3)]
+    with reopen() as reader:
+        for each in writers:
+            each.start()
+        seen: list[Session] = []
+        while len(seen) < 3 * 30 * 3:
+            now = reader.sessions()
+            assert now[: len(seen)] == seen
+            assert len(now) % 3 == 0, "all of a call, or nothing"
+            seen = now
+    for each in writers:
+        each.join()
+
+
+# Waits until all are there, then opens the store and puts one session in.
+RACER = """
+import sys
+from journeyman.records import Session, Turn
+from journeyman.store import open_store
+sys.stdin.readline()
+with open_store(sys.argv[1]) as store:
+    store.add_sessions([Session((Turn('user', sys.argv[2]),))])
+"""
+
+
+def test_many_processes_may_make_one_store_at_once(address: str) -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", RACER, address]
+    racers = [
+        subprocess.Popen([*command, str(n)], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=env) for n in range(4)
+    ]
+    for racer in racers:
+        assert racer.stdin
+        racer.stdin.write(b"go\n")
+        racer.stdin.flush()
+    for racer in racers:
+        _, errors = racer.communicate(timeout=60)
+        assert racer.returncode == 0, errors.decode()
+    with open_store(address, create=False) as store:
+        assert store.count_sessions() == 4
+
+
+def test_what_is_not_there_is_not_made_by_reading(address: str) -> None:
+    for _ in range(2):
+        with pytest.raises(UsageError, match="there is no store at"):
+            open_store(address, create=False)
 
 
 # -- nights

@@ -35,7 +35,7 @@ def feedback(value: Mapping[str, Any], tenant: str = "") -> Work:
     if rating is not None and (not isinstance(rating, int | float) or not abs(rating) <= _LARGEST):
         raise _wrong("rating must be a number", _FEEDBACK)
     found = Feedback(
-        receipt=_text(value, "receipt", _FEEDBACK),
+        receipt=names.name("receipt", value.get("receipt")),
         rating=None if rating is None else float(rating),
         correction=_text(value, "correction", _FEEDBACK),
         better=_text(value, "better", _FEEDBACK),
@@ -57,8 +57,8 @@ def outcome(value: Mapping[str, Any], tenant: str = "") -> Work:
         raise _wrong("there is no value", _OUTCOME)
     found = Outcome(
         value=_json(value["value"]),
-        receipt=_text(value, "receipt", _OUTCOME),
-        key=_text(value, "key", _OUTCOME),
+        receipt=names.name("receipt", value.get("receipt")),
+        key=names.name("key", value.get("key")),
         happened_at=_time(value, "happened_at", _OUTCOME),
     )
     if bool(found.receipt) == bool(found.key):

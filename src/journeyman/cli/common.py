@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from journeyman.errors import AdapterError, UsageError
+from journeyman.errors import AdapterError
 from journeyman.model.source import DEFAULT_MODEL
 from journeyman.morning import write_whole as write_whole
 from journeyman.store import Store, open_store
@@ -37,8 +37,8 @@ DEFAULT_STORE = "journeyman.db"
 
 
 def add_store(parser: argparse.ArgumentParser, note: str = "") -> None:
-    said = f"the store{note} (default: {DEFAULT_STORE} in this directory)"
-    parser.add_argument("--store", default=DEFAULT_STORE, metavar="FILE", help=said)
+    said = f"the store{note}: a file, or postgresql://USER@HOST/DATABASE (default: {DEFAULT_STORE} in this directory)"
+    parser.add_argument("--store", default=DEFAULT_STORE, metavar="FILE_OR_URL", help=said)
 
 
 def add_model(parser: argparse._ActionsContainer) -> None:
@@ -88,13 +88,7 @@ def program() -> str:
 
 
 def existing_store(url: str) -> Store:
-    path = url.removeprefix("sqlite:///")
-    if "://" not in path and not Path(path).exists():
-        raise UsageError(
-            f"there is no store at {path}",
-            f"give its path with --store, or make it: journeyman import FILE --store {path}",
-        )
-    return open_store(url)
+    return open_store(url, create=False)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,11 @@ from journeyman.errors import Interrupted, JourneymanError, MissingExtraError, S
 DEBUG = "JOURNEYMAN_DEBUG"
 # What the extra "train" brings; some of them need others of them only when a model is loaded.
 TRAIN_MODULES = "torch|transformers|peft|safetensors|numpy|gguf|sentencepiece|tokenizers|huggingface_hub|accelerate"
-_IN_TRAIN = re.compile(rf"\b({TRAIN_MODULES})\b", re.IGNORECASE)
-_IN_SERVE = re.compile(r"\b(aiohttp|uvicorn|httptools|uvloop)\b", re.IGNORECASE)
+_EXTRAS = {
+    "train": re.compile(rf"\b({TRAIN_MODULES})\b", re.IGNORECASE),
+    "serve": re.compile(r"\b(aiohttp|uvicorn|httptools|uvloop)\b", re.IGNORECASE),
+    "postgres": re.compile(r"\b(psycopg)\b", re.IGNORECASE),
+}
 _NO_MEMORY = re.compile(r"can't allocate memory|out of memory", re.IGNORECASE)
 
 
@@ -39,14 +42,12 @@ def understood(error: BaseException) -> JourneymanError | None:
         return TrainingError(
             "there is not enough memory for this", "close other programs, or use a smaller model or fewer --steps"
         )
-    if isinstance(error, ImportError) and (found := _IN_TRAIN.search(error.name or str(error))):
-        return MissingExtraError(
-            f"this needs {found[1].lower()}, which is not installed", 'pip install "journeyman[train]"'
-        )
-    if isinstance(error, ImportError) and (found := _IN_SERVE.search(error.name or str(error))):
-        return MissingExtraError(
-            f"this needs {found[1].lower()}, which is not installed", 'pip install "journeyman[serve]"'
-        )
+    if isinstance(error, ImportError):
+        for extra, modules in _EXTRAS.items():
+            if found := modules.search(error.name or str(error)):
+                return MissingExtraError(
+                    f"this needs {found[1].lower()}, which is not installed", f'pip install "journeyman[{extra}]"'
+                )
     if isinstance(error, OSError):
         return _understood_os_error(error)
     return None

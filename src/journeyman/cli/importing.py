@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from journeyman.capture import FORMATS, ImportReport, check_files, import_files
 from journeyman.cli import common
-from journeyman.store import open_store
+from journeyman.store import open_store, without_secrets
 
 if TYPE_CHECKING:
     from journeyman.cli.common import Subparsers
@@ -54,12 +54,13 @@ def run(args: argparse.Namespace) -> int:
     with open_store(args.store) as store:
         reports = import_files(store, args.files, args.format)
         kept = store.count_sessions()
+    shown = without_secrets(args.store)
     readable = any(report.read for report in reports)
-    found = {"store": args.store, "sessions": kept, "files": [each.to_json() for each in reports]}
+    found = {"store": shown, "sessions": kept, "files": [each.to_json() for each in reports]}
     if args.json:
         print(json.dumps(found if readable else {"error": NOTHING, "remedy": REMEDY, **found}))
     else:
-        _show(reports, args.store, kept)
+        _show(reports, shown, kept)
     if not readable:
         print(f"error: {NOTHING}\ntry: {REMEDY}", file=sys.stderr)
     return 0 if readable else 1

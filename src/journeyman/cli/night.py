@@ -13,7 +13,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from journeyman.cli import common, progress, summary
-from journeyman.store import open_store
+from journeyman.store import open_store, without_secrets
 
 if TYPE_CHECKING:
     from journeyman.cli.common import Subparsers
@@ -71,5 +71,5 @@ def run(args: argparse.Namespace) -> int:
     else:
         console = common.console()
         summary.show_night(console, result)
-        summary.show_places(console, result, args.store, args.model)
+        summary.show_places(console, result, without_secrets(args.store), args.model)
     return 0

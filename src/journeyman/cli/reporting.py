@@ -71,5 +71,5 @@ def _find(store: Store, key: str) -> NightRecord:
         if nights:
             raise InputError(f"night {nights[-1].key} has not ended yet", "run the same night again: it continues")
         what = f"there is no night {key!r} in this store" if key else "this store has seen no night yet"
-        raise UsageError(what, f"journeyman night --store {getattr(store, 'path', 'FILE')}")
+        raise UsageError(what, f"journeyman night --store {store.name}")
     return sorted(ended, key=lambda night: night.finished_at)[-1]  # of two that ended at once, the later begun

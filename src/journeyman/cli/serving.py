@@ -20,7 +20,7 @@ from journeyman.capture import names
 from journeyman.cli import common, progress
 from journeyman.errors import UsageError
 from journeyman.records import PURPOSES
-from journeyman.store import Store, open_store
+from journeyman.store import Store, open_store, without_secrets
 
 if TYPE_CHECKING:
     from journeyman.capture.upstream import Backend
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         if not loopback and not store.all_keys():
             raise UsageError(
                 f"without keys, anybody who reaches {args.host} could use the model",
-                f"journeyman keys add TENANT --store {args.store}",
+                f"journeyman keys add TENANT --store {without_secrets(args.store)}",
             )
         stack.enter_context(store.lock("serve"))
         if cut := store.cut_open_exchanges(lambda response: of_stream(response).message):
@@ -168,12 +168,13 @@ class _Server:
     def _said(self, address: tuple[str, int]) -> None:
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
         url = f"http://{host}:{address[1]}/v1"
+        store = without_secrets(self.args.store)
         behind = f"asking {self.args.upstream}" if self.args.upstream else f"serving {self.args.model}"
-        print(f"listening on {url}, {behind}, keeping in {self.args.store}", file=sys.stderr)
+        print(f"listening on {url}, {behind}, keeping in {store}", file=sys.stderr)
         if self.args.json:
             import json
 
-            print(json.dumps({"url": url, "store": self.args.store, "pid": os.getpid()}), flush=True)
+            print(json.dumps({"url": url, "store": store, "pid": os.getpid()}), flush=True)
 
     def serve_until_told(self) -> int:
         try:

@@ -22,7 +22,7 @@ from typing import Any, Self
 from journeyman.capture import conversations
 from journeyman.errors import AdapterError
 from journeyman.records import AdapterRecord, Purpose, Session
-from journeyman.store import Store, beside
+from journeyman.store import Store
 
 LINEAGE = "lineage.json"
 LEARNING: tuple[Purpose, ...] = ("train", "dream")  # what a night uses a session for
@@ -39,7 +39,7 @@ class AdapterDirectory:
     @classmethod
     def beside(cls, store: Store) -> Self:
         """That of a store: the two move together."""
-        return cls(beside(store) / "adapters")
+        return cls(store.folder / "adapters")
 
     def path(self, hash: str) -> Path:
         return self.root / hash

@@ -25,18 +25,22 @@ from journeyman.records import (
     PhaseRecord,
     Session,
 )
-from journeyman.store.sqlite import SqliteStore
+from journeyman.store.address import POSTGRES, without_secrets
+from journeyman.store.sql import SCHEMAS, SqlStore
+from journeyman.store.sqlite import SqliteDatabase
 
-__all__ = ["Store", "beside", "open_store"]
+__all__ = ["Store", "open_store", "without_secrets"]
 
 
 class Store(Protocol):
     """One seam between the program and where its records are kept.
 
-    `path` names the store on this machine; what is too large for a record (weights, pages) lies `beside` it.
+    `name` is what people call it: a path, or a URL without its password. What is too large for a record (weights,
+    pages) lies in `folder` on this machine.
     """
 
-    path: Path
+    name: str
+    folder: Path
 
     def add_sessions(self, sessions: Iterable[Session]) -> list[bool]:
         """Keep all of them, or none; for each, whether it is new."""
@@ -171,22 +175,22 @@ class Store(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
 
-def open_store(url: str | Path) -> Store:
-    """Open a store by path or URL; a file that does not exist is created.
+def open_store(url: str | Path, create: bool = True) -> Store:
+    """Open a store by path or URL; one that does not exist is made, or refused with UsageError.
 
     What follows `sqlite:///` is the path: `sqlite:///a.db` is relative and `sqlite:////srv/a.db` absolute.
+    `postgresql://` URLs are libpq's, and the database has to be there.
     """
     if isinstance(url, Path):
-        return SqliteStore(url)
+        return SqlStore(SqliteDatabase(url, SCHEMAS, create))
+    if url.startswith(POSTGRES):
+        from journeyman.store.postgres import PostgresDatabase  # only who has one needs psycopg
+
+        return SqlStore(PostgresDatabase(url, SCHEMAS, create))
     path = url.removeprefix("sqlite:///")
     if not path or "://" in path:
         raise UsageError(
-            f"cannot open a store at {url!r}",
-            "give the path of a file, such as journeyman.db or sqlite:///journeyman.db",
+            f"cannot open a store at {without_secrets(url)!r}",
+            "give the path of a file, such as journeyman.db or sqlite:///journeyman.db, or postgresql://HOST/DATABASE",
         )
-    return SqliteStore(Path(path))
-
-
-def beside(store: Store) -> Path:
-    """Where what is too large for a record lies: it is found from the store's path, so that the two move together."""
-    return Path(f"{store.path}.d")
+    return SqlStore(SqliteDatabase(Path(path), SCHEMAS, create))

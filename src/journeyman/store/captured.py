@@ -1,4 +1,4 @@
-"""What the day brought, in SQLite: exchanges, and what was said of them later.
+"""What the day brought, in tables: exchanges, and what was said of them later.
 
 Always holds: an exchange is kept once, by its receipt, however often it is written; pieces of a response are there as
 long as it is open, and with its end become the response; request and response are kept as the bytes that they were.
@@ -47,14 +47,14 @@ CREATE TABLE outcomes (
 RESPONSES = """
 CREATE TABLE responses (
     tenant TEXT NOT NULL, id TEXT NOT NULL, receipt TEXT NOT NULL, PRIMARY KEY (tenant, id, receipt)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 """
 
 _COLUMNS = "receipt, tenant, session, begins, ends, key, ending, started_at, request, response, body"
 _BODY = ("user", "status", "stream", "reply", "purposes", "retry_of", "details")
 
 
-class CapturedInSqlite:
+class Captured:
     """This part of a Store."""
 
     def __init__(self, db: Database) -> None:
@@ -71,7 +71,7 @@ class CapturedInSqlite:
         end = (
             f"INSERT INTO exchanges ({_COLUMNS}) VALUES ({places}) ON CONFLICT (receipt) DO UPDATE SET"
             " ends = excluded.ends, ending = excluded.ending, response = excluded.response, body = excluded.body"
-            " WHERE ending = 'open'"
+            " WHERE exchanges.ending = 'open'"
         )
         named = "INSERT INTO responses (tenant, id, receipt) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         names = [(each.tenant, each.details.get("response_id"), each.receipt) for each in closed]
@@ -102,14 +102,15 @@ class CapturedInSqlite:
         receipts: Collection[str] | None = None,
         key: str | None = None,
     ) -> list[Exchange]:
-        terms, values = ["1"], []
+        terms, values = ["1 = 1"], []
         for column, wanted in (("tenant", tenant), ("session", session), ("key", key)):
             if wanted is not None:
                 terms.append(f"{column} = ?")
                 values.append(wanted)
         if receipts is not None:
-            terms.append("receipt IN (SELECT value FROM json_each(?))")
-            values.append(json.dumps(list(receipts)))
+            term, value = self._db.among("receipt", receipts)
+            terms.append(term)
+            values.append(value)
         query = f"SELECT {_COLUMNS} FROM exchanges WHERE {' AND '.join(terms)} ORDER BY seq"
         return [_exchange(row) for row in self._db.rows(query, *values)]
 
@@ -143,8 +144,8 @@ class CapturedInSqlite:
         if receipts is None:
             rows = self._db.rows("SELECT body FROM feedback ORDER BY seq")
         else:
-            chosen = "SELECT body FROM feedback WHERE receipt IN (SELECT value FROM json_each(?)) ORDER BY seq"
-            rows = self._db.rows(chosen, json.dumps(list(receipts)))
+            chosen, value = self._db.among("receipt", receipts)
+            rows = self._db.rows(f"SELECT body FROM feedback WHERE {chosen} ORDER BY seq", value)
         return [Feedback.from_json(json.loads(body)) for (body,) in rows]
 
     def add_outcome(self, outcome: Outcome, tenant: str = "") -> bool:

@@ -1,135 +1,79 @@
-"""One SQLite file that is ours: opened, checked, written in transactions.
+"""What a store needs of the database under it: a SQLite file, or a PostgreSQL server.
 
-Always holds: what a transaction has committed survives kill -9 and power loss (WAL, synchronous=FULL); a file
-that is not ours, or of a newer version, is left as it is; several threads may share one Database and several
-processes one file; trouble that a user can act on is raised as StoreError.
+Always holds: what a transaction has committed survives kill -9 and power loss; transactions follow one another, in
+whatever process they are, so that what arrived later has the larger `seq`; several threads may share one Database, and
+several processes what is behind it; one that is not ours, or of a newer version, is left as it is; trouble that a user
+can act on is raised as StoreError, without any password.
 
-Knows nothing of what the tables hold. Needs apsw: the sqlite3 of many Pythons has SQLite's WAL-reset race.
+SQL is written in SQLite's words, with `?` or `?1` for a value, and holds neither in a text; another database says it in
+its own. Text in a column has no NUL and no half of a surrogate pair (names and hashes have neither); JSON, dumped as
+ASCII, may stand for both.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import apsw
+from journeyman.errors import StoreError, UsageError
 
-from journeyman.errors import StoreError
+MARK = 0x4A4D414E  # "JMAN": what is ours, at byte 68 of a file and among a server's locks
+BUSY_SECONDS = 10  # how long to wait for another's transaction
+AGAIN = "and run the same command again: what was committed is kept"
 
-APPLICATION_ID = 0x4A4D414E  # "JMAN", at byte 68 of the file
-BUSY_SECONDS = 10
 
+class Database(Protocol):
+    """It is opened with schemas, which make the tables, one a version: a new database gets all of them, one of an
+    earlier version those that it lacks, and the number of the last is written into it.
 
-class Database:
-    """The open file. `schemas` make the tables, one a version: a new file gets all of them, one of an earlier version
-    those that it lacks; the number of the last is written into it."""
+    `name` is what people call it, without a secret; what is too large for a record lies in `folder`.
+    """
 
-    def __init__(self, path: Path, schemas: Sequence[str]) -> None:
-        self.path = path.resolve()  # one file has one lock, by whatever name it is opened
-        self._mutex = threading.RLock()
-        with _explained(self.path):
-            self._connection = apsw.Connection(str(self.path))
-            try:
-                self._prepare(schemas)
-            except BaseException:
-                self._connection.close()
-                raise
+    name: str
+    folder: Path
 
-    def _prepare(self, schemas: Sequence[str]) -> None:
-        connection = self._connection
-        connection.set_busy_timeout(BUSY_SECONDS * 1000)
-        connection.pragma("synchronous", "full")
-        connection.pragma("foreign_keys", True)
-        if self._is_blank():
-            connection.pragma("journal_mode", "wal")  # kept in the file; not allowed inside a transaction
-            with self.transaction():
-                if self._is_blank():  # still: another process may have been first
-                    connection.pragma("application_id", APPLICATION_ID)
-                    self._extend(schemas)
-        if connection.pragma("application_id") != APPLICATION_ID:
-            raise StoreError(
-                f"{self.path} is a database, but not a Journeyman store",
-                "give another path: this file was left as it is",
-            )
-        found = connection.pragma("user_version")
-        if found > len(schemas):
-            raise StoreError(
-                f"{self.path} was made by a newer Journeyman (schema {found}; this one knows {len(schemas)})",
-                "upgrade with: pip install --upgrade journeyman",
-            )
-        if found < len(schemas):
-            with self.transaction():
-                self._extend(schemas)
-
-    def _extend(self, schemas: Sequence[str]) -> None:
-        """Add what this file's version lacks. Asked for within the transaction: another process may have been first."""
-        for version, schema in enumerate(schemas, 1):
-            if self._connection.pragma("user_version") < version:
-                self._connection.execute(schema)
-                self._connection.pragma("user_version", version)
-
-    def _is_blank(self) -> bool:
-        connection = self._connection
-        marks = connection.pragma("application_id"), connection.pragma("user_version")
-        return marks == (0, 0) and not connection.execute("SELECT count(*) FROM sqlite_schema").get
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """All that is written in the with-block, or, if it raises, nothing."""
-        with self._mutex, _explained(self.path):
-            # IMMEDIATE waits for other writers now; a read that turns into a write later could not wait.
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # after a full disk SQLite may have rolled back already
-                    self._connection.execute("ROLLBACK")
-                raise
+        ...
 
-    def rows(self, sql: str, *values: Any) -> list[Any]:
-        with self._mutex, _explained(self.path):
-            return self._connection.execute(sql, values).fetchall()
+    def rows(self, sql: str, *values: Any) -> list[Any]: ...
 
     def changes(self, sql: str, *values: Any) -> int:
         """Write inside a transaction; how many rows that changed."""
-        self._connection.execute(sql, values)
-        return self._connection.changes()
+        ...
 
     def write(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Write many rows inside a transaction."""
-        self._connection.executemany(sql, rows)
+        ...
 
-    def close(self) -> None:
-        with self._mutex, _explained(self.path):
-            self._connection.close()
+    def among(self, column: str, texts: Collection[str]) -> tuple[str, Any]:
+        """The condition that `column` is one of `texts`, however many, and the one value to bind in it."""
+        ...
 
+    def lock(self, purpose: str) -> AbstractContextManager[None]:
+        """Be the only one with this purpose; StoreError, at once, if there is another. Free however its holder ends."""
+        ...
 
-_AGAIN = "and run the same command again: what was committed is kept"
-_ACCESS = "give this user write access to the file and its folder"
-_TROUBLE: tuple[tuple[type[apsw.Error], str, str], ...] = (
-    (apsw.FullError, "the disk is full", f"free some space {_AGAIN}"),
-    (apsw.IOError, "the disk reported an error", f"check the disk and its free space {_AGAIN}"),
-    (apsw.ReadOnlyError, "it may be read, but not written", _ACCESS),
-    (apsw.PermissionsError, "access was denied", _ACCESS),
-    (apsw.CantOpenError, "it cannot be opened", "give a file in a folder that exists and may be written to"),
-    (apsw.BusyError, f"other processes kept it busy for {BUSY_SECONDS} s", "try again once they are done"),
-    (apsw.NotADBError, "it is not a database", "give another path: this file was left as it is"),
-    (apsw.CorruptError, "the file is damaged", "restore it from a backup, or give another path"),
-    (apsw.TooBigError, "a record is larger than SQLite keeps (1 GB)", "split it into smaller ones"),
-)
+    def close(self) -> None: ...
 
 
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn what a user can act on into StoreError; anything else is a defect and stays as it is."""
-    try:
-        yield
-    except apsw.Error as error:
-        for kind, what, remedy in _TROUBLE:
-            if isinstance(error, kind):
-                raise StoreError(f"{path}: {what} ({error})", remedy) from error
-        raise
+def missing(name: str) -> UsageError:
+    return UsageError(
+        f"there is no store at {name}",
+        f"give its path or URL with --store, or make it: journeyman import FILE --store {name}",
+    )
+
+
+def newer(name: str, found: int, known: int) -> StoreError:
+    return StoreError(
+        f"{name} was made by a newer Journeyman (schema {found}; this one knows {known})",
+        "upgrade with: pip install --upgrade journeyman",
+    )
+
+
+def taken(purpose: str, holder: str) -> StoreError:
+    return StoreError(
+        f"another {purpose} is running (pid {holder or 'unknown'})", "wait until it has ended, or stop it"
+    )

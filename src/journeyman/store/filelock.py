@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from journeyman.errors import StoreError
+from journeyman.store.database import taken
 
 
 @contextmanager
@@ -32,13 +33,14 @@ def held(path: Path, purpose: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            raise _taken(file.read(), purpose) from error
+            # The holder may have the lock and not yet have written who it is.
+            raise taken(purpose, file.read()) from error
         except OSError as error:
             raise StoreError(
                 f"cannot lock {path}: {error.strerror}", "keep the store on a disk of this machine"
             ) from error
         try:
-            _write(file, f"{os.getpid()} {purpose}")
+            _write(file, str(os.getpid()))
             yield
         finally:
             _write(file, "")
@@ -50,12 +52,3 @@ def _write(file: TextIO, text: str) -> None:
     file.truncate(0)
     file.write(text)
     file.flush()
-
-
-def _taken(holder: str, purpose: str) -> StoreError:
-    # The holder may have the lock and not yet have written who it is.
-    pid, _, doing = holder.partition(" ")
-    return StoreError(
-        f"another {doing or purpose} is running (pid {pid or 'unknown'})",
-        "wait until it has ended, or stop it",
-    )

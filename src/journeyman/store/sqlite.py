@@ -1,211 +1,106 @@
-"""The embedded store: one SQLite file, no server.
+"""One SQLite file that is ours: opened, checked, written in transactions.
 
-Always holds: a record is kept as the JSON it converts itself to, and only what is searched for has a column;
-rows are added, never changed, except that a night and an exchange are given their end, once.
+Always holds: what a transaction has committed survives kill -9 and power loss (WAL, synchronous=FULL); a file
+that is not ours, or of a newer version, is left as it is; several threads may share one Database and several
+processes one file; trouble that a user can act on is raised as StoreError.
 
-Does not know what the JSON of a night holds, nor how the file is opened and written (see `database`).
+Knows nothing of what the tables hold. Needs apsw: the sqlite3 of many Pythons has SQLite's WAL-reset race.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import replace
-from datetime import UTC, datetime
+import threading
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from journeyman.errors import AdapterError, StoreError
-from journeyman.records import AdapterRecord, NightRecord, PhaseRecord, Session
-from journeyman.store import captured
-from journeyman.store.database import Database
+import apsw
+
+from journeyman.errors import StoreError
+from journeyman.store.database import AGAIN, BUSY_SECONDS, MARK, missing, newer
 from journeyman.store.filelock import held
 
-# One a version, never changed once it is released: a store of an earlier version gets what it lacks.
-# STRICT: a value of the wrong type is refused, not converted. seq is the order of arrival.
-_NIGHTS = """
-CREATE TABLE sessions (
-    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, body TEXT NOT NULL
-) STRICT;
-CREATE TABLE nights (
-    seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, spec TEXT NOT NULL,
-    finished_at TEXT NOT NULL DEFAULT '', result TEXT
-) STRICT;
-CREATE TABLE phases (
-    seq INTEGER PRIMARY KEY, night TEXT NOT NULL REFERENCES nights (key), name TEXT NOT NULL,
-    created_at TEXT NOT NULL, output TEXT NOT NULL, seconds REAL NOT NULL, cpu_seconds REAL NOT NULL,
-    tokens INTEGER NOT NULL, UNIQUE (night, name)
-) STRICT;
-CREATE TABLE adapters (
-    seq INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, body TEXT NOT NULL
-) STRICT;
-CREATE TABLE champion_history (
-    seq INTEGER PRIMARY KEY, base TEXT NOT NULL, hash TEXT REFERENCES adapters (hash),
-    created_at TEXT NOT NULL
-) STRICT;
-CREATE INDEX champion_by_base ON champion_history (base, seq);
-"""
-SCHEMAS = (_NIGHTS, captured.SCHEMA, captured.RESPONSES)
 
+class SqliteDatabase:
+    """The open file; what is too large for a record is found from its path, so that the two move together."""
 
-class SqliteStore(captured.CapturedInSqlite):
-    """A Store in one file."""
+    def __init__(self, path: Path, schemas: Sequence[str], create: bool = True) -> None:
+        if not create and not path.exists():
+            raise missing(str(path))
+        self.path = path.resolve()  # one file has one lock, by whatever name it is opened
+        self.name, self.folder = str(self.path), Path(f"{self.path}.d")
+        self._mutex = threading.RLock()
+        with _explained(self.path):
+            self._connection = apsw.Connection(str(self.path))
+            try:
+                self._prepare(schemas)
+            except BaseException:
+                self._connection.close()
+                raise
 
-    def __init__(self, path: str | Path) -> None:
-        super().__init__(Database(Path(path), SCHEMAS))
-        self.path = self._db.path
-
-    # -- sessions
-
-    def add_sessions(self, sessions: Iterable[Session]) -> list[bool]:
-        now = _now()
-        rows = [(session.id, now, _dump(session.to_json())) for session in sessions]
-        insert = "INSERT INTO sessions (id, created_at, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        with self._db.transaction():
-            return [self._db.changes(insert, *row) == 1 for row in rows]
-
-    def sessions(self, ids: Collection[str] | None = None) -> list[Session]:
-        if ids is None:
-            rows = self._db.rows("SELECT body FROM sessions ORDER BY seq")
-        else:  # one bound value, however many ids there are
-            chosen = "SELECT body FROM sessions WHERE id IN (SELECT value FROM json_each(?)) ORDER BY seq"
-            rows = self._db.rows(chosen, _dump(list(ids)))
-        return [Session.from_json(json.loads(body)) for (body,) in rows]
-
-    def count_sessions(self) -> int:
-        return self._db.rows("SELECT count(*) FROM sessions")[0][0]
-
-    # -- nights
-
-    def begin_night(self, key: str, spec: Mapping[str, Any]) -> None:
-        text = _dump(spec)
-        insert = "INSERT INTO nights (key, created_at, spec) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        with self._db.transaction():
-            if self._db.changes(insert, key, _now(), text):
-                return
-            ((begun,),) = self._db.rows("SELECT spec FROM nights WHERE key = ?", key)
-            if json.loads(begun) != json.loads(text):
-                raise StoreError(
-                    f"night {key} was begun with other settings",
-                    "finish it with the settings it was begun with, or begin a new one",
-                )
-
-    def nights(self) -> list[NightRecord]:
-        rows = self._db.rows("SELECT key, spec, created_at, finished_at, result FROM nights ORDER BY seq")
-        return [
-            NightRecord(key, json.loads(spec), started, finished, json.loads(result) if result else None)
-            for key, spec, started, finished, result in rows
-        ]
-
-    def phases(self, key: str) -> dict[str, PhaseRecord]:
-        columns = "night, name, output, seconds, cpu_seconds, tokens, created_at"
-        rows = self._db.rows(f"SELECT {columns} FROM phases WHERE night = ? ORDER BY seq", key)
-        return {name: PhaseRecord(night, name, json.loads(out), *rest) for night, name, out, *rest in rows}
-
-    def commit_phase(
-        self, key: str, name: str, output: Mapping[str, Any], seconds: float, cpu_seconds: float, tokens: int
-    ) -> None:
-        insert = (
-            "INSERT INTO phases (night, name, created_at, output, seconds, cpu_seconds, tokens)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-        )
-        values = (key, name, _now(), _dump(output), seconds, cpu_seconds, tokens)
-        with self._db.transaction():
-            self._require_open(key)
-            if not self._db.changes(insert, *values):
-                raise StoreError(
-                    f"phase {name} of night {key} is committed already",
-                    "run the night again: it goes on after its last committed phase",
-                )
-
-    def finish_night(
-        self, key: str, result: Mapping[str, Any], adapter: AdapterRecord | None = None, promote: bool = False
-    ) -> None:
-        if promote and adapter is None:
-            raise ValueError("nothing to promote: no adapter was given")
-        update = "UPDATE nights SET finished_at = ?, result = ? WHERE key = ?"
-        values = (_now(), _dump(result), key)
-        with self._db.transaction():
-            self._require_open(key)
-            if adapter is not None:
-                self._insert_adapter(adapter)
-                if promote:
-                    self._insert_champion(adapter.base, adapter.hash)
-            self._db.changes(update, *values)
-
-    def _require_open(self, key: str) -> None:
-        rows = self._db.rows("SELECT finished_at FROM nights WHERE key = ?", key)
-        if not rows:
-            raise StoreError(f"no night {key} in {self.path}", "begin it first, or give another store")
-        if rows[0][0]:
-            raise StoreError(f"night {key} ended at {rows[0][0]}", "begin a new night")
-
-    # -- adapters
-
-    def add_adapter(self, adapter: AdapterRecord) -> None:
-        with self._db.transaction():
-            self._insert_adapter(adapter)
-
-    def adapters(self) -> list[AdapterRecord]:
-        return [_adapter(body) for (body,) in self._db.rows("SELECT body FROM adapters ORDER BY seq")]
-
-    def adapter(self, hash_prefix: str) -> AdapterRecord:
-        # substr, not LIKE: a prefix is text, with no wildcards in it. A whole hash comes before longer ones.
-        matching = "SELECT body FROM adapters WHERE substr(hash, 1, length(?1)) = ?1 ORDER BY hash != ?1, seq"
-        found = [_adapter(body) for (body,) in self._db.rows(matching, hash_prefix)] if hash_prefix else []
-        if not found:
-            known = ", ".join(each.hash for each in self.adapters()[-5:])
-            remedy = f"the newest are {known}" if known else "none is registered yet: run a night first"
-            raise AdapterError(f"there is no adapter {hash_prefix!r} in {self.path}", remedy)
-        if len(found) > 1 and found[0].hash != hash_prefix:
-            some = ", ".join(each.hash for each in found[:5])
-            raise AdapterError(f"{hash_prefix!r} begins {len(found)} adapters", f"give more of it: {some}")
-        return found[0]
-
-    def champion(self, base: str) -> AdapterRecord | None:
-        latest = (
-            "SELECT body FROM champion_history AS c LEFT JOIN adapters AS a ON a.hash = c.hash"
-            " WHERE c.base = ? ORDER BY c.seq DESC LIMIT 1"
-        )
-        for (body,) in self._db.rows(latest, base):
-            return None if body is None else _adapter(body)
-        return None
-
-    def set_champion(self, base: str, hash: str | None) -> None:
-        with self._db.transaction():
-            self._insert_champion(base, hash)
-
-    def _insert_adapter(self, adapter: AdapterRecord) -> None:
-        adapter = replace(adapter, created_at=adapter.created_at or _now())
-        insert = "INSERT INTO adapters (hash, created_at, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        if self._db.changes(insert, adapter.hash, adapter.created_at, _dump(adapter.to_json())):
-            return
-        known = self.adapter(adapter.hash)
-        if (known.base, known.verdict) != (adapter.base, adapter.verdict):
-            raise AdapterError(
-                f"adapter {known.hash} is registered for {known.base} with the final verdict {known.verdict}",
-                "train another one: the same weights are not judged twice",
+    def _prepare(self, schemas: Sequence[str]) -> None:
+        connection = self._connection
+        connection.set_busy_timeout(BUSY_SECONDS * 1000)
+        connection.pragma("synchronous", "full")
+        connection.pragma("foreign_keys", True)
+        if self._is_blank():
+            connection.pragma("journal_mode", "wal")  # kept in the file; not allowed inside a transaction
+            with self.transaction():
+                if self._is_blank():  # still: another process may have been first
+                    connection.pragma("application_id", MARK)
+                    self._extend(schemas)
+        if connection.pragma("application_id") != MARK:
+            raise StoreError(
+                f"{self.path} is a database, but not a Journeyman store",
+                "give another path: this file was left as it is",
             )
+        found = connection.pragma("user_version")
+        if found > len(schemas):
+            raise newer(self.name, found, len(schemas))
+        if found < len(schemas):
+            with self.transaction():
+                self._extend(schemas)
 
-    def _insert_champion(self, base: str, hash: str | None) -> None:
-        if hash is not None:
-            adapter = self.adapter(hash)
-            hash = adapter.hash
-            if adapter.base != base:
-                raise AdapterError(
-                    f"adapter {hash} was made for {adapter.base}, not for {base}",
-                    f"choose an adapter that was made for {base}",
-                )
-            if adapter.verdict != "PROMOTE":
-                raise AdapterError(
-                    f"adapter {hash} has the verdict {adapter.verdict}: it cannot go into service",
-                    "choose an adapter with the verdict PROMOTE",
-                )
-        insert = "INSERT INTO champion_history (base, hash, created_at) VALUES (?, ?, ?)"
-        self._db.changes(insert, base, hash, _now())
+    def _extend(self, schemas: Sequence[str]) -> None:
+        """Add what this file's version lacks. Asked for within the transaction: another process may have been first."""
+        for version, schema in enumerate(schemas, 1):
+            if self._connection.pragma("user_version") < version:
+                self._connection.execute(schema)
+                self._connection.pragma("user_version", version)
 
-    # -- the file
+    def _is_blank(self) -> bool:
+        connection = self._connection
+        marks = connection.pragma("application_id"), connection.pragma("user_version")
+        return marks == (0, 0) and not connection.execute("SELECT count(*) FROM sqlite_schema").get
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._mutex, _explained(self.path):
+            # IMMEDIATE waits for other writers now; a read that turns into a write later could not wait.
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # after a full disk SQLite may have rolled back already
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        with self._mutex, _explained(self.path):
+            return self._connection.execute(sql, values).fetchall()
+
+    def changes(self, sql: str, *values: Any) -> int:
+        self._connection.execute(sql, values)
+        return self._connection.changes()
+
+    def write(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        self._connection.executemany(sql, rows)
+
+    def among(self, column: str, texts: Collection[str]) -> tuple[str, Any]:
+        return f"{column} IN (SELECT value FROM json_each(?))", json.dumps(list(texts))
 
     def lock(self, purpose: str) -> AbstractContextManager[None]:
         # A file of its own: opening and closing the database once more would drop SQLite's locks on it.
@@ -213,23 +108,31 @@ class SqliteStore(captured.CapturedInSqlite):
         return held(self.path.with_name(self.path.name + ending), purpose)
 
     def close(self) -> None:
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+        with self._mutex, _explained(self.path):
+            self._connection.close()
 
 
-def _dump(value: object) -> str:
-    # NaN is not JSON, and other stores and browsers refuse it: better found here than there.
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_ACCESS = "give this user write access to the file and its folder"
+_TROUBLE: tuple[tuple[type[apsw.Error], str, str], ...] = (
+    (apsw.FullError, "the disk is full", f"free some space {AGAIN}"),
+    (apsw.IOError, "the disk reported an error", f"check the disk and its free space {AGAIN}"),
+    (apsw.ReadOnlyError, "it may be read, but not written", _ACCESS),
+    (apsw.PermissionsError, "access was denied", _ACCESS),
+    (apsw.CantOpenError, "it cannot be opened", "give a file in a folder that exists and may be written to"),
+    (apsw.BusyError, f"other processes kept it busy for {BUSY_SECONDS} s", "try again once they are done"),
+    (apsw.NotADBError, "it is not a database", "give another path: this file was left as it is"),
+    (apsw.CorruptError, "the file is damaged", "restore it from a backup, or give another path"),
+    (apsw.TooBigError, "a record is larger than SQLite keeps (1 GB)", "split it into smaller ones"),
+)
 
 
-def _adapter(body: str) -> AdapterRecord:
-    return AdapterRecord.from_json(json.loads(body))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what a user can act on into StoreError; anything else is a defect and stays as it is."""
+    try:
+        yield
+    except apsw.Error as error:
+        for kind, what, remedy in _TROUBLE:
+            if isinstance(error, kind):
+                raise StoreError(f"{path}: {what} ({error})", remedy) from error
+        raise

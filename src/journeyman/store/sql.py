@@ -1,0 +1,231 @@
+"""A Store in tables: sessions, nights, adapters, and (see `captured`) what the day brought.
+
+Always holds: a record is kept as the JSON it converts itself to, and only what is searched for has a column;
+rows are added, never changed, except that a night and an exchange are given their end, once.
+
+Does not know what the JSON of a night holds, nor which database keeps the tables (see `database`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from journeyman.errors import AdapterError, StoreError
+from journeyman.records import AdapterRecord, NightRecord, PhaseRecord, Session
+from journeyman.store import captured
+from journeyman.store.database import Database
+
+# One a version, never changed once it is released: a store of an earlier version gets what it lacks.
+# STRICT: a value of the wrong type is refused, not converted. seq is the order of arrival.
+_NIGHTS = """
+CREATE TABLE sessions (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE TABLE nights (
+    seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, spec TEXT NOT NULL,
+    finished_at TEXT NOT NULL DEFAULT '', result TEXT
+) STRICT;
+CREATE TABLE phases (
+    seq INTEGER PRIMARY KEY, night TEXT NOT NULL REFERENCES nights (key), name TEXT NOT NULL,
+    created_at TEXT NOT NULL, output TEXT NOT NULL, seconds REAL NOT NULL, cpu_seconds REAL NOT NULL,
+    tokens INTEGER NOT NULL, UNIQUE (night, name)
+) STRICT;
+CREATE TABLE adapters (
+    seq INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE TABLE champion_history (
+    seq INTEGER PRIMARY KEY, base TEXT NOT NULL, hash TEXT REFERENCES adapters (hash),
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX champion_by_base ON champion_history (base, seq);
+"""
+SCHEMAS = (_NIGHTS, captured.SCHEMA, captured.RESPONSES)
+
+
+class SqlStore(captured.Captured):
+    """A Store, whatever database its tables are in."""
+
+    def __init__(self, db: Database) -> None:
+        super().__init__(db)
+        self.name, self.folder = db.name, db.folder
+
+    # -- sessions
+
+    def add_sessions(self, sessions: Iterable[Session]) -> list[bool]:
+        now = _now()
+        rows = [(session.id, now, _dump(session.to_json())) for session in sessions]
+        insert = "INSERT INTO sessions (id, created_at, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        with self._db.transaction():
+            return [self._db.changes(insert, *row) == 1 for row in rows]
+
+    def sessions(self, ids: Collection[str] | None = None) -> list[Session]:
+        if ids is None:
+            rows = self._db.rows("SELECT body FROM sessions ORDER BY seq")
+        else:
+            chosen, value = self._db.among("id", ids)
+            rows = self._db.rows(f"SELECT body FROM sessions WHERE {chosen} ORDER BY seq", value)
+        return [Session.from_json(json.loads(body)) for (body,) in rows]
+
+    def count_sessions(self) -> int:
+        return self._db.rows("SELECT count(*) FROM sessions")[0][0]
+
+    # -- nights
+
+    def begin_night(self, key: str, spec: Mapping[str, Any]) -> None:
+        text = _dump(spec)
+        insert = "INSERT INTO nights (key, created_at, spec) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        with self._db.transaction():
+            if self._db.changes(insert, key, _now(), text):
+                return
+            ((begun,),) = self._db.rows("SELECT spec FROM nights WHERE key = ?", key)
+            if json.loads(begun) != json.loads(text):
+                raise StoreError(
+                    f"night {key} was begun with other settings",
+                    "finish it with the settings it was begun with, or begin a new one",
+                )
+
+    def nights(self) -> list[NightRecord]:
+        rows = self._db.rows("SELECT key, spec, created_at, finished_at, result FROM nights ORDER BY seq")
+        return [
+            NightRecord(key, json.loads(spec), started, finished, json.loads(result) if result else None)
+            for key, spec, started, finished, result in rows
+        ]
+
+    def phases(self, key: str) -> dict[str, PhaseRecord]:
+        columns = "night, name, output, seconds, cpu_seconds, tokens, created_at"
+        rows = self._db.rows(f"SELECT {columns} FROM phases WHERE night = ? ORDER BY seq", key)
+        return {name: PhaseRecord(night, name, json.loads(out), *rest) for night, name, out, *rest in rows}
+
+    def commit_phase(
+        self, key: str, name: str, output: Mapping[str, Any], seconds: float, cpu_seconds: float, tokens: int
+    ) -> None:
+        insert = (
+            "INSERT INTO phases (night, name, created_at, output, seconds, cpu_seconds, tokens)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        )
+        values = (key, name, _now(), _dump(output), seconds, cpu_seconds, tokens)
+        with self._db.transaction():
+            self._require_open(key)
+            if not self._db.changes(insert, *values):
+                raise StoreError(
+                    f"phase {name} of night {key} is committed already",
+                    "run the night again: it goes on after its last committed phase",
+                )
+
+    def finish_night(
+        self, key: str, result: Mapping[str, Any], adapter: AdapterRecord | None = None, promote: bool = False
+    ) -> None:
+        if promote and adapter is None:
+            raise ValueError("nothing to promote: no adapter was given")
+        update = "UPDATE nights SET finished_at = ?, result = ? WHERE key = ?"
+        values = (_now(), _dump(result), key)
+        with self._db.transaction():
+            self._require_open(key)
+            if adapter is not None:
+                self._insert_adapter(adapter)
+                if promote:
+                    self._insert_champion(adapter.base, adapter.hash)
+            self._db.changes(update, *values)
+
+    def _require_open(self, key: str) -> None:
+        rows = self._db.rows("SELECT finished_at FROM nights WHERE key = ?", key)
+        if not rows:
+            raise StoreError(f"no night {key} in {self.name}", "begin it first, or give another store")
+        if rows[0][0]:
+            raise StoreError(f"night {key} ended at {rows[0][0]}", "begin a new night")
+
+    # -- adapters
+
+    def add_adapter(self, adapter: AdapterRecord) -> None:
+        with self._db.transaction():
+            self._insert_adapter(adapter)
+
+    def adapters(self) -> list[AdapterRecord]:
+        return [_adapter(body) for (body,) in self._db.rows("SELECT body FROM adapters ORDER BY seq")]
+
+    def adapter(self, hash_prefix: str) -> AdapterRecord:
+        # substr, not LIKE: a prefix is text, with no wildcards in it. A whole hash comes before longer ones.
+        matching = "SELECT body FROM adapters WHERE substr(hash, 1, length(?1)) = ?1 ORDER BY hash != ?1, seq"
+        found = [_adapter(body) for (body,) in self._db.rows(matching, hash_prefix)] if hash_prefix else []
+        if not found:
+            known = ", ".join(each.hash for each in self.adapters()[-5:])
+            remedy = f"the newest are {known}" if known else "none is registered yet: run a night first"
+            raise AdapterError(f"there is no adapter {hash_prefix!r} in {self.name}", remedy)
+        if len(found) > 1 and found[0].hash != hash_prefix:
+            some = ", ".join(each.hash for each in found[:5])
+            raise AdapterError(f"{hash_prefix!r} begins {len(found)} adapters", f"give more of it: {some}")
+        return found[0]
+
+    def champion(self, base: str) -> AdapterRecord | None:
+        latest = (
+            "SELECT body FROM champion_history AS c LEFT JOIN adapters AS a ON a.hash = c.hash"
+            " WHERE c.base = ? ORDER BY c.seq DESC LIMIT 1"
+        )
+        for (body,) in self._db.rows(latest, base):
+            return None if body is None else _adapter(body)
+        return None
+
+    def set_champion(self, base: str, hash: str | None) -> None:
+        with self._db.transaction():
+            self._insert_champion(base, hash)
+
+    def _insert_adapter(self, adapter: AdapterRecord) -> None:
+        adapter = replace(adapter, created_at=adapter.created_at or _now())
+        insert = "INSERT INTO adapters (hash, created_at, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        if self._db.changes(insert, adapter.hash, adapter.created_at, _dump(adapter.to_json())):
+            return
+        known = self.adapter(adapter.hash)
+        if (known.base, known.verdict) != (adapter.base, adapter.verdict):
+            raise AdapterError(
+                f"adapter {known.hash} is registered for {known.base} with the final verdict {known.verdict}",
+                "train another one: the same weights are not judged twice",
+            )
+
+    def _insert_champion(self, base: str, hash: str | None) -> None:
+        if hash is not None:
+            adapter = self.adapter(hash)
+            hash = adapter.hash
+            if adapter.base != base:
+                raise AdapterError(
+                    f"adapter {hash} was made for {adapter.base}, not for {base}",
+                    f"choose an adapter that was made for {base}",
+                )
+            if adapter.verdict != "PROMOTE":
+                raise AdapterError(
+                    f"adapter {hash} has the verdict {adapter.verdict}: it cannot go into service",
+                    "choose an adapter with the verdict PROMOTE",
+                )
+        insert = "INSERT INTO champion_history (base, hash, created_at) VALUES (?, ?, ?)"
+        self._db.changes(insert, base, hash, _now())
+
+    # -- the database
+
+    def lock(self, purpose: str) -> AbstractContextManager[None]:
+        return self._db.lock(purpose)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _dump(value: object) -> str:
+    # NaN is not JSON, and other stores and browsers refuse it: better found here than there.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _adapter(body: str) -> AdapterRecord:
+    return AdapterRecord.from_json(json.loads(body))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
