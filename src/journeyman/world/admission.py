@@ -14,10 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from journeyman.world.actions import Action, Call, Say
+from journeyman.world.actions import Call, Say
+from journeyman.world.context import Context
 from journeyman.world.env import Env
-from journeyman.world.mutants import Mutant, at_random, essence, mutants, play, read_only, wrong_entity
+from journeyman.world.mutants import Mutant, at_random, mutants, play, read_only, wrong_entity
+from journeyman.world.outcome import Failure, Tier
 from journeyman.world.purity import sealed
+from journeyman.world.state import State
 from journeyman.world.suite import Suite
 from journeyman.world.task import Task
 
@@ -119,11 +122,8 @@ def _rows(suite: Suite, task: Task) -> Finding:
     return Finding("rows", not seen, tried - len(seen), tried, tuple(seen))
 
 
-def _spoiled(env: Env, table: str, key: str, column: str) -> object:
+def _spoiled(env: Env, table: str, key: str, column: str) -> State | None:
     """The state with another value in this column, if the table admits one."""
-    from journeyman.world.context import Context
-    from journeyman.world.outcome import Failure, Tier
-
     state = env.world.state
     row = state.row(table, key)
     if row is None:
@@ -133,7 +133,7 @@ def _spoiled(env: Env, table: str, key: str, column: str) -> object:
     for other in (other_row[place] for other_row in state.rows(table) if other_row[place] != row[place]):
         here = Context(state, True, Tier.CODE)
         try:
-            here.put(spec, spec.row(*row[:place], other, *row[place + 1 :]))
+            here.put(spec, spec.changed(row, place, other))
         except Failure:
             continue
         return here.result()
@@ -157,6 +157,3 @@ def _repeats(suite: Suite, task: Task) -> Finding:
 def _told(mutant: Mutant, reasons: Sequence[str]) -> str:
     actions = "; ".join(action.text for action in mutant.actions)
     return f"{mutant.kind}: {actions}" + (f" ({'; '.join(reasons)})" if reasons else "")
-
-
-__all__ = ["CAUGHT", "Action", "Finding", "admit", "essence"]

@@ -49,12 +49,13 @@ class Context:
         self._state = state
         self._contents = state.contents
         self._writes = writes
-        self._touched = state.touched
-        self._base, self._pending = state.pending
         self._clock = state.clock
-        self._draws = state.draws
-        self._counters = state.counters
         self.tier = tier  # the weakest that went into the answer
+        if writes:
+            self._draws = state.draws
+            self._counters = state.counters
+            self._touched = state.touched
+            self._base, self._pending = state.pending
 
     # -- reading
 
@@ -115,7 +116,7 @@ class Context:
         old = self._contents[table.name].rows.get(row[0])
         if table.tier is not None:
             place = table.tier
-            row = type(row)(*row[:place], max(row[place], self.tier), *row[place + 1 :])
+            row = table.changed(row, place, max(row[place], int(self.tier)))
         table.admit(row, old)
         if table.targets and (missing := missing_references(table, row, self._contents)):
             raise Conflict(f"{table.name} {row[0]!r} refers to {missing[0]}, which is not there")

@@ -187,9 +187,7 @@ class Env:
     # -- going back, and going on twice
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(
-            self._task, self._start, self._last, self.world.state, self._memory, self._over, self._verdict
-        )
+        return Snapshot(self._task, self._start, self._last, self.world.state, self._memory, self._over, self._verdict)
 
     def restore(self, snapshot: Snapshot) -> None:
         self._task, self._start, self._last, state, self._memory, self._over, self._verdict = snapshot
@@ -263,9 +261,7 @@ class BatchEnv:
         """One action for each; None, or no entry, for those that wait or are over."""
         if isinstance(actions, Mapping):
             actions = [actions.get(at) for at in range(len(self.envs))]
-        return [
-            None if action is None else env.step(action) for env, action in zip(self.envs, actions, strict=True)
-        ]
+        return [None if action is None else env.step(action) for env, action in zip(self.envs, actions, strict=True)]
 
     @property
     def over(self) -> list[bool]:

@@ -42,7 +42,8 @@ def parsed(lines: Iterable[str], tables: Iterable[Table[Any]]) -> State:
         if head.get("format") != _FORMAT:
             raise WorldError("this is no state of a world", "give a file that save_text has written")
         rows = (json.loads(line) for line in reading)
-        found = {name: [_row(known, values) for values in among] for name, among in groupby(rows, key=lambda row: row[0])}
+        among = groupby(rows, key=lambda row: row[0])
+        found = {name: [_row(known, values) for values in each] for name, each in among}
     except (ValueError, AttributeError, IndexError, TypeError) as error:
         raise _damaged(str(error)) from error
     return _checked(head, known, found)
@@ -79,9 +80,8 @@ def save_sqlite(state: State, path: Path) -> None:
                     connection.execute(_created(table))
                     schemas = table.schema.values()
                     marks = ", ".join("?" for _ in table.columns)
-                    connection.executemany(
-                        f"INSERT INTO {_quoted(name)} VALUES ({marks})", (map(_to_cell, schemas, row) for row in state.rows(name))
-                    )
+                    cells = (tuple(map(_to_cell, schemas, row)) for row in state.rows(name))
+                    connection.executemany(f"INSERT INTO {_quoted(name)} VALUES ({marks})", cells)
         finally:
             connection.close()
 

@@ -36,6 +36,10 @@ class Draft(NamedTuple):
     user: UserSim | None = None
 
 
+def _any(_: Any) -> bool:
+    return True
+
+
 class Spec(NamedTuple):
     """What a family draws from."""
 
@@ -48,10 +52,10 @@ class Spec(NamedTuple):
         """One of these wordings, in turn, with the values filled in."""
         return wordings[self.turn % len(wordings)].format(**values)
 
-    def rows(self, table: Table[Any], wanted: Callable[[Any], bool] = lambda row: True) -> list[Any]:
+    def rows(self, table: Table[Any], wanted: Callable[[Any], bool] = _any) -> list[Any]:
         return [row for row in self.state.rows(table.name) if wanted(row)]
 
-    def one(self, table: Table[Any], wanted: Callable[[Any], bool] = lambda row: True) -> Any:
+    def one(self, table: Table[Any], wanted: Callable[[Any], bool] = _any) -> Any:
         return self.chance.choice(self.rows(table, wanted))
 
     def row(self, table: Table[Any], key: str) -> Any:

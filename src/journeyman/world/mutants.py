@@ -155,7 +155,7 @@ def _others(parameter: Parameter, value: Any, state: State, chance: Stream) -> l
 # -- agents that know nothing
 
 
-def guess(suite: Suite, task: Task, tool: Tool, chance: Stream, state: State) -> Call:
+def guess(task: Task, tool: Tool, chance: Stream, state: State) -> Call:
     """A call with arguments of the right kind, and no idea behind them."""
     args: dict[str, Any] = {}
     for parameter in tool.parameters:
@@ -186,7 +186,7 @@ def at_random(suite: Suite, task: Task, seed: int) -> Played:
     """Any tools with any arguments, then some words of the instruction."""
     chance = Stream("at random", task.id, seed)
     tools = list(suite.rules.tools.values())
-    calls = [guess(suite, task, chance.choice(tools), chance, task.start) for _ in range(chance.between(1, 12))]
+    calls = [guess(task, chance.choice(tools), chance, task.start) for _ in range(chance.between(1, 12))]
     return play(suite, task, [*calls, Say(" ".join(chance.sample(task.instruction.split(), 5)))], seed)
 
 
@@ -198,7 +198,7 @@ def read_only(suite: Suite, task: Task) -> Played:
     reads = [tool for tool in suite.rules.tools.values() if not tool.writes]
     calls = [action for action in task.oracle if isinstance(action, Call) and not suite.rules.tools[action.tool].writes]
     while len(calls) < task.limit - 1:
-        calls.append(guess(suite, task, chance.choice(reads), chance, task.start))
+        calls.append(guess(task, chance.choice(reads), chance, task.start))
     read = [env.step(call).observation for call in calls[: task.limit - 1]]
     dump = "\n".join([*read, *_everything(task.start)])
     return play(suite, task, [Say(dump)])
@@ -216,7 +216,7 @@ def _writes(suite: Suite, task: Task, chance: Stream, count: int) -> Iterator[Ca
     writes = [tool for tool in suite.rules.tools.values() if tool.writes]
     found = 0
     for _ in range(60):
-        call = guess(suite, task, chance.choice(writes), chance, task.start)
+        call = guess(task, chance.choice(writes), chance, task.start)
         env = Env(suite)
         env.reset(task, 0)
         env.step(call)

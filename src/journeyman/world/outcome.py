@@ -27,7 +27,7 @@ class Tier(IntEnum):
 TRUST = {Tier.RECORDED: 1.0, Tier.CODE: 1.0, Tier.FILLED: 0.8, Tier.IMITATED: 0.5, Tier.ABSTAINED: 0.0}
 
 
-class Failure(Exception):  # noqa: N818  # they are words of a vocabulary
+class Failure(Exception):  # they are words of a vocabulary
     """Raised by a tool: what was asked cannot be done. The state stays as it was."""
 
     kind = "fault"

@@ -17,13 +17,17 @@ _GAP = re.compile(r"[\s ]+")
 
 
 class Fact(NamedTuple):
-    """Any of `any_of` has to be said, and none of `none_of`: the wrong answers to the same question."""
+    """Any of `any_of` has to be said (`once`: and not again), and none of `none_of`: the wrong answers to the same
+    question."""
 
     any_of: tuple[str, ...]
     none_of: tuple[str, ...] = ()
+    once: bool = False
 
     def told(self, text: str) -> bool:
         plain = normal(text)
+        if self.once:
+            return sum(len(_pattern(each).findall(plain)) for each in self.any_of) == 1 and not self.rivals(text)
         return any(holds(plain, each) for each in self.any_of) and not self.rivals(text)
 
     def rivals(self, text: str) -> list[str]:
@@ -31,9 +35,10 @@ class Fact(NamedTuple):
         return [each for each in self.none_of if holds(plain, each)]
 
 
-def fact(*any_of: str, none_of: tuple[str, ...] | list[str] = ()) -> Fact:
+def fact(*any_of: str, none_of: tuple[str, ...] | list[str] = (), once: bool = False) -> Fact:
+    """A fact; what is right is taken out of `none_of`, so that all answers there are can be given for it."""
     right = {normal(each) for each in any_of}
-    return Fact(any_of, tuple(each for each in dict.fromkeys(none_of) if normal(each) not in right))
+    return Fact(any_of, tuple(each for each in dict.fromkeys(none_of) if normal(each) not in right), once)
 
 
 def normal(text: str) -> str:

@@ -163,9 +163,7 @@ class State:
     def as_start(self, seed: int | None = None) -> State:
         """The same state, from which changes are counted; with another seed, if one is given."""
         seed, draws = (self.seed, self.draws) if seed is None else (seed, 0)
-        return State(
-            self.tables, self.contents, self.clock, seed, draws, self.counters, HashTrieMap(), *self.pending
-        )
+        return State(self.tables, self.contents, self.clock, seed, draws, self.counters, HashTrieMap(), *self.pending)
 
     def row(self, table: str, key: str) -> Row | None:
         return self.contents[table].rows.get(key)

@@ -78,7 +78,7 @@ def load(name: str, **options: Any) -> Suite:
     try:
         found = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise WorldError(f"{name} cannot be loaded: {error}", "write module:attribute, of a module on the path") from error
+        raise WorldError(f"{name} cannot be loaded: {error}", "write module:attribute") from error
     made = found(**options) if callable(found) and not isinstance(found, Suite) else found
     if not isinstance(made, Suite):
         raise WorldError(f"{name} is a {type(made).__name__}, not a suite", "let it be or return a Suite")

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from itertools import starmap
 from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
 from journeyman.errors import WorldError
@@ -57,7 +56,7 @@ class Table(Generic[R]):
         hints = get_type_hints(row, include_extras=True)
         self.name = name
         self.row = row
-        self.columns: tuple[str, ...] = tuple(getattr(row, "_fields", ()))
+        self.columns: tuple[str, ...] = getattr(row, "_fields", ())
         self.references = dict(references or {})
         self.indexes = tuple(dict.fromkeys((*self.references, *indexes)))
         self.checks = tuple(checks)
@@ -101,8 +100,7 @@ class Table(Generic[R]):
             right = all(admits(value) for admits, value in zip(self._admits, row, strict=True))
         else:
             right = all(
-                value is before or admits(value)
-                for admits, value, before in zip(self._admits, row, old, strict=True)
+                value is before or admits(value) for admits, value, before in zip(self._admits, row, old, strict=True)
             )
         if not right:
             wrong = [c for c, admits, value in zip(self.columns, self._admits, row, strict=True) if not admits(value)]
@@ -110,6 +108,11 @@ class Table(Generic[R]):
         for says, check in self.checks:
             if not check(row):
                 raise Conflict(f"{self.name} {row[0]!r}: {says}")
+
+    def changed(self, row: R, place: int, value: Any) -> R:
+        """The row with another value in one place."""
+        made: Any = self.row
+        return made(*row[:place], value, *row[place + 1 :])
 
     def text(self, row: Row) -> str:
         """The row's one spelling, the table's name within it."""
@@ -146,7 +149,8 @@ class Change(NamedTuple):
 
 
 def ordered(changes: Mapping[tuple[str, str], tuple[Row | None, Row | None]]) -> list[Change]:
-    return list(starmap(lambda at, rows: Change(*at, *rows), sorted(changes.items(), key=lambda item: item[0])))
+    """By table and key."""
+    return [Change(table, key, *changes[table, key]) for table, key in sorted(changes)]
 
 
 def frozen(value: Any) -> Any:

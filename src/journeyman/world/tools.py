@@ -27,6 +27,7 @@ from journeyman.world.shapes import Shape, Words, shape
 from journeyman.world.tables import Table
 
 Effect = Literal["read", "write"]
+_ABSENT = object()
 _ARGUMENT = re.compile(r"^\s{4,}(\w+): (.+)$", re.MULTILINE)
 
 
@@ -62,7 +63,9 @@ class Tool:
         if not self.says:
             raise WorldError(f"tool {self.name} says nothing of what it does", "give it a docstring: models read it")
         self.parameters = tuple(_parameters(function, dict(_ARGUMENT.findall(rest))))
-        self._checks = tuple((p.name, p.shape.admits, p.required) for p in self.parameters)
+        self._checks = tuple(
+            (p.name, p.shape.schema.get("type") == "string", p.shape.admits, p.required) for p in self.parameters
+        )
         self._floats = frozenset(p.name for p in self.parameters if float in p.shape.numbers)
 
     def __repr__(self) -> str:
@@ -70,19 +73,21 @@ class Tool:
 
     def bound(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments as the function takes them. Invalid, in words that help, where they are not."""
-        if not isinstance(arguments, Mapping):
+        if type(arguments) is not dict and not isinstance(arguments, Mapping):
             raise Invalid(f"{self.name} takes its arguments by name")
         bound: dict[str, Any] = {}
-        for name, admits, required in self._checks:
-            if name in arguments:
-                value = arguments[name]
-                if self._floats and type(value) is int and name in self._floats:
+        for name, text, admits, required in self._checks:
+            value = arguments.get(name, _ABSENT)
+            if value is _ABSENT:
+                if required:
+                    raise Invalid(f"{self.name} needs {name}")
+                continue
+            if not (text and type(value) is str and value.isascii()):  # most arguments are that, and are right
+                if type(value) is int and name in self._floats:
                     value = float(value)
                 if not admits(value):
                     raise Invalid(f"{self.name}: {name} is not {self._wanted(name)}")
-                bound[name] = value
-            elif required:
-                raise Invalid(f"{self.name} needs {name}")
+            bound[name] = value
         if len(bound) < len(arguments):
             strange = ", ".join(sorted(str(name) for name in arguments if name not in bound))
             raise Invalid(f"{self.name} takes no {strange}")
@@ -139,7 +144,5 @@ def _parameters(function: Callable[..., Any], said: Mapping[str, str]) -> list[P
             )
         required = each.default is each.empty
         says = said.get(each.name, "")
-        found.append(
-            Parameter(each.name, shape(hints[each.name]), required, says, None if required else each.default)
-        )
+        found.append(Parameter(each.name, shape(hints[each.name]), required, says, None if required else each.default))
     return found

@@ -40,22 +40,25 @@ class Verdict(NamedTuple):
 
 
 class Verifier:
+    """Made once for a task: what can be worked out before an episode is."""
+
     def __init__(self, task: Task) -> None:
         self.task = task
+        tables = task.start.tables
+        self._wants = [_Want(expected, tables[expected.table]) for expected in task.expect]
+        self._met = [Evidence("expected", True, _wanted(expected)) for expected in task.expect]
 
     def __call__(self, state: State, calls: Sequence[Call], said: Sequence[str], trust: float = 1.0) -> Verdict:
         """state: the one reached from the task's start; calls: all that were made, in vain or not; said: what the
         agent told its user."""
         task = self.task
         changes = state.changes()
-        pairs = matched(task.expect, changes, state.tables)
-        taken = {at for at in pairs if at is not None}
+        pairs = matched(self._wants, changes)
         evidence = [
-            Evidence("expected", at is not None, _wanted(expected))
-            for expected, at in zip(task.expect, pairs, strict=True)
+            met if at is not None else met._replace(met=False) for at, met in zip(pairs, self._met, strict=True)
         ]
         for at, change in enumerate(changes):
-            if at not in taken and not any(_allows(each, change, state.tables) for each in task.allow):
+            if at not in pairs and not any(_allows(each, change, state.tables) for each in task.allow):
                 evidence.append(Evidence("collateral", False, _happened(change, state.tables)))
         words = "\n".join(said)
         for fact in task.say:
@@ -68,83 +71,75 @@ class Verifier:
         return Verdict(trust if whole else 0.0, sum(asked) / len(asked), trust, tuple(evidence))
 
 
-def matched(
-    expected: Sequence[Expected], changes: Sequence[Change], tables: Mapping[str, Table[Any]]
-) -> list[int | None]:
+class _Want:
+    """An expected change, with its columns looked up."""
+
+    def __init__(self, expected: Expected, table: Table[Any]) -> None:
+        self.table, self.key, self.gone = expected.table, expected.key, expected.gone
+        places = [(table.columns.index(column), value) for column, value in expected.values]
+        self.equal = [(at, value) for at, value in places if not isinstance(value, Wording | Made)]
+        self.worded = [(at, value.facts) for at, value in places if isinstance(value, Wording)]
+        self.made = [(at, value.at) for at, value in places if isinstance(value, Made)]
+        named = {at for at, _ in places}
+        self.kept = [
+            at
+            for at, column in enumerate(table.columns)
+            if expected.key is not None and at not in named and column not in table.given
+        ]
+
+    def could_be(self, change: Change) -> bool:
+        """Whether the change is the one that is wanted, as far as it shows by itself."""
+        before, after = change.before, change.after
+        if change.table != self.table or (after is None) != self.gone:
+            return False
+        if (before is not None) if self.key is None else (before is None or change.key != self.key):
+            return False
+        if after is None:
+            return True
+        return (
+            all(after[at] == value for at, value in self.equal)
+            and (before is None or all(after[at] == before[at] for at in self.kept))
+            and all(fact.told(after[at] or "") for at, facts in self.worded for fact in facts)
+        )
+
+
+def matched(wants: Sequence[_Want], changes: Sequence[Change]) -> list[int | None]:
     """For each expectation the change that meets it, none twice: as many as can be met at once.
 
     Rows that are made are told apart by what they say and by what they refer to; which of them is which is searched.
     """
-    fitting = [
-        [at for at, change in enumerate(changes) if _could_be(wanted, change, tables[wanted.table])]
-        for wanted in expected
-    ]
-    best: list[int | None] = [None] * len(expected)
+    fitting = [[at for at, change in enumerate(changes) if want.could_be(change)] for want in wants]
+    best: list[int | None] = []
     most = -1
 
-    def place(at: int, chosen: list[int | None], used: frozenset[int], met: int) -> bool:
+    def place(chosen: list[int | None], met: int) -> bool:
         nonlocal best, most
-        if met > most:
-            best, most = [*chosen, *([None] * (len(expected) - at))], met
-        if at == len(expected):
-            return met == len(expected)
-        if met + len(expected) - at <= most:
+        at = len(chosen)
+        if at == len(wants):
+            if met > most:
+                best, most = chosen, met
+            return met == len(wants)
+        if met + len(wants) - at <= most:
             return False
         for candidate in fitting[at]:
-            if candidate not in used and _refers(expected, at, candidate, chosen, changes, tables):
-                if place(at + 1, [*chosen, candidate], used | {candidate}, met + 1):
+            if candidate not in chosen:
+                longer = [*chosen, candidate]
+                if _refers(wants, longer, changes) and place(longer, met + 1):
                     return True
-        return place(at + 1, [*chosen, None], used, met)
+        return place([*chosen, None], met)
 
-    place(0, [], frozenset(), 0)
+    place([], 0)
     return best
 
 
-def _could_be(wanted: Expected, change: Change, table: Table[Any]) -> bool:
-    """Whether the change is the one that is wanted, as far as it shows by itself."""
-    if change.table != wanted.table or (change.after is None) != wanted.gone:
-        return False
-    if wanted.key is None:
-        if change.before is not None:
-            return False
-    elif change.key != wanted.key or change.before is None:
-        return False
-    if change.after is None:
-        return True
-    values = dict(wanted.values)
-    for column, value in zip(table.columns[1:], change.after[1:], strict=True):
-        if column not in values:
-            if wanted.key is not None and change.before is not None:
-                if change.before[table.columns.index(column)] != value and column not in table.given:
-                    return False
-            continue
-        right = values[column]
-        if isinstance(right, Wording):
-            if not all(fact.told(value or "") for fact in right.facts):
-                return False
-        elif not isinstance(right, Made) and right != value:
-            return False
-    return True
-
-
-def _refers(
-    expected: Sequence[Expected],
-    at: int,
-    candidate: int,
-    chosen: Sequence[int | None],
-    changes: Sequence[Change],
-    tables: Mapping[str, Table[Any]],
-) -> bool:
-    """Whether made rows that refer to each other still do, if expectation `at` is met by this change."""
-    chosen = [*chosen, candidate]
-    for number, change_at in enumerate(chosen):
-        if change_at is None:
-            continue
-        after = changes[change_at].after
-        for column, value in expected[number].values:
-            if isinstance(value, Made) and value.at < len(chosen) and after is not None:
-                target = chosen[value.at]
-                if target is None or after[tables[expected[number].table].columns.index(column)] != changes[target].key:
+def _refers(wants: Sequence[_Want], chosen: Sequence[int | None], changes: Sequence[Change]) -> bool:
+    """Whether made rows that refer to each other still do, as far as they are chosen."""
+    for want, change_at in zip(wants, chosen, strict=False):
+        for place, other in want.made if change_at is not None else ():
+            after = changes[change_at].after if change_at is not None else None
+            if other < len(chosen) and after is not None:
+                target = chosen[other]
+                if target is None or after[place] != changes[target].key:
                     return False
     return True
 

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
+import orjson
+
 from journeyman.errors import WorldError
 from journeyman.world import purity
 from journeyman.world.context import Context
@@ -25,7 +27,7 @@ from journeyman.world.state import State
 from journeyman.world.tables import Table
 from journeyman.world.tools import Tool
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_PLAIN = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
 class Rules:
@@ -102,7 +104,7 @@ class World:
             if not watch.on:  # the hook has raised, and the tool has swallowed it
                 raise WorldError(f"{name} reached outside its world", "let the state hold what the tool needs")
             watch.on = False
-            text = _encode(value)
+            text = orjson.dumps(value, option=_PLAIN).decode()
         except Failure as failure:
             return self._failed(failure, here.tier)
         except WorldError:
@@ -120,7 +122,7 @@ class World:
         if failure.kind in CUTS:
             tier = Tier.ABSTAINED
         message = str(failure)
-        text = _encode({"error": failure.kind, "message": message})
+        text = orjson.dumps({"error": failure.kind, "message": message}).decode()
         return Outcome(False, None, failure.kind, message, tier, self.rules.trust[tier], text)
 
     @property
@@ -135,4 +137,3 @@ class World:
 
     def fork(self, count: int = 1) -> list[World]:
         return [World(self.rules, self.state) for _ in range(count)]
-

@@ -43,7 +43,14 @@ CITIES = "Bergen Graz Leuven Porto Tartu Utrecht Verona Zadar".split()
 _GOODS: dict[str, tuple[str, ...]] = {
     "electronics": ("noise-cancelling headphones", "e-reader", "webcam", "wireless mouse", "USB-C dock", "smart plug"),
     "kitchen": ("espresso maker", "cast-iron pan", "stand mixer", "knife set", "electric kettle", "salad spinner"),
-    "books": ("atlas of islands", "bread baking manual", "chess primer", "star guide", "sourdough diary", "tide tables"),
+    "books": (
+        "atlas of islands",
+        "bread baking manual",
+        "chess primer",
+        "star guide",
+        "sourdough diary",
+        "tide tables",
+    ),
     "toys": ("wooden railway", "kite", "marble run", "puzzle of 1000 pieces", "microscope kit", "hand puppet"),
     "clothing": ("rain jacket", "merino sweater", "hiking boots", "wool scarf", "linen shirt", "running shorts"),
     "furniture": ("desk lamp", "bookshelf", "folding chair", "coat rack", "standing desk", "bedside table"),

@@ -175,8 +175,8 @@ def _swap(spec: Spec) -> Draft:
     return desk.draft(desk.asked(text), swap, desk.granted())
 
 
-def _returning(desk: Desk, line: Line, quantity: int = 1) -> Call:
-    return Call("return_line", {"line": line.id, "quantity": quantity, "reason": "unwanted"})
+def _returning(line: Line) -> Call:
+    return Call("return_line", {"line": line.id, "quantity": 1, "reason": "unwanted"})
 
 
 _UNWANTED = (
@@ -196,7 +196,7 @@ def _within(spec: Spec) -> Draft:
     days = desk.window() - spec.chance.choice((0, 1, 5))
     price = min(desk.product.price, desk.terms.limit - 100)
     line = desk.ordered("delivered", age=days + 4, delivered=days, price=price)
-    return desk.draft(_unwanted(desk), _returning(desk, line), desk.refund(price), desk.granted())
+    return desk.draft(_unwanted(desk), _returning(line), desk.refund(price), desk.granted())
 
 
 def _too_late(spec: Spec) -> Draft:
@@ -211,7 +211,7 @@ def _gold(spec: Spec) -> Draft:
     days = desk.window() - spec.chance.choice((0, 2, 4))
     price = min(desk.product.price, desk.terms.limit - 100)
     line = desk.ordered("delivered", age=days + 4, delivered=days, price=price)
-    return desk.draft(_unwanted(desk), _returning(desk, line), desk.refund(price, "credit"), desk.granted())
+    return desk.draft(_unwanted(desk), _returning(line), desk.refund(price, "credit"), desk.granted())
 
 
 def _final_sale(spec: Spec) -> Draft:
@@ -353,8 +353,8 @@ def _talk(spec: Spec) -> Draft:
         Known(("why", "reason", "damaged"), "I just don't need it."),
     )
     opening = spec.worded(
-        "{name} is on the line (case {case}): “Hello, I'd like to {wish}.” Ask what you need to know, settle it, then say"
-        " good-bye.",
+        "{name} is on the line (case {case}): “Hello, I'd like to {wish}.” Ask what you need to know, settle it, and "
+        "say good-bye.",
         "Live chat, case {case}, {name} says: “Hi! Can I {wish}?” Find out which order is meant before you act.",
         name=desk.customer.name,
         case=desk.case,
@@ -368,11 +368,7 @@ def _talk(spec: Spec) -> Draft:
             for t, r in desk.scene
         ]
         price = desk.terms.limit - 50
-    acts = (
-        (Call("cancel_order", {"order": desk.order}),)
-        if cancel
-        else (_returning(desk, line), desk.refund(price))
-    )
+    acts = (Call("cancel_order", {"order": desk.order}),) if cancel else (_returning(line), desk.refund(price))
     hello, bye = Say("Which order is it about?"), Say("That is done. Have a nice day!")
     return desk.draft(opening, hello, *acts, desk.granted(), bye, user=Script(knows))
 

@@ -139,7 +139,7 @@ def get_case(here: Context, case: CaseId) -> Found:
     Args:
         case: the case's id, as in K-31
     """
-    return {**here.get(CASES, case)._asdict(), "today": f"{here.now:%Y-%m-%d}"}
+    return {**here.get(CASES, case)._asdict(), "today": here.now.date().isoformat()}
 
 
 @write
