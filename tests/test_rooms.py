@@ -95,7 +95,14 @@ def test_a_room_needs_only_its_libraries(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["journeyman", "journeyman.cli", "journeyman.cli.demo", "journeyman.evaluate.gate", "journeyman.model", "journeyman.world.shop"],
+    [
+        "journeyman",
+        "journeyman.cli",
+        "journeyman.cli.demo",
+        "journeyman.evaluate.gate",
+        "journeyman.model",
+        "journeyman.world.shop",
+    ],
 )
 def test_nobody_waits_for_torch_who_does_not_use_it(module: str) -> None:
     heavy = "{'torch', 'transformers', 'peft', 'numpy'}"

@@ -130,7 +130,11 @@ def _spoiled(env: Env, table: str, key: str, column: str) -> State | None:
         return None
     spec = state.tables[table]
     place = spec.columns.index(column)
-    for other in (other_row[place] for other_row in state.rows(table) if other_row[place] != row[place]):
+    values = [other[place] for other in state.rows(table)]
+    values += [other[0] for other in state.rows(spec.references[column])] if column in spec.references else []
+    for other in values:
+        if other == row[place]:
+            continue
         here = Context(state, True, Tier.CODE)
         try:
             here.put(spec, spec.changed(row, place, other))

@@ -21,11 +21,13 @@ from journeyman.world import keys as ordered_keys
 from journeyman.world.actions import Action, Call, Say
 from journeyman.world.chance import Stream
 from journeyman.world.env import Env
+from journeyman.world.outcome import CUTS
 from journeyman.world.state import State
 from journeyman.world.suite import Suite
 from journeyman.world.tables import Change, Table
 from journeyman.world.task import Task
 from journeyman.world.tools import Parameter, Tool
+from journeyman.world.world import World
 
 _ELSEWHERE = "Entirely unrelated words."
 
@@ -191,17 +193,17 @@ def at_random(suite: Suite, task: Task, seed: int) -> Played:
 
 
 def read_only(suite: Suite, task: Task) -> Played:
-    """Looks at everything it can, and repeats all of it."""
-    env = Env(suite)
-    env.reset(task, 0)
+    """Looks at what it can, and then repeats all that there is to know."""
     chance = Stream("read only", task.id)
+    world = World(suite.rules, task.start)
     reads = [tool for tool in suite.rules.tools.values() if not tool.writes]
     calls = [action for action in task.oracle if isinstance(action, Call) and not suite.rules.tools[action.tool].writes]
-    while len(calls) < task.limit - 1:
+    while reads and len(calls) < task.limit - 1:
         calls.append(guess(task, chance.choice(reads), chance, task.start))
-    read = [env.step(call).observation for call in calls[: task.limit - 1]]
-    dump = "\n".join([*read, *_everything(task.start)])
-    return play(suite, task, [Say(dump)])
+    answers = [(call, world.call(call.tool, call.args)) for call in calls[: task.limit - 1]]
+    known = [(call, answer.text) for call, answer in answers if answer.error not in CUTS]
+    dump = "\n".join([*(text for _, text in known), *_everything(task.start)])
+    return play(suite, task, [*(call for call, _ in known), Say(dump)])
 
 
 def _everything(state: State) -> Iterator[str]:

@@ -54,8 +54,13 @@ def holds(plain: str, said: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def _pattern(said: str) -> re.Pattern[str]:
-    words = re.escape(normal(said).strip())
-    return re.compile(rf"(?<![\w]){words}(?![\w])(?!\.\d)" if words[:1].isdigit() else rf"(?<!\w){words}(?!\w)")
+    words = normal(said).strip()
+    before, after = r"(?<!\w)", r"(?!\w)"
+    if words[:1].isdigit():
+        before = r"(?<![\w.:/-])"
+    if words[-1:].isdigit():
+        after = r"(?!\w|[.:/-]\d)"
+    return re.compile(before + re.escape(words) + after)
 
 
 def _number(text: str) -> str:

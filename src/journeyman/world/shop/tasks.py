@@ -22,11 +22,11 @@ from journeyman.world.user import Known, Script
 from journeyman.world.world import Rules
 
 _ASK = (
-    "Please take care of case {case}.",
+    "Please take care of {name}'s case {case}.",
     "Case {case} is waiting at the desk: {text}",
-    "{case} came in overnight. Decide it by our policy and close it.",
+    "{case} came in overnight, from {name}. Decide it by our policy and close it.",
     "Have a look at {case} and do whatever policy says. The customer writes: “{text}”",
-    "Next in line: {case}. Settle it, and leave the decision on record.",
+    "Next in line: {case}, {name}. Settle it, and leave the decision on record.",
     "{name} has written to us (case {case}): {text} Handle it from start to finish.",
     "Could you finish {case} before lunch? It is from {name}.",
     "Work on case {case}. What the customer wants: {text}",
@@ -327,12 +327,12 @@ def _question(spec: Spec) -> Draft:
     stock = [row.units for row in spec.rows(STOCK, lambda row: row.product == desk.product.id)]
     total, parts = (sum(paid.values()), list(paid.values())) if spec.turn % 2 else (sum(stock), stock)
     wordings = (
-        "How many units of the {product} do we have in all warehouses together? Give me the one number.",
+        "How many units of the {product} do we have in all warehouses together on {day}? Give me the one number.",
         "What did {name} pay for order {order} altogether, in cents? Answer with the sum only.",
-        "A journalist wants to know our total stock of the {product}. Just the number, please.",
+        "It is {day}, and a journalist wants to know our total stock of the {product}. Just the number, please.",
         "I need the total of {order} in cents, all lines added up, and no other amounts.",
     )
-    text = spec.worded(*wordings, product=desk.product.name, order=desk.order, name=desk.customer.name)
+    text = spec.worded(*wordings, product=desk.product.name, order=desk.order, name=desk.customer.name, day=desk.today)
     rivals = [f"{n}" for n in {*parts, *(row.units for row in spec.rows(STOCK)), desk.product.price} if n != total]
     return desk.draft(text, Say(f"{total}"), say=(fact(f"{total}", none_of=rivals),))
 
