@@ -5,7 +5,8 @@
 An episode is a reset, twenty calls of the shop's tools (three of them write) and the verdict. The same episodes run on
 SQLite savepoints and on deep copies, and our Env runs within Gymnasium's vectors and OpenEnv, in process and over its
 WebSocket (bench/world_sides.py says how). All sides take turns, --rounds times, each in processes of its own; a rate is
-the best of its rounds, with all of them beside it, for what else runs on a machine only ever slows it down. Gymnasium
+the best of its rounds, with all of them beside it, for what else runs on a machine only ever slows it down; beside it
+stands the rate for each second of CPU time, which other work slows down less. Gymnasium
 and OpenEnv live in an environment of their own (--others, made there if it is not; without them they are left out, and
 the result says so).
 
@@ -92,8 +93,10 @@ def environment(home: Path) -> str | None:
 def episodes(python: str | None, seconds: float, rounds: int) -> list[dict[str, Any]]:
     from world_sides import SIDES
 
+    processes_of_their_own = {"gymnasium AsyncVectorEnv of 8"}
     alone = {"gymnasium AsyncVectorEnv of 8", "OpenEnv WebSocket, 1 session", "OpenEnv WebSocket, 8 sessions"}
     rates: dict[tuple[str, int], list[float]] = {}
+    cpu: dict[tuple[str, int], list[float]] = {}
     sums: dict[tuple[str, int], list[float]] = {}
     for turn in range(rounds):
         for side, (_, elsewhere) in SIDES.items():
@@ -105,6 +108,7 @@ def episodes(python: str | None, seconds: float, rounds: int) -> list[dict[str, 
                 processes = 1 if side in alone else cores
                 runs = one(side, seconds, [str(python) if elsewhere else sys.executable] * processes)
                 rates.setdefault((side, cores), []).append(sum(run["rate"] for run in runs))
+                cpu.setdefault((side, cores), []).append(sum(run["cpu_rate"] for run in runs))
                 sums.setdefault((side, cores), []).append(min(run["sum_s"] for run in runs))
                 print(f"{turn + 1}/{rounds} {side}, {cores} cores: {rates[side, cores][-1]:.0f}/s", file=sys.stderr)
     return [
@@ -113,6 +117,7 @@ def episodes(python: str | None, seconds: float, rounds: int) -> list[dict[str, 
             "cores": cores,
             "episodes_s": round(max(each), 1),
             "calls_s": round(20 * max(each)),
+            "episodes_cpu_s": None if side in processes_of_their_own else round(max(cpu[side, cores]), 1),
             "rounds": [round(rate, 1) for rate in each],
             "sum_s": sums[side, cores],
         }
@@ -143,13 +148,15 @@ def measured(side: str, seconds: float) -> dict[str, Any]:
     opened = SIDES[side][0]()
     run = next(opened)
     run()
+    gc.freeze()  # what was loaded is not looked through again and again
     before = sum_s()
-    done, start = 0, time.perf_counter()
+    done, start, cpu = 0, time.perf_counter(), time.process_time()
     while (passed := time.perf_counter() - start) < seconds:
         done += run()
+    cpu = time.process_time() - cpu
     for _ in opened:  # lets it close what it opened
         pass
-    return {"rate": done / passed, "sum_s": before}
+    return {"rate": done / passed, "cpu_rate": done / cpu, "sum_s": before}
 
 
 def sum_s() -> float:
@@ -167,7 +174,7 @@ def sum_s() -> float:
 class Item(NamedTuple):
     id: str
     owner: str
-    count: int
+    number: int
     text: str
 
 
@@ -202,11 +209,11 @@ def fork_costs() -> list[dict[str, Any]]:
         def deserialized(image: bytes = image) -> None:
             connection = apsw.Connection(":memory:")
             connection.deserialize("main", image)
-            connection.execute("SELECT count FROM items WHERE id = 'I-3'").get  # noqa: B018
+            connection.execute("SELECT number FROM items WHERE id = 'I-3'").get  # noqa: B018
 
         def saved(database: apsw.Connection = database) -> None:
             database.execute("SAVEPOINT fork")
-            database.execute("UPDATE items SET count = count + 1 WHERE id = 'I-3'")
+            database.execute("UPDATE items SET number = number + 1 WHERE id = 'I-3'")
             database.execute("ROLLBACK TO fork")
             database.execute("RELEASE fork")
 

@@ -267,7 +267,7 @@ def gymnasium_env() -> Any:
         def __init__(self) -> None:
             self.env = Env(load("shop"))
 
-        def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        def reset(self, *, seed: int | None = None, options: Any = None) -> Any:  # noqa: ARG002
             super().reset(seed=seed)
             return self.env.reset(task, seed or 0)[0], {}
 
@@ -306,7 +306,7 @@ def openenv_types() -> Any:
 
     class ToolCall(Action):
         name: str = ""
-        arguments: dict[str, Any] = {}
+        arguments: dict[str, Any] = {}  # noqa: RUF012  # pydantic copies it
 
     class Seen(Observation):
         text: str = ""
@@ -320,10 +320,10 @@ def openenv_types() -> Any:
             super().__init__()
             self.env = Env(load("shop"))
 
-        def reset(self, seed: int | None = None, episode_id: str | None = None, **_: Any) -> Any:
+        def reset(self, seed: int | None = None, **_: Any) -> Any:
             return Seen(text=self.env.reset(task, seed or 0)[0])
 
-        def step(self, action: Any, timeout_s: float | None = None, **_: Any) -> Any:
+        def step(self, action: Any, **_: Any) -> Any:
             step = self.env.step(Call(action.name, action.arguments) if action.name else Say("Done."))
             return Seen(text=step.observation, reward=step.reward, done=step.terminated or step.truncated)
 
@@ -395,8 +395,14 @@ def openenv_socket(sessions: int) -> Iterator[Episodes]:
         return sessions
 
     yield run
-    for client in clients:
-        loop.run_until_complete(client.close())
+
+    async def closed() -> None:
+        for client in clients:
+            ended = client.close()
+            if hasattr(ended, "__await__"):
+                await ended
+
+    loop.run_until_complete(closed())
     server.should_exit = True
     thread.join(timeout=5)
 

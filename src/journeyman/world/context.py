@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 from journeyman.errors import WorldError
 from journeyman.world import chance
 from journeyman.world import keys as ordered_keys
-from journeyman.world.keys import NONE
 from journeyman.world.outcome import Conflict, NotFound, Tier
 from journeyman.world.state import Contents, State, missing_references
 from journeyman.world.tables import Row, Table
@@ -33,14 +32,12 @@ class Context:
     """One for each call."""
 
     __slots__ = (
-        "_base",
         "_clock",
         "_contents",
         "_counters",
         "_draws",
-        "_pending",
+        "_log",
         "_state",
-        "_touched",
         "_writes",
         "tier",
     )
@@ -54,8 +51,7 @@ class Context:
         if writes:
             self._draws = state.draws
             self._counters = state.counters
-            self._touched = state.touched
-            self._base, self._pending = state.pending
+            self._log = state.log
 
     # -- reading
 
@@ -75,17 +71,18 @@ class Context:
         """The rows with these values in these columns, in the order of their keys. Indexed columns cost what they
         give; others, as much as the table."""
         contents = self._contents[table.name]
-        within = contents.keys
-        places: list[tuple[int, Any]] = []
+        rows: Any = contents.rows
+        within, rest = contents.keys, []
         for column, value in columns.items():
             at = table.indexed.get(column)
             if at is None or within is not contents.keys:
-                places.append((table.columns.index(column), value))
-            else:
-                within = contents.indexes[at].get(value, NONE)
-        rows: Any = contents.rows
+                rest.append((table.columns.index(column), value))
+                continue
+            within = contents.indexes[at].get(value)
+            if within is None:
+                return []
         found = [rows[key] for part in within for key in part]
-        for place, value in places:
+        for place, value in rest:
             found = [row for row in found if row[place] == value]
         if table.tier is not None:
             for row in found:
@@ -113,21 +110,23 @@ class Context:
 
     def put(self, table: Table[R], row: R) -> R:
         """Add this row, or put it in the place of the one with its key. Conflict if the table does not admit it."""
-        old = self._contents[table.name].rows.get(row[0])
-        if table.tier is not None:
-            place = table.tier
-            row = table.changed(row, place, max(row[place], int(self.tier)))
-        table.admit(row, old)
-        if table.targets and (missing := missing_references(table, row, self._contents)):
-            raise Conflict(f"{table.name} {row[0]!r} refers to {missing[0]}, which is not there")
-        self._write(table, row[0], old, row)
-        return row
+        return self._put(table, row, self._contents[table.name].rows.get(row[0]))
 
     def add(self, table: Table[R], row: R) -> R:
         """Add this row. Conflict if its key is used."""
         if row[0] in self._contents[table.name].rows:
             raise Conflict(f"{table.name} has {row[0]!r} already")
-        return self.put(table, row)
+        return self._put(table, row, None)
+
+    def _put(self, table: Table[R], row: R, old: Row | None) -> R:
+        if table.tier is not None:
+            place = table.tier
+            row = table.changed(row, place, max(row[place], int(self.tier)))
+        table.admit(row, old)
+        if table.targets and (missing := missing_references(table, row, self._contents, old)):
+            raise Conflict(f"{table.name} {row[0]!r} refers to {missing[0]}, which is not there")
+        self._write(table, row[0], old, row)
+        return row
 
     def remove(self, table: Table[Any], key: str) -> None:
         """NotFound if it is not there; Conflict if another row refers to it."""
@@ -180,9 +179,9 @@ class Context:
             state.seed,
             self._draws,
             self._counters,
-            self._touched,
-            self._base,
-            self._pending,
+            state.touched,
+            self._log,
+            state.summed,
         )
 
     def _write(self, table: Table[Any], key: str, old: Row | None, new: Row | None) -> None:
@@ -194,10 +193,7 @@ class Context:
         name = table.name
         contents: Contents = self._contents[name]
         self._contents[name] = contents.replaced(table, key, old, new)
-        if (name, key) not in self._touched:
-            self._touched = self._touched.insert((name, key), old)
-        behind = self._pending[4] if self._pending is not None else 0
-        self._pending = (self._pending, table, old, new, behind + 1)
+        self._log = (self._log, table, old, new, 1 if self._log is None else self._log[4] + 1)
 
     def _mark_written(self) -> None:
         if not self._writes:

@@ -87,11 +87,12 @@ def _reaches(function: Any, seen: set[Any]) -> Iterator[Reach]:
         return
     seen.add(code)
     where = f"{code.co_filename}:{code.co_firstlineno}"
+    first, tree = 1, ast.Module([], [])
     try:
         lines, first = inspect.getsourcelines(function)
         tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, TypeError, SyntaxError):
-        tree = ast.Module([], [])
+        pass
     if len(tree.body) != 1 or not isinstance(tree.body[0], ast.FunctionDef):
         yield Reach(where, "code whose source cannot be read", "define it with def, in a file")
         return

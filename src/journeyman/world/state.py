@@ -3,8 +3,8 @@
 Rows lie in persistent maps, so that a changed state shares all that did not change with the one before it: keeping a
 state, going back to it and going on from it twice cost nothing.
 
-The digest is that of a multiset: each row (with its table's name) and each counter is hashed to a number of 2048 bits
-(SHAKE-128), the numbers are added modulo 2**2048, and the sum is hashed with clock, seed and draws. A changed row
+The digest is that of a multiset: each row (with its table's name) is hashed to a number of 2048 bits (SHAKE-128), the
+numbers are added modulo 2**2048, and the sum is hashed with clock, seed, draws and counters. A changed row
 costs two hashes, in any order, at any size of state. Sums and not XOR: two states with equal XOR are found by linear
 algebra among some hundred rows, while for sums the best known way is Wagner's generalised birthday, about
 2**(2 * sqrt(bits)) = 2**90 steps here (for 256 bits it would be 2**32). (Bellare and Micciancio 1997; Wagner 2002.)
@@ -27,12 +27,14 @@ from journeyman.errors import WorldError
 from journeyman.world import keys as ordered_keys
 from journeyman.world.keys import NONE, Keys
 from journeyman.world.outcome import Conflict
-from journeyman.world.tables import Change, Row, Table, ordered
+from journeyman.world.tables import Change, Row, Table, ordered, spelled
 
 _BYTES = 256
 _MODULUS = (1 << 8 * _BYTES) - 1  # as a mask
-_FOLD = 64  # changes that a digest may be behind before they are added up
-Pending = tuple["Pending | None", Table[Any], Row | None, Row | None, int]
+_LONGEST = 64  # changes in a log before it is folded away
+# One write, and the writes before it: (before, table, old row, new row, how many).
+Log = tuple["Log | None", Table[Any], Row | None, Row | None, int]
+Sum = tuple[int, "Log | None"]  # of all rows, up to this write
 
 
 class Contents(NamedTuple):
@@ -65,7 +67,7 @@ class Contents(NamedTuple):
 class State:
     """Make the first by `State.build`; the others come of calls. Its mappings belong to it: nobody changes them."""
 
-    __slots__ = ("_sum", "clock", "contents", "counters", "draws", "seed", "tables", "touched")
+    __slots__ = ("_digest", "clock", "contents", "counters", "draws", "log", "seed", "summed", "tables", "touched")
 
     def __init__(
         self,
@@ -75,9 +77,9 @@ class State:
         seed: int,
         draws: int,
         counters: dict[str, int],
-        touched: HashTrieMap[tuple[str, str], Row | None],
-        base: int,
-        pending: Pending | None,
+        touched: dict[tuple[str, str], Row | None],
+        log: Log | None,
+        summed: Sum,
     ) -> None:
         self.tables = tables
         self.contents = contents
@@ -85,9 +87,13 @@ class State:
         self.seed = seed
         self.draws = draws  # how many random numbers were drawn
         self.counters = counters  # the last number given, for each kind of id
-        self.touched = touched  # (table, key) -> the row at the start
-        # The rows' sum, and what has changed since. One attribute: threads that fold at once do not add twice.
-        self._sum = (base, pending) if pending is None or pending[4] < _FOLD else (_folded(base, pending), None)
+        # What was written since the start: first (table, key) -> the row at the start, then a log.
+        if log is not None and log[4] >= _LONGEST:
+            touched, summed, log = {**_firsts(log), **touched}, (_folded(summed, log), None), None
+        self.touched = touched
+        self.log = log
+        self._digest: str | None = None
+        self.summed = summed  # one attribute: threads that fold at once do not add twice
 
     @classmethod
     def build(
@@ -122,7 +128,7 @@ class State:
             for row in contents[name].rows.values():
                 if missing := missing_references(table, row, contents):
                     raise WorldError(f"{name} {row[0]!r} refers to {missing[0]}, which is not there", "add it")
-        return cls(known, contents, clock, seed, draws, dict(counters or {}), HashTrieMap(), total & _MODULUS, None)
+        return cls(known, contents, clock, seed, draws, dict(counters or {}), {}, None, (total & _MODULUS, None))
 
     def __eq__(self, other: object) -> bool:
         return self.digest == other.digest if isinstance(other, State) else NotImplemented
@@ -137,24 +143,17 @@ class State:
     @property
     def digest(self) -> str:
         """64 hexadecimal digits. Costs two hashes for each row that has changed since it was last asked for."""
-        base, pending = self._sum
-        if pending is not None:
-            base = _folded(base, pending)
-            self._sum = (base, None)
-        beside = sum(_number(f"#{kind}={number}") for kind, number in self.counters.items())
-        total = (base + beside) & _MODULUS
-        rest = f"{self.clock},{self.seed},{self.draws}".encode()
-        return sha256(total.to_bytes(_BYTES, "big") + rest).hexdigest()
-
-    @property
-    def pending(self) -> tuple[int, Pending | None]:
-        """For those who make the next state: the sum, and what it does not count yet."""
-        return self._sum
+        if self._digest is None:
+            if self.summed[1] is not self.log:
+                self.summed = (_folded(self.summed, self.log), self.log)
+            rest = spelled([self.clock, self.seed, self.draws, sorted(self.counters.items())]).encode()
+            self._digest = sha256(self.summed[0].to_bytes(_BYTES, "big") + rest).hexdigest()
+        return self._digest
 
     def changes(self) -> list[Change]:
         """What is not as it was at the start, by table and key. Costs as much as was touched."""
         found: dict[tuple[str, str], tuple[Row | None, Row | None]] = {}
-        for (name, key), before in self.touched.items():
+        for (name, key), before in {**_firsts(self.log), **self.touched}.items():
             after = self.contents[name].rows.get(key)
             if before != after:
                 found[name, key] = (before, after)
@@ -163,7 +162,8 @@ class State:
     def as_start(self, seed: int | None = None) -> State:
         """The same state, from which changes are counted; with another seed, if one is given."""
         seed, draws = (self.seed, self.draws) if seed is None else (seed, 0)
-        return State(self.tables, self.contents, self.clock, seed, draws, self.counters, HashTrieMap(), *self.pending)
+        summed = (_folded(self.summed, self.log), None)
+        return State(self.tables, self.contents, self.clock, seed, draws, self.counters, {}, None, summed)
 
     def row(self, table: str, key: str) -> Row | None:
         return self.contents[table].rows.get(key)
@@ -174,11 +174,15 @@ class State:
         return map(contents.rows.__getitem__, ordered_keys.each(contents.keys))
 
 
-def missing_references(table: Table[Any], row: Row, contents: Mapping[str, Contents]) -> Sequence[str]:
-    """What `row` refers to and is not there, in words."""
+def missing_references(
+    table: Table[Any], row: Row, contents: Mapping[str, Contents], old: Row | None = None
+) -> Sequence[str]:
+    """What `row` refers to and is not there, in words; not what `old` refers to as well."""
     missing: list[str] = []
     for place, target in table.targets:
         value = row[place]
+        if old is not None and value is old[place]:
+            continue
         for key in value if type(value) is tuple else (value,):
             if key is not None and key not in contents[target].rows:
                 missing.append(f"{target} {key!r}")
@@ -199,14 +203,25 @@ def _number(text: str) -> int:
     return int.from_bytes(shake_128(text.encode()).digest(_BYTES), "big")
 
 
-def _folded(base: int, pending: Pending | None) -> int:
-    while pending is not None:
-        pending, table, old, new, _ = pending
+def _folded(summed: Sum, log: Log | None) -> int:
+    """The sum of all rows at the end of the log."""
+    total, until = summed
+    while log is not None and log is not until:
+        log, table, old, new, _ = log
         if old is not None:
-            base -= _number(table.text(old))
+            total -= _number(table.text(old))
         if new is not None:
-            base += _number(table.text(new))
-    return base & _MODULUS
+            total += _number(table.text(new))
+    return total & _MODULUS
+
+
+def _firsts(log: Log | None) -> dict[tuple[str, str], Row | None]:
+    """For each row in a log, what it was before the first of its changes."""
+    found: dict[tuple[str, str], Row | None] = {}
+    while log is not None:
+        log, table, old, new, _ = log
+        found[table.name, (old or new or ("",))[0]] = old
+    return found
 
 
 def header(state: State) -> dict[str, Any]:

@@ -96,15 +96,9 @@ class Table(Generic[R]):
         """Conflict where `row` is none of this table's. `old` was admitted before: what they share is not looked at."""
         if type(row) is not self.row:
             raise Conflict(f"{self.name}: a {self.row.__name__} is wanted, not {type(row).__name__}")
-        if old is None:
-            right = all(admits(value) for admits, value in zip(self._admits, row, strict=True))
-        else:
-            right = all(
-                value is before or admits(value) for admits, value, before in zip(self._admits, row, old, strict=True)
-            )
-        if not right:
-            wrong = [c for c, admits, value in zip(self.columns, self._admits, row, strict=True) if not admits(value)]
-            raise Conflict(f"{self.name} {row[0]!r}: no value for {', '.join(wrong)}")
+        for at, admits in enumerate(self._admits):
+            if (old is None or row[at] is not old[at]) and not admits(row[at]):
+                raise Conflict(f"{self.name} {row[0]!r}: that is no {self.columns[at]}")
         for says, check in self.checks:
             if not check(row):
                 raise Conflict(f"{self.name} {row[0]!r}: {says}")

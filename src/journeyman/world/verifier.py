@@ -9,7 +9,7 @@ Knows tasks and states; nothing of how an episode is run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from journeyman.world.actions import Call
@@ -57,18 +57,29 @@ class Verifier:
         evidence = [
             met if at is not None else met._replace(met=False) for at, met in zip(pairs, self._met, strict=True)
         ]
-        for at, change in enumerate(changes):
-            if at not in pairs and not any(_allows(each, change, state.tables) for each in task.allow):
-                evidence.append(Evidence("collateral", False, _happened(change, state.tables)))
-        words = "\n".join(said)
-        for fact in task.say:
+        if len(changes) > len(pairs) or None in pairs:
+            for at, change in enumerate(changes):
+                if at not in pairs and not any(_allows(each, change, state.tables) for each in task.allow):
+                    evidence.append(Evidence("collateral", False, _happened(change, state.tables)))
+        if task.say or task.forbid:
+            evidence += self._words(calls, "\n".join(said))
+        asked = met = wrong = 0
+        for each in evidence:
+            if each.kind in ("expected", "fact"):
+                asked += 1
+                met += each.met
+            wrong += not each.met
+        return Verdict(0.0 if wrong else trust, met / asked, trust, tuple(evidence))
+
+    def _words(self, calls: Sequence[Call], words: str) -> Iterator[Evidence]:
+        """What was said, and what was tried."""
+        for fact in self.task.say:
             rivals = fact.rivals(words)
             beside = f", and not {rivals[0]!r}" if rivals else ""
-            evidence.append(Evidence("fact", fact.told(words), f"the user is to be told {fact.any_of[0]!r}{beside}"))
-        evidence += [Evidence("forbidden", False, _broken(each)) for each in task.forbid if _done(each, calls, words)]
-        asked = [each.met for each in evidence if each.kind in ("expected", "fact")]
-        whole = all(each.met for each in evidence)
-        return Verdict(trust if whole else 0.0, sum(asked) / len(asked), trust, tuple(evidence))
+            yield Evidence("fact", fact.told(words), f"the user is to be told {fact.any_of[0]!r}{beside}")
+        for each in self.task.forbid:
+            if _done(each, calls, words):
+                yield Evidence("forbidden", False, _broken(each))
 
 
 class _Want:
@@ -96,11 +107,14 @@ class _Want:
             return False
         if after is None:
             return True
-        return (
-            all(after[at] == value for at, value in self.equal)
-            and (before is None or all(after[at] == before[at] for at in self.kept))
-            and all(fact.told(after[at] or "") for at, facts in self.worded for fact in facts)
-        )
+        for at, value in self.equal:
+            if after[at] != value:
+                return False
+        if before is not None:
+            for at in self.kept:
+                if after[at] != before[at]:
+                    return False
+        return all(fact.told(after[at] or "") for at, facts in self.worded for fact in facts) if self.worded else True
 
 
 def matched(wants: Sequence[_Want], changes: Sequence[Change]) -> list[int | None]:
@@ -109,6 +123,9 @@ def matched(wants: Sequence[_Want], changes: Sequence[Change]) -> list[int | Non
     Rows that are made are told apart by what they say and by what they refer to; which of them is which is searched.
     """
     fitting = [[at for at, change in enumerate(changes) if want.could_be(change)] for want in wants]
+    first: list[int | None] = [each[0] if each else None for each in fitting]
+    if None not in first and len(set(first)) == len(wants) and _refers(wants, first, changes):
+        return first  # as it nearly always is
     best: list[int | None] = []
     most = -1
 
@@ -135,8 +152,10 @@ def matched(wants: Sequence[_Want], changes: Sequence[Change]) -> list[int | Non
 def _refers(wants: Sequence[_Want], chosen: Sequence[int | None], changes: Sequence[Change]) -> bool:
     """Whether made rows that refer to each other still do, as far as they are chosen."""
     for want, change_at in zip(wants, chosen, strict=False):
-        for place, other in want.made if change_at is not None else ():
-            after = changes[change_at].after if change_at is not None else None
+        if not want.made or change_at is None:
+            continue
+        after = changes[change_at].after
+        for place, other in want.made:
             if other < len(chosen) and after is not None:
                 target = chosen[other]
                 if target is None or after[place] != changes[target].key:

@@ -103,7 +103,6 @@ class World:
             value = tool.function(here, **bound)
             if not watch.on:  # the hook has raised, and the tool has swallowed it
                 raise WorldError(f"{name} reached outside its world", "let the state hold what the tool needs")
-            watch.on = False
             text = orjson.dumps(value, option=_PLAIN).decode()
         except Failure as failure:
             return self._failed(failure, here.tier)
