@@ -1,6 +1,6 @@
 """How fast a world is: episodes and tool calls a second, the cost of a fork, and how many episodes live at once.
 
-    python bench/world.py [--seconds 2] [--rounds 3] [--others DIR]
+    python bench/world.py [--seconds 2] [--rounds 3] [--live 10000] [--others DIR]
 
 An episode is a reset, twenty calls of the shop's tools (three of them write) and the verdict. The same episodes run on
 SQLite savepoints and on deep copies, and our Env runs within Gymnasium's vectors and OpenEnv, in process and over its
@@ -37,7 +37,6 @@ from journeyman.world.outcome import Tier
 ROOT = Path(__file__).parent.parent
 RESULT = ROOT / "bench" / "results" / "world.json"
 OTHERS = ("gymnasium==1.4.0", "openenv==0.10.0", "rpds-py", "orjson", "apsw", "uvicorn")
-LIVE = 10_000
 
 
 def main() -> int:
@@ -45,22 +44,23 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=2.0, help="for each side in each round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--others", type=Path, default=ROOT / ".bench" / "world", help="Gymnasium's and OpenEnv's home")
+    parser.add_argument("--live", type=int, default=10_000, help="how many episodes are held at once")
     parser.add_argument("--side", help=argparse.SUPPRESS)  # measure this in this process
     args = parser.parse_args()
     if args.side:
-        print(json.dumps(measured(args.side, args.seconds)))
+        print(json.dumps(measured(args.side, args.seconds, args.live)))
         return 0
     python = environment(args.others)
     load_before = os.getloadavg()
     found = {
-        "command": f"python bench/world.py --seconds {args.seconds} --rounds {args.rounds}",
+        "command": f"python bench/world.py --seconds {args.seconds} --rounds {args.rounds} --live {args.live}",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
         "load": {"before": load_before[0]},
         "episodes": episodes(python, args.seconds, args.rounds),
         "fork": fork_costs(),
-        "live": one("live", 0.0, [sys.executable])[0],
+        "live": one("live", 0.0, [sys.executable], args.live)[0],
     }
     found["load"]["after"] = os.getloadavg()[0]
     if python is None:
@@ -125,12 +125,15 @@ def episodes(python: str | None, seconds: float, rounds: int) -> list[dict[str, 
     ]
 
 
-def one(side: str, seconds: float, pythons: list[str]) -> list[dict[str, Any]]:
+def one(side: str, seconds: float, pythons: list[str], held: int = 0) -> list[dict[str, Any]]:
     """Measure a side in as many processes as there are Pythons, at the same time."""
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONHASHSEED": "0"}
     running = [
         subprocess.Popen(
-            [python, __file__, "--side", side, "--seconds", str(seconds)], env=env, stdout=subprocess.PIPE, text=True
+            [python, __file__, "--side", side, "--seconds", str(seconds), "--live", str(held)],
+            env=env,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for python in pythons
     ]
@@ -140,9 +143,9 @@ def one(side: str, seconds: float, pythons: list[str]) -> list[dict[str, Any]]:
     return [json.loads(answer.splitlines()[-1]) for answer in answers]
 
 
-def measured(side: str, seconds: float) -> dict[str, Any]:
+def measured(side: str, seconds: float, held: int) -> dict[str, Any]:
     if side == "live":
-        return live()
+        return live(held)
     from world_sides import SIDES
 
     opened = SIDES[side][0]()
@@ -253,8 +256,8 @@ def micros(work: Callable[[], Any], most: float = 0.5) -> float:
 # -- episodes at once
 
 
-def live() -> dict[str, Any]:
-    """Memory of LIVE episodes, each after its twenty calls and open: words, states and all that a fork needs."""
+def live(held: int) -> dict[str, Any]:
+    """Memory of so many episodes, each after its twenty calls and open: words, states and all that a fork needs."""
     from world_sides import script
 
     task, calls = script()
@@ -265,7 +268,7 @@ def live() -> dict[str, Any]:
     before = rss()
     envs: list[Env] = []
     start = time.perf_counter()
-    for seed in range(LIVE):
+    for seed in range(held):
         env = Env(suite)
         env.reset(task, seed)
         for call in calls:
@@ -274,7 +277,7 @@ def live() -> dict[str, Any]:
     seconds = time.perf_counter() - start
     gc.collect()
     grown = rss() - before
-    digests = len({env.world.digest for env in envs[:: LIVE // 100]})
+    digests = len({env.world.digest for env in envs[:: held // 100]})
     return {
         "episodes": len(envs),
         "megabytes": round(grown / 1e6, 1),
