@@ -285,7 +285,6 @@ def live(held: int) -> dict[str, Any]:
         "episodes_in_1_gb": int(1e9 * len(envs) / grown),
         "seconds": round(seconds, 2),
         "distinct_digests_of_100": digests,
-        "peak_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, 1),
         "sum_s": sum_s(),
     }
 
