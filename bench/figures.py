@@ -116,7 +116,42 @@ def learning() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"night": nights, "retention": retention, "train_step": train_step, "learning": learning}
+def worlds() -> str:
+    """Episodes a second by side and cores, forks by size, and episodes at once."""
+    path = RESULTS / "world.json"
+    found = json.loads(path.read_text())
+    sides: dict[str, dict[int, dict[str, Any]]] = {}
+    for row in found["episodes"]:
+        sides.setdefault(row["side"], {})[row["cores"]] = row
+    lines = ["| episodes of 20 calls | 1 core | 2 cores | tool calls, 2 cores |", "| --- | --- | --- | --- |"]
+    for side, rows in sides.items():
+        cells = [f"{rows[cores]['episodes_s']:,.0f}/s" if cores in rows else "" for cores in (1, 2)]
+        lines.append(f"| {side} | {' | '.join(cells)} | {rows[2]['calls_s']:,}/s |")
+    columns = {
+        "fork": "world_fork_us",
+        "and a write": "fork_and_write_us",
+        "and its digest": "fork_write_and_digest_us",
+        "SQLite, savepoint and write": "sqlite_savepoint_write_rollback_us",
+        "SQLite, image": "sqlite_image_fork_us",
+        "deepcopy": "deepcopy_us",
+    }
+    lines += ["", f"| state | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
+    for row in found["fork"]:
+        lines.append(f"| {row['size']} | " + " | ".join(f"{row[name]:,.1f} µs" for name in columns.values()) + " |")
+    live = found["live"]
+    lines += [
+        "",
+        f"{live['episodes']:,} live episodes, each after 20 calls and ready to fork at any of them, took "
+        f"{live['megabytes']:,.0f} MB: {live['kilobytes_each']:.1f} kB each.",
+        "",
+        f"- `bench/results/{path.name}` (with its command): {found['machine']}, {found['date'][:10]}; load "
+        f"{found['load']['before']:.1f} before and {found['load']['after']:.1f} after. Savepoints and deepcopy judge "
+        "no episode and keep no digest.",
+    ]
+    return "\n".join(lines)
+
+
+TABLES = {"worlds": worlds, "night": nights, "retention": retention, "train_step": train_step, "learning": learning}
 
 
 def filled(text: str) -> str:

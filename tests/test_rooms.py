@@ -36,6 +36,7 @@ FACES = ("cli", "__init__", "__main__")
 LIBRARIES = {
     "store": {"apsw", "psycopg"},
     "capture": {"aiohttp"},  # for an engine over HTTP
+    "world": {"apsw", "orjson", "rpds"},
     "dream": {"openai"},  # for a writer over HTTP
     "model": {"torch", "transformers", "peft", "safetensors", "numpy"},
     "learn": {"torch", "transformers", "peft", "safetensors", "numpy"},
@@ -96,7 +97,14 @@ def test_a_room_needs_only_its_libraries(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["journeyman", "journeyman.cli", "journeyman.cli.demo", "journeyman.evaluate.gate", "journeyman.model"],
+    [
+        "journeyman",
+        "journeyman.cli",
+        "journeyman.cli.demo",
+        "journeyman.evaluate.gate",
+        "journeyman.model",
+        "journeyman.world.shop",
+    ],
 )
 def test_nobody_waits_for_torch_who_does_not_use_it(module: str) -> None:
     heavy = "{'torch', 'transformers', 'peft', 'numpy'}"

@@ -51,6 +51,10 @@ class TrainingError(JourneymanError):
     """Training had to stop: a diverged loss, or no memory left."""
 
 
+class WorldError(JourneymanError):
+    """A world that cannot be used: its rules reach outside, a task pays for nothing, a file of it is damaged."""
+
+
 class MissingExtraError(JourneymanError):
     """A part of Journeyman is needed that this installation was made without."""
 

@@ -1,0 +1,163 @@
+"""Whether a task may be trained on: what must earn the full score does, and what must not earn anything does not.
+
+    for finding in admit(suite, suite.task("cancel-1")):
+        print(finding.check, finding.passed, finding.value, finding.evidence)
+
+Always holds: each finding has the number of trials behind it, and the trial that speaks against the task; nothing is
+taken as passed that was not tried.
+
+Knows suites; the instrument for any environment, and its statistics, is the next room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from journeyman.world.actions import Call, Say
+from journeyman.world.context import Context
+from journeyman.world.env import Env
+from journeyman.world.mutants import Mutant, at_random, mutants, play, read_only, wrong_entity
+from journeyman.world.outcome import Failure, Tier
+from journeyman.world.purity import sealed
+from journeyman.world.state import State
+from journeyman.world.suite import Suite
+from journeyman.world.task import Task
+
+CAUGHT = 0.95  # the share of mutants that have to be caught, over a suite
+
+
+class Finding(NamedTuple):
+    """`value` of `n` trials went as they have to."""
+
+    check: str
+    passed: bool
+    value: int
+    n: int
+    evidence: tuple[str, ...] = ()
+
+
+def admit(suite: Suite, task: Task, *, randoms: int = 8) -> list[Finding]:
+    """All checks of one task."""
+    with sealed():
+        right = play(suite, task, task.oracle)
+    if right.score <= 0:
+        reasons = right.env.verdict.reasons if right.env.verdict else []
+        return [Finding("oracle", False, 0, 1, tuple(reasons))]
+    floors: list[tuple[str, list[float]]] = [
+        ("no-op", [play(suite, task, ()).score]),
+        ("stop", [play(suite, task, (Say("Done."),)).score]),
+        ("echo", [play(suite, task, (Say(task.instruction),)).score]),
+        ("random", [at_random(suite, task, seed).score for seed in range(randoms)]),
+        ("read-only", [read_only(suite, task).score]),
+        ("wrong-entity", _wrong_entities(suite, task, right.essence)),
+    ]
+    findings = [Finding("oracle", True, 1, 1)]
+    for check, scores in floors:
+        low = sum(score <= 0 for score in scores)
+        findings.append(Finding(check, low == len(scores), low, len(scores)))
+    return [*findings, *_mutation(suite, task, right.essence), _rows(suite, task), _repeats(suite, task)]
+
+
+def _wrong_entities(suite: Suite, task: Task, right: object) -> list[float]:
+    played = play(suite, task, wrong_entity(suite, task))
+    return [] if played.essence == right else [played.score]
+
+
+def _mutation(suite: Suite, task: Task, right: object) -> list[Finding]:
+    """Mutants that differ in what can be observed are to be caught; those that do not are to pass."""
+    caught, alive, same, refused = 0, [], 0, []
+    collateral, unseen = 0, []
+    for mutant in mutants(suite, task):
+        played = play(suite, task, mutant.actions)
+        if played.essence == right:
+            if _broke_a_ban(task, mutant):
+                continue
+            same += 1
+            if played.score <= 0:
+                reasons = played.env.verdict.reasons if played.env.verdict else []
+                refused.append(_told(mutant, reasons))
+        elif mutant.kind == "collateral":
+            collateral += 1
+            if played.score > 0:
+                unseen.append(_told(mutant, ()))
+        elif played.score > 0:
+            alive.append(_told(mutant, ()))
+        else:
+            caught += 1
+    total = caught + len(alive)
+    return [
+        Finding("mutants", not alive, caught, total, tuple(alive)),
+        Finding("collateral", not unseen, collateral - len(unseen), collateral, tuple(unseen)),
+        Finding("equivalents", not refused, same - len(refused), same, tuple(refused)),
+    ]
+
+
+def _broke_a_ban(task: Task, mutant: Mutant) -> bool:
+    """Doing what is forbidden, in vain, leaves no trace in the state and is wrong all the same."""
+    forbidden = {each.tool for each in task.forbid}
+    return any(isinstance(action, Call) and action.tool in forbidden for action in mutant.actions)
+
+
+def _rows(suite: Suite, task: Task) -> Finding:
+    """Rows changed behind the verifier's back, after the oracle: each column that is not free words."""
+    done = play(suite, task, task.oracle).env
+    verifier = suite.verifier(task)
+    calls = [action for action in task.oracle if isinstance(action, Call)]
+    said = [action.said for action in task.oracle if isinstance(action, Say)]
+    allowed = {(each.table, column) for each in task.allow for column in each.columns}
+    seen: list[str] = []
+    tried = 0
+    for change in done.world.state.changes():
+        table = suite.rules.tables[change.table]
+        for column in table.columns[1:]:
+            if column in table.worded or column in table.given or (change.table, column) in allowed:
+                continue
+            spoiled = _spoiled(done, change.table, change.key, column)
+            if spoiled is None:
+                continue
+            tried += 1
+            if verifier(spoiled, calls, said).score > 0:
+                seen.append(f"{change.table} {change.key}: {column}")
+    return Finding("rows", not seen, tried - len(seen), tried, tuple(seen))
+
+
+def _spoiled(env: Env, table: str, key: str, column: str) -> State | None:
+    """The state with another value in this column, if the table admits one."""
+    state = env.world.state
+    row = state.row(table, key)
+    if row is None:
+        return None
+    spec = state.tables[table]
+    place = spec.columns.index(column)
+    values = [other[place] for other in state.rows(table)]
+    values += [other[0] for other in state.rows(spec.references[column])] if column in spec.references else []
+    for other in values:
+        if other == row[place]:
+            continue
+        here = Context(state, True, Tier.CODE)
+        try:
+            here.put(spec, spec.changed(row, place, other))
+        except Failure:
+            continue
+        return here.result()
+    return None
+
+
+def _repeats(suite: Suite, task: Task) -> Finding:
+    """The same again, from forks at every step, gives the same digests and verdict."""
+    whole = play(suite, task, task.oracle).env
+    snapshot = whole.snapshot()
+    actions = [turn.action for turn in snapshot.turns]
+    equal = 0
+    for step in range(len(actions)):
+        fork = whole.at(step)
+        for action in actions[step:]:
+            fork.step(action)
+        equal += fork.snapshot().digest == snapshot.digest and fork.verdict == whole.verdict
+    return Finding("repeats", equal == len(actions), equal, len(actions))
+
+
+def _told(mutant: Mutant, reasons: Sequence[str]) -> str:
+    actions = "; ".join(action.text for action in mutant.actions)
+    return f"{mutant.kind}: {actions}" + (f" ({'; '.join(reasons)})" if reasons else "")
