@@ -15,21 +15,23 @@ class Served:
 
     def __init__(self, store: Path, upstream: str, *options: str) -> None:
         command = [sys.executable, "-m", "journeyman", "serve", "--upstream", upstream, "--store", str(store)]
-        self.store = store
-        self.process = subprocess.Popen(
-            [*command, "--port", "0", "--json", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        self.store, self.log = store, store.with_suffix(".log")  # a file: nobody reads along
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [*command, "--port", "0", "--json", *options], stdout=subprocess.PIPE, stderr=log, text=True
+            )
         assert self.process.stdout
         line = self.process.stdout.readline()
         if '"url"' not in line:
-            raise RuntimeError(self.process.communicate()[1])
+            self.process.wait()
+            raise RuntimeError(self.log.read_text())
         self.url: str = json.loads(line)["url"]
 
     def end(self) -> tuple[int, str]:
         """As Ctrl-C does; its exit code, and what it said."""
         self.process.terminate()
-        _, said = self.process.communicate(timeout=30)
-        return self.process.returncode, said
+        self.process.communicate(timeout=30)
+        return self.process.returncode, self.log.read_text()
 
 
 @contextmanager

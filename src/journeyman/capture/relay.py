@@ -61,7 +61,7 @@ class Relay:
                     *answer.headers,
                     *names(self.exchange),
                 ]
-                self._streamed = "text/event-stream" in answer.content_type and answer.status == 200
+                self._streamed = "text/event-stream" in answer.content_type.lower() and answer.status == 200
                 await (self._stream if self._streamed else self._plain)(answer.pieces, said)
         except ClientGone:
             await self._keep("cut by client")
@@ -128,9 +128,8 @@ class Relay:
         if self.ending != "open":
             return
         body = bytes(self._received)
-        read = replies.of_stream if self._streamed else replies.of_object
         try:
-            found = read(body) if len(body) < _LARGE else await asyncio.to_thread(read, body)
+            found = replies.of(body) if len(body) < _LARGE else await asyncio.to_thread(replies.of, body)
         except Exception:  # whatever an engine may send: the bytes are kept
             found = replies.Reply()
         ending = ending or ("complete" if found.whole else "cut by upstream")

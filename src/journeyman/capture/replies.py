@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from journeyman.capture.depth import too_deep
+
 Message = dict[str, Any]
 _RESPONSE_ENDS = ("response.completed", "response.incomplete", "response.failed")  # of /v1/responses
 
@@ -27,6 +29,11 @@ class Reply:
     message: Message | None = None
     whole: bool = False
     details: dict[str, Any] = field(default_factory=dict)
+
+
+def of(body: bytes) -> Reply:
+    """The reply in a response, told by how it begins: some engines name another content type than they send."""
+    return of_object(body) if body[:100].lstrip().startswith(b"{") else of_stream(body)
 
 
 def of_object(body: bytes) -> Reply:
@@ -158,6 +165,7 @@ def _parsed(data: bytes) -> Any:
         raise ValueError(f"{constant} is not JSON")
 
     try:
-        return json.loads(data, parse_constant=refuse, parse_float=_finite)
+        value = json.loads(data, parse_constant=refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
+    return None if too_deep(data, value) else value

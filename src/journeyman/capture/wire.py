@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from journeyman.capture.depth import MOST, too_deep
+
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -55,6 +57,10 @@ class Request:
             raise HTTPError(400, f"the body is not JSON ({error})", "send a JSON object") from error
         if not isinstance(value, dict):
             raise HTTPError(400, "the body is JSON, but no object", "send a JSON object")
+        if too_deep(self.body, value):
+            raise HTTPError(
+                400, "the body is nested too deeply", f"send at most {MOST} lists and objects in each other"
+            )
         return value
 
 

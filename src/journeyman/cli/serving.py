@@ -106,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
             date_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
             lifespan="on",
+            ws="none",
         )
         return _Server(config, args).serve_until_told()
 
