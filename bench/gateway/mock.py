@@ -71,6 +71,8 @@ class _Connection(asyncio.Protocol):
         number = b"%06d" % next(_NUMBERS)
         self._transport.write(_HEAD)
         for event in _EVENTS:
+            if self._transport.is_closing():
+                return
             self._transport.write(_chunk(event.replace(b"NUMBER", number)))
             await asyncio.sleep(PACE)
         self._transport.write(_LAST)

@@ -19,6 +19,7 @@ from journeyman.capture import conversations
 from journeyman.store import open_store
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "capture"))
+from asking import until
 from engine import Engine
 from served import serving
 
@@ -78,7 +79,8 @@ def test_every_answer_that_was_received_whole_is_kept_once(tmp_path: Path) -> No
                 clients = [Client(number, round, served.url) for number in range(CLIENTS)]
                 for each in clients:
                     each.start()
-                time.sleep(rng.uniform(0.3, 1.5))
+                until(lambda clients=clients: sum(len(each.got) for each in clients) >= CLIENTS, 120)
+                time.sleep(rng.uniform(0.0, 1.0))
                 served.process.kill()
                 served.process.wait()
                 for each in clients:

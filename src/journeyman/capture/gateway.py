@@ -250,7 +250,8 @@ class Gateway:
         """
         says_so = request.headers.get(RETRY_HEADER, "0") not in ("", "0")
         if says_so and mine in self._running:
-            return await reply.unless_gone(asyncio.shield(self._running[mine]))
+            with reply.unless_gone():
+                return await asyncio.shield(self._running[mine])
         earlier = self.reader.newest_exchange(exchange.tenant, begins=exchange.begins, request=request.body)
         if earlier is None:
             return None

@@ -107,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
             timeout_graceful_shutdown=GRACE_SECONDS,
             lifespan="on",
             ws="none",
+            proxy_headers=False,
         )
         return _Server(config, args).serve_until_told()
 
