@@ -47,6 +47,7 @@ async def load(url: str, clients: int, mode: str, seconds: float, most: int = 1 
 
 async def _client(url: str, mode: str, end: float, most: int, found: Found) -> None:
     address = urlsplit(url)
+    host, port = address.hostname or "", address.port or 80
     loop = asyncio.get_running_loop()
     connection: _Connection | None = None
     while time.perf_counter() < end and len(found.seconds) + len(found.failed) < most:
@@ -58,7 +59,7 @@ async def _client(url: str, mode: str, end: float, most: int, found: Found) -> N
         )
         try:
             if connection is None or connection.lost:
-                _, connection = await loop.create_connection(_Connection, address.hostname, address.port)
+                _, connection = await loop.create_connection(_Connection, host, port)
             begun = time.perf_counter()
             await connection.ask(lines.encode() + body)
             took = time.perf_counter() - begun

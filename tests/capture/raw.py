@@ -21,6 +21,7 @@ class RawEngine:
         self.answers, self.pause, self.stay, self.asked = answers, pause, stay, 0
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.heads: list[bytes] = []  # of the requests that came
         self._ended = threading.Event()
 
     def __enter__(self) -> RawEngine:
@@ -68,6 +69,7 @@ class RawEngine:
                 return False
             data += more
         head, _, body = data.partition(b"\r\n\r\n")
+        self.heads.append(head)
         length = re.search(rb"(?i)content-length: (\d+)", head)
         left = int(length[1]) - len(body) if length else 0
         while left > 0:

@@ -79,3 +79,12 @@ def test_a_retry_that_is_refused_takes_nothing_away(serve: Serve) -> None:
         refused = replace(cut, receipt="r_again", retry_of=cut.receipt, reply=None, ending="refused")
         store.write_exchanges(closed=[refused])
         assert len(conversations.sessions(store, "train")) == 1
+
+
+def test_clients_without_a_message_have_nothing_in_common_either(serve: Serve, engine: Engine) -> None:
+    served, asked, found = serve(), engine.asked, []
+    value = {"messages": [], "x": "wait"}
+    for client_key in ("one", "other"):
+        headers = {"authorization": f"Bearer {client_key}", "x-stainless-retry-count": "1"}
+        found.append(ask(served, "/v1/chat/completions", value, **headers)[1]["journeyman"]["receipt"])
+    assert (len(set(found)), engine.asked - asked) == (2, 2)

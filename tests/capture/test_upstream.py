@@ -220,3 +220,13 @@ def test_what_an_engine_sends_too_much_answers_nobody_else(tmp_path: Path) -> No
             for n in range(3)
         ]
         assert said == ["a b"] * 3
+
+
+def test_an_engines_cookie_reaches_nobody(tmp_path: Path) -> None:
+    with (
+        RawEngine([[whole(ANSWER, "application/json", "200 OK", "set-cookie: who=ann")]], stay=True) as engine,
+        serving(tmp_path / "day.db", engine.url.replace("127.0.0.1", "localhost")) as served,
+    ):
+        for n in range(2):
+            assert ask(served, "/v1/chat/completions", {"messages": user(str(n))})[0] == 200
+        assert not any(b"cookie" in each.lower() for each in engine.heads)
