@@ -1,6 +1,7 @@
 """An OpenAI-compatible engine that says what the last message asks for, and fails as it asks for: over real HTTP.
 
 "say WORDS"   those words           "call NAME"   a call of that tool
+"nonce"       a word that it never says again
 "fail 429"    that status           "hang"        nothing, for long
 "break"       half an answer, then the connection is cut; streamed, half of the events
 "wait MS WORDS"  the words, after so long (streamed: between the words)
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import threading
 from typing import Any
 
@@ -65,7 +67,7 @@ class Engine:
     async def _responses(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
         value = await request.json()
-        wish, _, rest = _wished(value["input"]).partition(" ")
+        wish, _, rest = _wished(value.get("input")).partition(" ")
         if wish == "hang":
             await asyncio.sleep(3600)
         whole = response(f"resp_{self.asked}", wish, rest)
@@ -86,10 +88,13 @@ class Engine:
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
         value = await request.json()
-        wish, _, rest = str(value["messages"][-1].get("content")).partition(" ")
+        last = value["messages"][-1] if value["messages"] else None
+        wish, _, rest = str(last.get("content") if isinstance(last, dict) else last).partition(" ")
         if wish == "fail":
             headers = {"retry-after": "7", "x-request-id": "q1", "x-internal": "secret"}
             return web.json_response({"error": {"message": "no", "type": "x"}}, status=int(rest), headers=headers)
+        if wish == "nonce":
+            rest = f"nonce-{secrets.token_hex(8)}"
         if wish == "half":
             rest = "half \ud800 x"
         if wish == "hang":

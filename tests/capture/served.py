@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,20 +19,23 @@ class Served:
         behind = ["--upstream", upstream, "--no-probe"] if upstream else []
         command = [sys.executable, "-m", "journeyman", "serve", *behind, "--store", str(store)]
         self.store = store
-        self.process = subprocess.Popen(
-            [*command, "--port", "0", "--json", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        self.log = Path(tempfile.mkstemp(suffix=".log")[1])  # a file: nobody reads along
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [*command, "--port", "0", "--json", *options], stdout=subprocess.PIPE, stderr=log, text=True
+            )
         assert self.process.stdout
         line = self.process.stdout.readline()
         if '"url"' not in line:
-            raise RuntimeError(self.process.communicate()[1])
+            self.process.wait()
+            raise RuntimeError(self.log.read_text())
         self.url: str = json.loads(line)["url"]
 
     def end(self) -> tuple[int, str]:
         """As Ctrl-C does; its exit code, and what it said."""
         self.process.terminate()
-        _, said = self.process.communicate(timeout=30)
-        return self.process.returncode, said
+        self.process.communicate(timeout=30)
+        return self.process.returncode, self.log.read_text()
 
 
 @contextmanager
@@ -43,3 +47,4 @@ def serving(store: Path | str, upstream: str | None, *options: str) -> Iterator[
         if served.process.poll() is None:
             served.process.kill()
         served.process.communicate()
+        served.log.unlink()

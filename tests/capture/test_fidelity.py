@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from asking import until
 from engine import Engine
 from served import serving
 
@@ -108,6 +109,4 @@ def test_an_engine_that_cannot_be_asked_is_not_known(given: str, said: str) -> N
 
 def test_the_gateway_tells_when_it_starts(tmp_path: Path, engine: Engine) -> None:
     with serving(tmp_path / "day.db", engine.url, "--probe") as served:
-        assert served.process.stderr
-        lines = [served.process.stderr.readline() for _ in range(2)]
-    assert any("the engine gives repeatable, and not usage" in line for line in lines)
+        assert until(lambda: "the engine gives repeatable, and not usage" in served.log.read_text())

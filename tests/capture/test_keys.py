@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import Serve, ask
 from engine import Engine
-from served import Served, serving
+from served import serving
 
 from journeyman.capture import conversations
 from journeyman.capture.keys import Doorkeeper, Holder, issue, revoke
@@ -19,18 +17,6 @@ from journeyman.cli import main
 from journeyman.errors import UsageError
 from journeyman.records import Purpose
 from journeyman.store import Store, open_store
-
-
-def ask(served: Served, path: str, value: Any = None, key: str = "") -> tuple[int, Any]:
-    headers = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})}
-    body = None if value is None else json.dumps(value).encode()
-    request = urllib.request.Request(served.url.removesuffix("/v1") + path, body, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            text = response.read().decode()
-            return response.status, json.loads(text) if text.startswith("{") else text
-    except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read())
 
 
 def said(words: str) -> dict[str, Any]:
@@ -65,9 +51,7 @@ def test_a_store_that_had_keys_does_not_open_again_when_they_are_revoked(store: 
         revoke(store, key.hash)
 
 
-def test_who_has_no_key_is_not_answered(
-    serve: Callable[..., Served], tmp_path: Path, store: Store, engine: Engine
-) -> None:
+def test_who_has_no_key_is_not_answered(serve: Serve, tmp_path: Path, store: Store, engine: Engine) -> None:
     secret, _ = issue(store, "ann")
     served, asked = serve(), engine.asked
     for key in ("", "jm_wrong"):
@@ -78,7 +62,7 @@ def test_who_has_no_key_is_not_answered(
     assert ask(served, "/v1/chat/completions", said("a"), secret)[0] == 200
 
 
-def test_a_key_may_do_what_it_is_for(serve: Callable[..., Served], store: Store) -> None:
+def test_a_key_may_do_what_it_is_for(serve: Serve, store: Store) -> None:
     serving_key, _ = issue(store, "ann", ["serve"])
     rating_key, _ = issue(store, "ann", ["feedback"])
     served = serve()
@@ -90,7 +74,7 @@ def test_a_key_may_do_what_it_is_for(serve: Callable[..., Served], store: Store)
     assert ask(served, "/metrics", None, serving_key)[0] == 403
 
 
-def test_tenants_see_nothing_of_each_other(serve: Callable[..., Served], store: Store) -> None:
+def test_tenants_see_nothing_of_each_other(serve: Serve, store: Store) -> None:
     ann, bob = issue(store, "ann")[0], issue(store, "bob")[0]
     served = serve()
     first = ask(served, "/v1/chat/completions", said("hi"), ann)[1]
@@ -113,15 +97,11 @@ def test_tenants_see_nothing_of_each_other(serve: Callable[..., Served], store: 
 
 
 @pytest.mark.parametrize("asked", [None, "train", "serve,train"])
-def test_a_key_bounds_what_its_sessions_may_be_used_for(
-    serve: Callable[..., Served], store: Store, asked: str | None
-) -> None:
+def test_a_key_bounds_what_its_sessions_may_be_used_for(serve: Serve, store: Store, asked: str | None) -> None:
     secret, _ = issue(store, "ann", purposes=["serve", "evaluate"])
     served = serve()
-    headers = {"content-type": "application/json", "authorization": f"Bearer {secret}"}
-    headers |= {"x-journeyman-purposes": asked} if asked else {}
-    request = urllib.request.Request(f"{served.url}/chat/completions", json.dumps(said("a")).encode(), headers)
-    urllib.request.urlopen(request).close()
+    headers = {"x-journeyman-purposes": asked} if asked else {}
+    assert ask(served, "/v1/chat/completions", said("a"), secret, **headers)[0] == 200
     expected: dict[str | None, tuple[Purpose, ...]] = {
         None: ("serve", "evaluate"),
         "train": (),

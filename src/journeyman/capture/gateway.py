@@ -27,9 +27,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from journeyman.capture import recognition, remarks, responses
+from journeyman.capture import openapi, recognition, remarks, responses
 from journeyman.capture.keys import Doorkeeper, Holder
 from journeyman.capture.names import name, purposes
+from journeyman.capture.openapi import KEY_HEADER, PURPOSES_HEADER, RETRY_HEADER
 from journeyman.capture.recorder import Recorder
 from journeyman.capture.relay import SESSION_HEADER, Relay, marked, names
 from journeyman.capture.upstream import Backend, CutShort
@@ -38,8 +39,6 @@ from journeyman.errors import JourneymanError, UnknownError, UsageError
 from journeyman.records import PURPOSES, Exchange, KeyRole, Purpose
 from journeyman.store import Store
 
-PURPOSES_HEADER = "x-journeyman-purposes"
-KEY_HEADER = "x-journeyman-key"
 RETRY_SECONDS = 600.0  # how long after an answer the same request may still be a retry of it
 _OPTIONS = (
     *("temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens"),
@@ -122,6 +121,12 @@ class Gateway:
                 if not reply.begun:
                     kind = (b"content-type", b"application/json")
                     await reply.whole(known.status, known.body(), [kind, *known.headers])
+        except Exception:  # a defect of ours: the server's log shows it, the client is told as of any other error
+            status, reply = 500, reply or Reply(receive, send)
+            with suppress(ClientGone):
+                if not reply.begun:
+                    await reply.whole(500, HTTPError(500, "this server has a defect", "see what it printed").body())
+            raise
         finally:
             if reply is not None:
                 reply.end()
@@ -130,7 +135,7 @@ class Gateway:
     def _holder(self, path: str, headers: Mapping[str, str]) -> Holder:
         """Who asks, if he may ask for this."""
         holder = self.doorkeeper.holder(headers.get("authorization", ""))
-        if path == "/healthz":
+        if path in _FOR_ALL:
             return holder or Holder("", (), ())
         if holder is None:
             raise HTTPError(
@@ -185,7 +190,7 @@ class Gateway:
             raise HTTPError(400, "there are no messages", 'send {"model": ..., "messages": [...]}')
         client = hashlib.sha256(request.headers.get("authorization", "").encode()).hexdigest()[:16]
         exchange = self._begun(request, value, client, holder)
-        mine = (exchange.tenant, exchange.begins, hashlib.sha256(request.body).hexdigest())
+        mine = (exchange.tenant, f"{client}{request.path}", hashlib.sha256(request.body).hexdigest())
         earlier = await self._repeated(request, exchange, mine, reply)
         if earlier is not None:
             exchange = replace(exchange, session=earlier.session, retry_of=earlier.receipt)
@@ -249,9 +254,10 @@ class Gateway:
 
         One that is still under way, its client's going unnoticed, is waited for.
         """
-        says_so = request.headers.get("x-stainless-retry-count", "0") not in ("", "0")
+        says_so = request.headers.get(RETRY_HEADER, "0") not in ("", "0")
         if says_so and mine in self._running:
-            return await reply.unless_gone(asyncio.shield(self._running[mine]))
+            with reply.unless_gone():
+                return await asyncio.shield(self._running[mine])
         earlier = self.reader.newest_exchange(exchange.tenant, begins=exchange.begins, request=request.body)
         if earlier is None:
             return None
@@ -285,6 +291,10 @@ class Gateway:
         said = {"status": "ok" if writable else "the store cannot be written", "under_way": self.under_way}
         await reply.whole(status, json.dumps(said).encode())
         return status
+
+    async def _description(self, request: Request, reply: Reply, holder: Holder) -> int:  # noqa: ARG002
+        await reply.whole(200, openapi.body())
+        return 200
 
     async def _metrics(self, request: Request, reply: Reply, holder: Holder) -> int:  # noqa: ARG002
         counts = self.recorder.counts
@@ -320,7 +330,9 @@ _ROUTES = {
     "/v1/outcomes": ("POST", "_outcome"),
     "/healthz": ("GET", "_health"),
     "/metrics": ("GET", "_metrics"),
+    "/openapi.json": ("GET", "_description"),
 }
+_FOR_ALL = ("/healthz", "/openapi.json")  # they tell nothing of anybody
 _ROLE_FOR: dict[str, KeyRole] = {"/v1/feedback": "feedback", "/v1/outcomes": "feedback", "/metrics": "admin"}
 
 

@@ -13,6 +13,14 @@ from journeyman.errors import UsageError
 from journeyman.records import PURPOSES, Purpose
 
 LONGEST = 200
+# What `name` takes, as JSON Schema: letters, marks, numbers, punctuation, symbols and the space can be printed.
+SCHEMA: dict[str, Any] = {
+    "type": ["string", "null"],
+    "maxLength": LONGEST,
+    "pattern": r"^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$",
+}
+# The same in a header, whose bytes are Latin-1.
+HEADER_SCHEMA: dict[str, Any] = {"type": "string", "maxLength": LONGEST, "pattern": "^[ -~¡-¬®-ÿ]*$"}
 
 
 def is_text(value: object) -> bool:

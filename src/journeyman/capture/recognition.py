@@ -19,6 +19,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from journeyman.capture.depth import too_deep
+
 _SAID = ("role", "content", "name", "tool_call_id", "refusal")
 
 
@@ -77,5 +79,6 @@ def _call(call: Any) -> Any:
     arguments = function.get("arguments")
     if isinstance(arguments, str):
         with suppress(ValueError, RecursionError):  # a client may write the same arguments in its own way
-            arguments = json.loads(arguments)
+            read = json.loads(arguments)
+            arguments = arguments if too_deep(arguments, read) else read
     return [call.get("id"), function.get("name"), arguments]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,12 +25,13 @@ from journeyman.records import Exchange
 from journeyman.store import Store
 
 MOST = 256  # doings in one transaction
+PIECES_SECONDS = 0.05  # how long pieces of open responses gather: what a server that is killed may lose of a stream
 
 
 @dataclass
 class _Doing:
     opened: Exchange | None = None
-    piece: tuple[str, bytes] | None = None
+    pieces: Sequence[tuple[str, bytes]] = ()
     closed: Exchange | None = None
     work: Callable[[Store], Any] | None = None
     done: asyncio.Future[Any] | None = None
@@ -58,6 +59,7 @@ class Recorder:
         self._queue: queue.SimpleQueue[_Doing | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._pieces: dict[str, bytearray] = {}
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -65,6 +67,7 @@ class Recorder:
 
     async def stop(self) -> None:
         """Write what was handed over, and end."""
+        self._hand_over_pieces()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -73,11 +76,19 @@ class Recorder:
         await self._wait(_Doing(opened=exchange))
 
     def piece(self, receipt: str, data: bytes) -> None:
-        """Soon on the disk; nobody waits."""
-        self._queue.put(_Doing(piece=(receipt, data)))
+        """On the disk within PIECES_SECONDS and a commit; nobody waits."""
+        if not self._pieces:
+            asyncio.get_running_loop().call_later(PIECES_SECONDS, self._hand_over_pieces)
+        self._pieces.setdefault(receipt, bytearray()).extend(data)
+
+    def _hand_over_pieces(self) -> None:
+        if self._pieces:
+            self._queue.put(_Doing(pieces=[(receipt, bytes(data)) for receipt, data in self._pieces.items()]))
+            self._pieces = {}
 
     async def close(self, exchange: Exchange) -> None:
         """Returns when it is durable. It is written even if the waiter is cancelled."""
+        self._pieces.pop(exchange.receipt, None)  # they are in the response
         await self._wait(_Doing(closed=exchange))
 
     async def do(self, work: Callable[[Store], Any]) -> Any:
@@ -106,7 +117,7 @@ class Recorder:
 
     def _commit(self, batch: list[_Doing]) -> None:
         opened = [each.opened for each in batch if each.opened]
-        pieces = [each.piece for each in batch if each.piece]
+        pieces = [piece for each in batch for piece in each.pieces]
         closed = [each.closed for each in batch if each.closed]
         failure: BaseException | None = None
         if opened or pieces or closed:

@@ -34,7 +34,6 @@ _END = re.compile(
     re.MULTILINE,
 )
 _DONE = re.compile(rb"^data: ?\[DONE\]\r?\n\r?\n", re.MULTILINE)
-_EVENT_ENDS = re.compile(rb"\r?\n\r?\n")
 _LARGE = 1 << 20  # bytes; a response beyond it is read in a thread, so that others need not wait
 
 
@@ -54,8 +53,8 @@ class Relay:
         """The status that was answered. HTTPError if nothing has been."""
         try:
             async with AsyncExitStack() as stack:
-                asking = stack.enter_async_context(self.backend.ask(request, self.exchange.tenant))
-                answer = await self.reply.unless_gone(asking)
+                with self.reply.unless_gone():
+                    answer = await stack.enter_async_context(self.backend.ask(request, self.exchange.tenant))
                 self._status = answer.status
                 self._told = answer.details
                 said = [
@@ -63,7 +62,7 @@ class Relay:
                     *answer.headers,
                     *names(self.exchange),
                 ]
-                self._streamed = "text/event-stream" in answer.content_type and answer.status == 200
+                self._streamed = "text/event-stream" in answer.content_type.lower() and answer.status == 200
                 await (self._stream if self._streamed else self._plain)(answer.pieces, said)
         except ClientGone:
             await self._keep("cut by client")
@@ -84,20 +83,25 @@ class Relay:
         return self._status
 
     async def _plain(self, pieces: AsyncIterator[bytes], said: Headers) -> None:
-        await self.reply.unless_gone(self._gather(pieces))
+        with self.reply.unless_gone():
+            async for piece in pieces:
+                self._received += piece
         body = bytes(self._received)
         await self._keep("complete" if 200 <= self._status < 300 else "refused")
         await self.reply.whole(self._status, marked(body, self.exchange), said)
 
-    async def _gather(self, pieces: AsyncIterator[bytes]) -> None:
-        async for piece in pieces:
-            self._received += piece
-
     async def _stream(self, pieces: AsyncIterator[bytes], said: Headers) -> None:
         await self.recorder.open(self.exchange)
         await self.reply.begin(self._status, said)
+        with self.reply.unless_gone():
+            end = await self._pass_on(pieces)
+        await self._keep()
+        await self.reply.piece(end, last=True)
+
+    async def _pass_on(self, pieces: AsyncIterator[bytes]) -> bytes:
+        """Hand on whole events as they come, but for the end, which comes back."""
         held, is_marked = bytearray(), False
-        while (piece := await self.reply.unless_gone(anext(pieces, None))) is not None:
+        async for piece in pieces:
             self._first = self._first or time.perf_counter()
             self._received += piece
             self.recorder.piece(self.exchange.receipt, piece)
@@ -106,16 +110,12 @@ class Relay:
                 held, is_marked = _marked_stream(held, self.exchange)
             end = _END.search(held)
             # Whole events only: the end of one that has not come yet may be what has to be held back.
-            ready = max(
-                (found.end() for found in _EVENT_ENDS.finditer(held, 0, end.start() if end else len(held))), default=0
-            )
-            if ready:
+            if ready := _whole_events(held, end.start() if end else len(held)):
                 await self.reply.piece(bytes(held[:ready]))
                 del held[:ready]
             if end and _DONE.search(held):  # some engines leave the connection open
                 break
-        await self._keep()
-        await self.reply.piece(bytes(held), last=True)
+        return bytes(held)
 
     async def _tell(self, status: int, message: str, remedy: str) -> None:
         """Say what went wrong in the way that is still open."""
@@ -130,9 +130,8 @@ class Relay:
         if self.ending != "open":
             return
         body = bytes(self._received)
-        read = replies.of_stream if self._streamed else replies.of_object
         try:
-            found = read(body) if len(body) < _LARGE else await asyncio.to_thread(read, body)
+            found = replies.of(body) if len(body) < _LARGE else await asyncio.to_thread(replies.of, body)
         except Exception:  # whatever an engine may send: the bytes are kept
             found = replies.Reply()
         ending = ending or ("complete" if found.whole else "cut by upstream")
@@ -168,6 +167,12 @@ def marked(body: bytes, exchange: Exchange) -> bytes:
         return body
     comma = b"" if end[1:-1].strip() == b"" else b","
     return end[:-1] + comma + _mark(exchange) + b"}"
+
+
+def _whole_events(data: bytearray, stop: int) -> int:
+    """How many of the first `stop` bytes are events that have come to their end."""
+    unix, windows = data.rfind(b"\n\n", 0, stop), data.rfind(b"\n\r\n", 0, stop)
+    return max(unix + 2 if unix >= 0 else 0, windows + 3 if windows >= 0 else 0)
 
 
 def _marked_stream(data: bytearray, exchange: Exchange) -> tuple[bytearray, bool]:

@@ -19,16 +19,57 @@ from journeyman.store import Store
 
 _LARGEST = 1e9
 Work = Callable[[Store], dict[str, Any]]
+_TEXT = {"type": ["string", "null"]}
+_SAID = {"type": "string", "minLength": 1}
+_TIME = {
+    "description": "ISO 8601; without a zone it is UTC.",
+    "anyOf": [{"type": "string", "format": "date-time"}, {"enum": [None, ""]}],
+}
+# What is taken, as JSON Schema; the fields are those of Feedback and of Outcome.
+FEEDBACK_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["receipt"],
+    "properties": {
+        "receipt": _SAID,
+        "rating": {"type": ["number", "boolean", "null"], "minimum": -_LARGEST, "maximum": _LARGEST},
+        "correction": {**_TEXT, "description": "What was wrong, in words: a lesson."},
+        "better": {**_TEXT, "description": "What should have been answered: a lesson."},
+        "tags": {"type": ["array", "null"], "items": {"type": "string"}},
+        "at": _TIME,
+    },
+    "additionalProperties": False,
+    "anyOf": [
+        {"required": ["rating"], "properties": {"rating": {"type": ["number", "boolean"]}}},
+        {"required": ["correction"], "properties": {"correction": _SAID}},
+        {"required": ["better"], "properties": {"better": _SAID}},
+        {"required": ["tags"], "properties": {"tags": {"type": "array", "minItems": 1}}},
+    ],
+}
+OUTCOME_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["value"],
+    "properties": {
+        "value": {"description": "Any JSON."},
+        "receipt": _TEXT,
+        "key": {**names.SCHEMA, "description": "The caller's own key, as requests carry it."},
+        "happened_at": _TIME,
+    },
+    "additionalProperties": False,
+    "oneOf": [
+        {"required": [one], "properties": {one: _SAID, other: {"enum": [None, ""]}}}
+        for one, other in (("receipt", "key"), ("key", "receipt"))
+    ],
+}
 _FEEDBACK = '{"receipt": "r_...", "rating": 1, "correction": "...", "better": "...", "tags": ["..."]}'
 _OUTCOME = '{"receipt": "r_..." or "key": "...", "value": ..., "happened_at": "2026-03-16T09:30:00+00:00"}'
 
 
 def feedback(value: Mapping[str, Any], tenant: str = "") -> Work:
     """What keeps this feedback in a store."""
-    _only(value, ("receipt", "rating", "correction", "better", "tags", "at"), _FEEDBACK)
-    tags = value.get("tags") or []
-    rating = value.get("rating")
-    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+    _only(value, FEEDBACK_SCHEMA, _FEEDBACK)
+    given, rating = value.get("tags"), value.get("rating")
+    tags = [] if given is None else given
+    if not isinstance(tags, list) or not all(names.is_text(tag) for tag in tags):
         raise _wrong("tags must be a list of texts", _FEEDBACK)
     if isinstance(rating, bool):
         rating = float(rating)
@@ -52,7 +93,7 @@ def feedback(value: Mapping[str, Any], tenant: str = "") -> Work:
 
 def outcome(value: Mapping[str, Any], tenant: str = "") -> Work:
     """What keeps this outcome in a store."""
-    _only(value, ("receipt", "key", "value", "happened_at"), _OUTCOME)
+    _only(value, OUTCOME_SCHEMA, _OUTCOME)
     if "value" not in value:
         raise _wrong("there is no value", _OUTCOME)
     found = Outcome(
@@ -67,8 +108,8 @@ def outcome(value: Mapping[str, Any], tenant: str = "") -> Work:
     return lambda store: {"id": found.id, "new": store.add_outcome(found, tenant)}
 
 
-def _only(value: Mapping[str, Any], names: tuple[str, ...], example: str) -> None:
-    if unknown := sorted(set(value) - set(names)):
+def _only(value: Mapping[str, Any], schema: Mapping[str, Any], example: str) -> None:
+    if unknown := sorted(set(value) - set(schema["properties"])):
         raise _wrong(f"there is no field {unknown[0]!r}", example)
 
 
@@ -84,7 +125,7 @@ def _text(value: Mapping[str, Any], name: str, example: str) -> str:
 def _json(value: Any) -> str:
     try:
         return json.dumps(value, sort_keys=True, allow_nan=False)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _wrong(f"the value is not JSON ({error})", _OUTCOME) from error
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from journeyman.capture import responses
+from journeyman.capture.depth import too_deep
 
 Message = dict[str, Any]
 
@@ -28,6 +29,11 @@ class Reply:
     message: Message | None = None
     whole: bool = False
     details: dict[str, Any] = field(default_factory=dict)
+
+
+def of(body: bytes) -> Reply:
+    """The reply in a response, told by how it begins: some engines name another content type than they send."""
+    return of_object(body) if body[:100].lstrip().startswith(b"{") else of_stream(body)
 
 
 def of_object(body: bytes) -> Reply:
@@ -168,6 +174,7 @@ def _parsed(data: bytes) -> Any:
         raise ValueError(f"{constant} is not JSON")
 
     try:
-        return json.loads(data, parse_constant=refuse, parse_float=_finite)
+        value = json.loads(data, parse_constant=refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
+    return None if too_deep(data, value) else value

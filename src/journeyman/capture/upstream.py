@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _PASSED_ON = ("content-type", "accept", "openai-organization", "openai-project", "openai-beta")
 _PASSED_BACK = ("retry-after", "x-request-id", "x-ratelimit-", "location", "content-encoding", "openai-")
 CONNECT_SECONDS = 10.0
+_NO_ENGINE = "look whether --upstream names an OpenAI-compatible engine"
 
 
 class CutShort(Exception):  # an event that is recorded
@@ -74,7 +75,12 @@ class Upstream:
 
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=self.seconds)
         connector = aiohttp.TCPConnector(limit=0)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=timeout,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),  # what the engine hands to one is not another's
+        )
         if self.probed:  # meanwhile clients are served
             self._probe = asyncio.create_task(self._tell())
 
@@ -115,12 +121,18 @@ class Upstream:
         except aiohttp.ServerTimeoutError as error:
             remedy = "look whether the engine is busy, or raise --timeout"
             raise HTTPError(504, f"the engine at {self.url} did not answer in time", remedy) from error
+        except aiohttp.ClientResponseError as error:  # something answers there
+            raise HTTPError(
+                502, f"what the engine at {self.url} sent is not HTTP ({error.message})", _NO_ENGINE
+            ) from error
         except (aiohttp.ClientError, OSError) as error:
             what = str(error) or type(error).__name__
             raise HTTPError(
                 502, f"the engine at {self.url} cannot be reached ({what})", "start it, or correct --upstream"
             ) from error
         try:
+            if not 200 <= response.status < 600:
+                raise HTTPError(502, f"the engine at {self.url} answered with the status {response.status}", _NO_ENGINE)
             given = [(name.decode("latin-1").lower(), value) for name, value in response.raw_headers]
             kind = next((value.decode("latin-1") for name, value in given if name == "content-type"), "")
             kept = [(name.encode(), value) for name, value in given if name.startswith(_PASSED_BACK)]
@@ -132,11 +144,25 @@ class Upstream:
 async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     import aiohttp
 
+    content = response.content
+
+    def tell(closed: object) -> None:  # noqa: ARG001
+        # aiohttp's parser in C finds a broken chunk, closes, and tells nobody: the reader would wait for ever.
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("what it sent is not HTTP"))
+
+    protocol = response.connection.protocol if response.connection else None
+    closed = protocol.closed if protocol is not None else None
+    if closed is not None:
+        closed.add_done_callback(tell)
     try:
-        async for piece in response.content.iter_any():
+        async for piece in content.iter_any():
             yield piece
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         # What had arrived when the connection broke, and was not read yet: aiohttp would not give it any more.
-        for piece in tuple(getattr(response.content, "_buffer", ())):
+        for piece in tuple(getattr(content, "_buffer", ())):
             yield bytes(piece)
         raise CutShort(str(error) or type(error).__name__) from error
+    finally:
+        if closed is not None:
+            closed.remove_done_callback(tell)  # the connection may serve many more

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+from journeyman.capture.depth import MOST, too_deep
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -55,6 +57,10 @@ class Request:
             raise HTTPError(400, f"the body is not JSON ({error})", "send a JSON object") from error
         if not isinstance(value, dict):
             raise HTTPError(400, "the body is JSON, but no object", "send a JSON object")
+        if too_deep(self.body, value):
+            raise HTTPError(
+                400, "the body is nested too deeply", f"send at most {MOST} lists and objects in each other"
+            )
         return value
 
 
@@ -125,20 +131,30 @@ class Reply:
         except OSError as error:  # it was closed meanwhile
             raise ClientGone from error
 
-    async def unless_gone(self, work: Awaitable[Any]) -> Any:
-        """The result of `work`; it is cancelled, and ClientGone raised, if the client goes first."""
-        task = asyncio.ensure_future(work)
-        try:
-            await asyncio.wait({task, self.gone}, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
+    @contextmanager
+    def unless_gone(self) -> Iterator[None]:
+        """What is awaited within is cancelled, and ClientGone raised, if the client goes meanwhile."""
+        if self.gone.done():
+            raise ClientGone
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("only within a task")
+        cancelled_before, fired = task.cancelling(), False
+
+        def leave(gone: object) -> None:  # noqa: ARG001
+            nonlocal fired
+            fired = True
             task.cancel()
+
+        self.gone.add_done_callback(leave)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if fired and task.uncancel() <= cancelled_before:  # by us alone, not by a server that is ending
+                raise ClientGone from None
             raise
-        if task.done():
-            return task.result()
-        task.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await task
-        raise ClientGone
+        finally:
+            self.gone.remove_done_callback(leave)
 
     def end(self) -> None:
         self.gone.cancel()

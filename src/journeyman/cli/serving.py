@@ -117,6 +117,8 @@ def run(args: argparse.Namespace) -> int:
             date_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
             lifespan="on",
+            ws="none",
+            proxy_headers=False,
         )
         return _Server(config, args).serve_until_told()
 
