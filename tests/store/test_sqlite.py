@@ -17,7 +17,7 @@ import pytest
 from journeyman.errors import StoreError, UsageError
 from journeyman.records import AdapterRecord, Session, Turn
 from journeyman.store import open_store
-from journeyman.store.sqlite import SqliteStore
+from journeyman.store.sqlite import SCHEMAS, SqliteStore
 
 HELLO = Session((Turn("user", "hello"),))
 LARGE = Session((Turn("user", "word " * 100_000),))
@@ -71,7 +71,7 @@ def test_a_new_store_is_durable_and_marked_as_ours(path: Path) -> None:
     with SqliteStore(path) as store:
         assert query(path, "PRAGMA journal_mode") == [("wal",)]
         assert store._db.rows("PRAGMA synchronous") == [(2,)], "FULL"
-    assert query(path, "PRAGMA user_version") == [(2,)]
+    assert query(path, "PRAGMA user_version") == [(len(SCHEMAS),)]
     assert path.read_bytes()[68:72] == b"JMAN"
 
 
@@ -97,9 +97,10 @@ def test_a_database_of_another_program_is_left_alone(path: Path) -> None:
 
 def test_a_store_of_a_newer_version_is_left_alone(path: Path) -> None:
     SqliteStore(path).close()
-    query(path, "PRAGMA user_version = 3")
+    newer = len(SCHEMAS) + 1
+    query(path, f"PRAGMA user_version = {newer}")
     before = path.read_bytes()
-    assert "upgrade" in refused(path, r"newer Journeyman \(schema 3; this one knows 2\)").remedy
+    assert "upgrade" in refused(path, rf"newer Journeyman \(schema {newer}; this one knows {newer - 1}\)").remedy
     assert path.read_bytes() == before
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -54,13 +54,13 @@ class ImportReport:
         return asdict(self)
 
 
-def import_files(store: Store, paths: Iterable[str | Path]) -> list[ImportReport]:
-    """Read and keep, one file after the other; nothing is kept if one of them is not there."""
+def import_files(store: Store, paths: Iterable[str | Path], tenant: str = "") -> list[ImportReport]:
+    """Read and keep as the tenant's, one file after the other; nothing is kept if one of them is not there."""
     paths = check_files(paths)
     reports = []
     for path in paths:
         found = read_sessions(path)
-        added = store.add_sessions(found.sessions)
+        added = store.add_sessions(replace(session, tenant=tenant) for session in found.sessions)
         new = sum(added)
         reports.append(ImportReport(str(path), len(added), new, len(added) - new, found.refused))
     return reports

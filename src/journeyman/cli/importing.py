@@ -35,6 +35,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="a file of conversations")
     common.add_store(parser, "; made if it is not there")
+    common.add_tenant(parser, "whose sessions they are (default: the store's own)")
     parser.add_argument("--json", action="store_true", help="print one JSON object, with every refusal")
     parser.set_defaults(run=run)
 
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """0 if any conversation could be read, else 1."""
     check_files(args.files)  # before a store is made for nothing
     with open_store(args.store) as store:
-        reports = import_files(store, args.files)
+        reports = import_files(store, args.files, args.tenant)
         kept = store.count_sessions()
     readable = any(report.read for report in reports)
     found = {"store": args.store, "sessions": kept, "files": [each.to_json() for each in reports]}
