@@ -28,6 +28,7 @@ ROOMS = (
     "registry",
     "web",  # pages made of plain mappings: the night writes its own
     "morning",  # what came of a night, and its page on disk
+    "ledger",  # where every generated token went
     "night",
 )
 FACES = ("cli", "__init__", "__main__")
