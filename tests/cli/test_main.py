@@ -20,7 +20,20 @@ from journeyman.errors import ModelError
 from journeyman.model import source
 from journeyman.store import open_store
 
-COMMANDS = ("serve", "keys", "import", "night", "ask", "evaluate", "report", "sessions", "feedback", "outcome", "demo")
+COMMANDS = (
+    "serve",
+    "keys",
+    "import",
+    "night",
+    "ask",
+    "evaluate",
+    "report",
+    "ledger",
+    "sessions",
+    "feedback",
+    "outcome",
+)
+COMMANDS += ("demo",)
 LINE = '{"id": "%s", "messages": [{"role": "user", "content": "hi"}]}\n'
 FULL = Path("/dev/full")
 
