@@ -114,7 +114,7 @@ def test_the_ledger_tells_what_nobody_counted_and_what_nights_spent(
         opened.commit_phase("n1", "extract lessons", {}, 1.0, 1.0, 1234)
     assert main(["ledger"]) == 0
     out = capsys.readouterr().out.replace("\u202f", " ")
-    assert "1 answer not counted by the engine" in out
+    assert "not counted by the engine, and not above: 1 answer" in out
     assert "0.0% of the generated tokens taught an adapter that is in service" in out
     assert "600 tokens of prompts were read by day" in out
     assert "1 imported session: 1 answer of 9 characters" in out

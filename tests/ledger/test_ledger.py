@@ -151,10 +151,10 @@ def test_a_fate_for_each_thing_that_can_happen(store: Store) -> None:
     assert fates(found) == {
         "r0": ("gradient", IN_SERVICE),
         "r1": ("gradient", IN_SERVICE),
-        "r2": ("evaluation", "its questions were held out for the gate"),
+        "r2": ("evaluation", "held out for the gate to judge by"),
         "r3": ("dream", "no question about it was worth training"),
         "r4": ("bin", "no lesson was found in it"),
-        "r5": ("bin", "its lessons were not among those that a night had room for"),
+        "r5": ("bin", "a night had no room for its lessons"),
         "r6": ("bin", "its consent lacks train and dream"),
         "r7": ("bin", "cut by client before there was an answer"),
         "r8": ("waiting", "still being answered"),
@@ -196,7 +196,7 @@ def test_a_refused_adapter_a_second_try_and_a_rollback(store: Store) -> None:
     assert (entry.fate, entry.why, entry.adapters) == ("gradient", IN_SERVICE, ("n1adapter", "n2adapter"))
     store.set_champion(BASE, None)
     found = ledger.read(store)
-    assert fates(found)["r0"] == ("gradient", "the adapter is no longer in service")
+    assert fates(found)["r0"] == ("gradient", "what it taught is no longer in service")
     assert found.in_service == 0
 
 

@@ -92,7 +92,7 @@ def _show_lines(console: Console, found: Ledger) -> None:
     if found.tokens:
         console.print(f"{percent(found.in_service, 1)} of the generated tokens taught an adapter that is in service")
     if total["uncounted"]:
-        console.print(f"{counted(total['uncounted'], 'answer')} not counted by the engine: their tokens are not above")
+        console.print(f"not counted by the engine, and not above: {counted(total['uncounted'], 'answer')}")
     if total["prompt_tokens"]:
         console.print(f"{counted(total['prompt_tokens'], 'token')} of prompts were read by day")
     if turns := sum(line.turns for line in lines):

@@ -19,7 +19,7 @@ from journeyman.store import Store
 
 Fate = Literal["gradient", "evaluation", "dream", "waiting", "bin"]
 FATES: tuple[Fate, ...] = ("gradient", "evaluation", "dream", "waiting", "bin")
-IN_SERVICE = "the adapter is in service, or the one in service descends from it"
+IN_SERVICE = "what it taught is in service"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _of_night(night: NightRecord, outputs: Mapping[str, dict[str, Any]], serving
     found = {
         session: Use(
             "bin",
-            "its lessons were not among those that a night had room for"
+            "a night had no room for its lessons"
             if sources.get(session, {}).get("statements")
             else "no lesson was found in it",
         )
@@ -102,12 +102,12 @@ def _of_night(night: NightRecord, outputs: Mapping[str, dict[str, Any]], serving
     for value in dreams.get("train", ()):
         _better(found, whose[value["lesson_id"]], Use("dream", "no question about it was worth training"))
     for value in dreams.get("heldout", ()):
-        _better(found, whose[value["lesson_id"]], Use("evaluation", "its questions were held out for the gate"))
+        _better(found, whose[value["lesson_id"]], Use("evaluation", "held out for the gate to judge by"))
     if adapter:
         if result.get("verdict") != "PROMOTE":
             learnt = Use("bin", "learnt, but the gate did not promote the adapter", (adapter,))
         else:
-            why = IN_SERVICE if adapter in serving else "the adapter is no longer in service"
+            why = IN_SERVICE if adapter in serving else "what it taught is no longer in service"
             learnt = Use("gradient", why, (adapter,))
         for value in dreams.get("train", ()):
             if routes.get(Situation.from_json(value).id) in TRAINED:
