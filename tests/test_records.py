@@ -16,6 +16,7 @@ from journeyman.records import (
     NightRecord,
     PhaseRecord,
     Record,
+    Remark,
     Session,
     Situation,
     ToolCall,
@@ -38,15 +39,22 @@ TURNS = st.builds(
     st.none() | WORDS,
     st.none() | WORDS,
 )
-SESSIONS = st.builds(Session, st.lists(TURNS, max_size=4).map(tuple), WORDS, WORDS, WORDS, WORDS)
+REMARKS = st.builds(Remark, st.integers(0, 3), st.none() | st.floats(0, 1), WORDS, WORDS, WORDS)
+SESSIONS = st.builds(
+    Session,
+    st.lists(TURNS, max_size=4).map(tuple),
+    *[WORDS] * 4,
+    st.lists(REMARKS, max_size=2).map(tuple),
+    WORDS,
+)
 RECORDS = st.one_of(
     SESSIONS,
     TURNS,
     CALLS,
     st.builds(Lesson, WORDS, WORDS, st.integers(0, 99), WORDS),
     st.builds(Situation, st.sampled_from(["ask", "unknown", "anchor"]), WORDS, WORDS, WORDS, WORDS),
-    st.builds(AdapterRecord, WORDS, WORDS, WORDS, WORDS, WORDS, WORDS),
-    st.builds(NightRecord, WORDS, OBJECTS, WORDS, WORDS, st.none() | OBJECTS),
+    st.builds(AdapterRecord, *[WORDS] * 7),
+    st.builds(NightRecord, WORDS, OBJECTS, WORDS, WORDS, st.none() | OBJECTS, WORDS),
     st.builds(PhaseRecord, WORDS, WORDS, OBJECTS, st.floats(0, 1e9), st.floats(0, 1e9), st.integers(0), WORDS),
 )
 
@@ -70,6 +78,8 @@ def test_the_id_of_a_session_is_its_words_its_key_and_its_user() -> None:
     assert replace(session, key="j").id != session.id
     assert replace(session, turns=(Turn("user", "hello!"),)).id != session.id
     assert replace(session, turns=(Turn("assistant", "hello"),)).id != session.id
+    assert replace(session, tenant="t").id not in (session.id, replace(session, tenant="u").id)
+    assert session.id == "42f823170d89a2e2", "what was learnt is known by it"
 
 
 def test_records_do_not_change() -> None:

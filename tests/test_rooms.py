@@ -29,6 +29,7 @@ ROOMS = (
     "serving",  # the model behind the gateway
     "web",  # pages made of plain mappings: the night writes its own
     "morning",  # what came of a night, and its page on disk
+    "ledger",  # where every generated token went
     "night",
 )
 FACES = ("cli", "__init__", "__main__")

@@ -37,6 +37,7 @@ def frame(
     users = sorted({session.user for session in sessions if session.user})
     return {
         "night": key,
+        "tenant": spec.get("tenant", ""),
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": {"name": model, "fingerprint": spec["base"]},
         "seed": spec["seed"],

@@ -4,7 +4,7 @@ Read `night` top to bottom; each phase is a call into a room above. A phase's ou
 the next begins, so a killed night continues where it stopped, and the same sessions, model and seed give the same
 adapter on the same machine.
 
-Always holds: nothing but the store's sessions reaches lessons, situations or training; what decides the verdict was
+Always holds: nothing but one tenant's sessions reaches lessons, situations or training; what decides the verdict was
 not trained on; an adapter goes into service in the same transaction that records its PROMOTE.
 
 Knows the order of the phases and what each hands on; how a phase works is its room's to know.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -78,6 +79,7 @@ def night(
     store: Store | str | Path,
     model: str = DEFAULT_MODEL,
     *,
+    tenant: str = "",
     sessions: Paths = (),
     seed: int = 0,
     suites: Paths = (),
@@ -88,10 +90,10 @@ def night(
 ) -> Output:
     """Run one night over the sessions that the champion has not learnt yet; returns what `web.report` shows.
 
-    store: an open store, its path or its URL; `sessions`: files to import first; `suites`: JSONL files of items to add
-    to the general suite; `writer`: base URL of an OpenAI-compatible engine that may write situations too.
+    store: an open store, its path or its URL; `tenant`: whose night it is ("": the store's own); `sessions`: files to
+    import first; `suites`: JSONL files of items to add to the general suite; `writer`: base URL of an OpenAI-compatible
+    engine that may write situations too.
     """
-    report = progress or (lambda _phase, _share: None)
     with (
         nullcontext(store) if not isinstance(store, (str, Path)) else open_store(store) as opened,
         opened.lock("night"),
@@ -100,26 +102,24 @@ def night(
             raise UsageError(f"a seed of {seed} is not a whole number from 0", "give 0 or more")
         # Read once, and first: what is wrong with a suite is said before the night is spent.
         items = [item for suite in _paths(suites) for item in load_suite(suite)]
-        imports = import_files(opened, _paths(sessions))
+        imports = import_files(opened, _paths(sessions), tenant)
         if imports and not any(each.read for each in imports):
-            raise InputError(
-                "none of the session files has a readable conversation", "run `journeyman import` to see why"
-            )
-        if not conversations.sessions(opened, *LEARNING):
-            spec: Output = {"base": "", "seed": seed, "parent": None}
-            return morning.frame("", spec, model, [], NOTHING, ["The store holds no sessions yet."])
-        night = Night(opened, model, seed, options or NightOptions(), report, engine, writer)
-        for earlier in opened.nights():
+            raise InputError("none of the session files has a readable conversation", "journeyman import says why")
+        if not conversations.sessions(opened, *LEARNING, tenant=tenant):
+            spec: Output = {"base": "", "seed": seed, "parent": None, "tenant": tenant}
+            what = f"The store holds no sessions of {tenant or 'its own'} yet."
+            return morning.frame("", spec, model, [], NOTHING, [what])
+        report = progress or (lambda _phase, _share: None)
+        night = Night(opened, model, tenant, seed, options or NightOptions(), report, engine, writer)
+        for earlier in opened.nights(tenant):
             if earlier.key == night.key and earlier.result is not None:
                 return morning.at_home(opened, {**earlier.result, "repeated": True})
         night.write()
-        opened.begin_night(night.key, night.spec)
+        opened.begin_night(night.key, night.spec, tenant)
 
         said = night.phase("extract lessons", lambda: extract_lessons(night))
         if not said["facts"]:
-            return _nothing(
-                night, f"{len(night.sessions)} sessions were read, and none holds a statement to learn from."
-            )
+            return _nothing(night, f"{len(night.sessions)} sessions were read; none holds a statement to learn from.")
         dreams = night.phase("dream situations", lambda: dream_situations(night, said))
         lifts = night.phase("measure lift", lambda: measure_lift(night, said, dreams))
         if not any(value["route"] in TRAINED for value in lifts["lifts"].values()):
@@ -139,6 +139,7 @@ class Night:
         self,
         store: Store,
         model: str,
+        tenant: str,
         seed: int,
         options: NightOptions,
         progress: Progress,
@@ -146,14 +147,15 @@ class Night:
         writer: str | None,
     ) -> None:
         self.store, self.model, self.seed, self.options, self.progress = store, model, seed, options, progress
-        self.writer = writer
+        self.tenant, self.writer = tenant, writer
         self.author: Writer | None = None
         self._engine, self._ready = engine, False
         self.base = engine.fingerprint if engine else fingerprint(locate(model))
         self.adapters = AdapterDirectory.beside(store)
         self.adapters.sweep()
         morning.sweep(store)
-        self.sessions, self.parent = pick_sessions(store, self.adapters, self.base)
+        self.conversations, self.parent = pick_sessions(store, self.adapters, self.base, tenant)
+        self.sessions = [each.session for each in self.conversations]
         self.spec: Output = {
             "version": VERSION,
             "sessions": [session.id for session in self.sessions],
@@ -161,7 +163,7 @@ class Night:
             "parent": self.parent.hash if self.parent else None,
             "seed": seed,
             "options": asdict(options),
-            **({"writer": writer} if writer else {}),
+            **{name: given for name, given in (("writer", writer), ("tenant", tenant)) if given},
         }
         self.key = content_hash(self.spec)
         self.exposures: dict[str, Exposure] = {}  # by situation; made by "measure lift", made anew after a restart
@@ -193,12 +195,12 @@ class Night:
 
     def rival(self) -> str | None:
         """The adapter in service, loaded: who a candidate has to beat, also where a night is tried again."""
-        champion = self.store.champion(self.base)
+        champion = self.store.champion(self.base, self.tenant)
         return self.engine.load_adapter(self.adapters.path(champion.hash), RIVAL) if champion else None
 
     def told(self) -> list[str]:
-        """All that users have ever said in this store, learnt tonight or before: none of it is a near miss."""
-        said = conversations.sessions(self.store, *LEARNING)
+        """All that the tenant's users have ever said, learnt tonight or before: none of it is a near miss."""
+        said = conversations.sessions(self.store, *LEARNING, tenant=self.tenant)
         return [turn.content for session in said for turn in session.turns if turn.role == "user"]
 
     def phase(self, name: str, work: Callable[[], Output]) -> Output:
@@ -223,13 +225,17 @@ def _paths(given: Paths) -> list[str | Path]:
 
 
 def extract_lessons(night: Night) -> Output:
-    """Statements of the users, and the spans of them that the model could not have guessed."""
+    """Statements of the users, the spans of them that the model could not have guessed, and which answers each session
+    holds: a conversation may go on tomorrow, and is another session then."""
     engine = night.engine
     lessons = lessons_of.extract(night.sessions)
+    gave = Counter(lesson.session_id for lesson in lessons)
+    read = zip(night.spec["sessions"], night.conversations, strict=True)
+    sources = {id: {"statements": gave[id], "receipts": each.receipts} for id, each in read}
     tables = engine.surprisal([lesson.text for lesson in lessons])
     surprisal = {lesson.text: table for lesson, table in zip(lessons, tables, strict=True)}
     chosen = spans.choose(spans.weigh(lessons, surprisal.__getitem__), night.options.facts)
-    return {"statements": len(lessons), "facts": [asdict(span) for span in chosen]}
+    return {"statements": len(lessons), "facts": [asdict(span) for span in chosen], "sources": sources}
 
 
 def dream_situations(night: Night, said: Output) -> Output:
@@ -353,7 +359,7 @@ def gate(night: Night, trained: Output, found: Output) -> Output:
     """PROMOTE, REJECT or INSUFFICIENT, in words."""
     from journeyman.evaluate import evidence
 
-    tried = [other for other in night.store.nights() if other.result and other.result.get("adapter")]
+    tried = [other for other in night.store.nights(night.tenant) if other.result and other.result.get("adapter")]
     for other in tried:  # the same weights again, of a night that differed in nothing that matters
         if other.result and other.result["adapter"] == trained["adapter"]:
             return {"verdict": other.result["verdict"], "reasons": other.result["reasons"]}
@@ -378,7 +384,7 @@ def register(
     }
     shown = morning.at_home(night.store, result)
     morning.write_whole(Path(shown["report"]), render(shown))
-    record = AdapterRecord(hash, night.base, night.key, verdict["verdict"], parent)
+    record = AdapterRecord(hash, night.base, night.key, verdict["verdict"], parent, tenant=night.tenant)
     night.store.finish_night(night.key, result, record, promote=verdict["verdict"] == "PROMOTE")
     return shown
 

@@ -78,7 +78,8 @@ class Session(Record):
     """One conversation of a user with a served model.
 
     `key` is the source's own name for it (or empty); together with the turns, and with what was said of them later, it
-    makes the `id`: a session that feedback has reached is another one, and is learnt from again.
+    makes the `id`: a session that feedback has reached is another one, and is learnt from again. `tenant` is whose it
+    is ("": the store's own), and part of the `id` too: what two tenants said in the same words are two sessions.
     """
 
     turns: tuple[Turn, ...]
@@ -87,15 +88,16 @@ class Session(Record):
     topic: str = ""
     started_at: str = ""
     remarks: tuple[Remark, ...] = ()
+    tenant: str = ""
 
     @property
     def id(self) -> str:
         content: list[Any] = [self.key, self.user, [turn.to_json() for turn in self.turns]]
-        return content_hash([*content, [each.to_json() for each in self.remarks]] if self.remarks else content)
+        content += [[each.to_json() for each in self.remarks]] if self.remarks else []
+        return content_hash([*content, self.tenant] if self.tenant else content)
 
     def to_json(self) -> dict[str, Any]:
-        value = super().to_json()
-        return value if self.remarks else {name: each for name, each in value.items() if name != "remarks"}
+        return {name: each for name, each in super().to_json().items() if each or name not in ("remarks", "tenant")}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -242,7 +244,7 @@ class Situation(Record):
 
 @dataclass(frozen=True)
 class AdapterRecord(Record):
-    """One adapter in the registry: what made it, and the verdict over it."""
+    """One adapter in the registry: what made it, the verdict over it, and whose it is ("": the store's own)."""
 
     hash: str
     base: str
@@ -250,11 +252,12 @@ class AdapterRecord(Record):
     verdict: str
     parent: str = ""
     created_at: str = ""
+    tenant: str = ""
 
 
 @dataclass(frozen=True)
 class NightRecord(Record):
-    """One night: what it was asked to do and, once `finished_at` is not empty, how it ended.
+    """One night of a tenant: what it was asked to do and, once `finished_at` is not empty, how it ended.
 
     `spec` and `result` are JSON objects whose fields only the night itself knows.
     """
@@ -264,6 +267,7 @@ class NightRecord(Record):
     started_at: str
     finished_at: str = ""
     result: dict[str, Any] | None = None
+    tenant: str = ""
 
 
 @dataclass(frozen=True)

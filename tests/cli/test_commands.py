@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,26 @@ def test_evaluate(store: Path, options: list[str], right: int, capsys: pytest.Ca
     assert found["context"] == ("sessions" if "sessions" in options else "none")
     assert main(["evaluate", "--questions", str(questions), *options]) == 0
     assert f"{right} of 1 right" in capsys.readouterr().out
+
+
+def test_evaluate_knows_one_tenants_adapter_and_sessions(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    questions = store.with_name("questions.jsonl")
+    questions.write_text(json.dumps(QUESTION))
+    with open_store(store) as opened:
+        opened.add_sessions([Session((Turn("user", "My boat is red, as boats are."),), tenant="ann")])
+        opened.add_adapter(replace(adapter("ddd4"), tenant="bob"))
+        opened.set_champion(Engine.fingerprint, "ddd4", "bob")
+    found = {}
+    for tenant in ("ann", "bob"):
+        for more in ([], ["--adapter", "base", "--context", "sessions"]):
+            assert main(["evaluate", "--questions", str(questions), "--tenant", tenant, "--json", *more]) == 0
+            found[tenant, bool(more)] = as_json(capsys)
+    assert {how: (score["correct"], score["adapter"]) for how, score in found.items()} == {
+        ("ann", False): (0, None),
+        ("ann", True): (1, None),
+        ("bob", False): (1, "ddd4"),
+        ("bob", True): (0, None),
+    }
 
 
 def test_night_hands_on_what_was_asked_for(

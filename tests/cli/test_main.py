@@ -20,7 +20,20 @@ from journeyman.errors import ModelError
 from journeyman.model import source
 from journeyman.store import open_store
 
-COMMANDS = ("serve", "keys", "import", "night", "ask", "evaluate", "report", "sessions", "feedback", "outcome", "demo")
+COMMANDS = (
+    "serve",
+    "keys",
+    "import",
+    "night",
+    "ask",
+    "evaluate",
+    "report",
+    "ledger",
+    "sessions",
+    "feedback",
+    "outcome",
+)
+COMMANDS += ("demo",)
 LINE = '{"id": "%s", "messages": [{"role": "user", "content": "hi"}]}\n'
 FULL = Path("/dev/full")
 
@@ -171,7 +184,7 @@ def test_a_stopped_command_says_that_it_can_go_on(tmp_path: Path, log: Path, sto
     assert "try: run the same command again" in err
     assert "Traceback" not in err
     again = start("import", log, "--store", store)
-    assert "1 read, 0 new, 1 already there" in again.communicate(timeout=60)[0]
+    assert "1 read, 1 new" in again.communicate(timeout=60)[0], "one command keeps all of its files, or none"
 
 
 def test_sigterm_is_ours_only_while_a_command_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ import openai
 import pytest
 import torch
 
+from journeyman.capture.keys import issue
 from journeyman.model import load_engine, lora
 from journeyman.model.lora import LoRAConfig
 from journeyman.model.transformers_engine import TransformersEngine
@@ -197,17 +198,17 @@ def test_models_and_what_the_model_does_not_answer(served: Served, engine: Trans
 # Adapters
 
 
-def make_adapter(engine: TransformersEngine, store: Store, seed: int, verdict: str = "PROMOTE", **changes: Any) -> str:
+def make_adapter(engine: TransformersEngine, store: Store, seed: int, tenant: str = "") -> str:
     """A random adapter that changes much, in the registry of this store."""
     state = engine.new_adapter(LoRAConfig(rank=4, alpha=8), seed)
     generator = torch.Generator().manual_seed(seed)
     for _, B_OR in state.matrices.values():
         B_OR.copy_(0.5 * torch.randn(B_OR.shape, generator=generator))
     engine.put_adapter("made", state)
-    lineage = {"sessions": [], "parent": "", canary.FIELD: canary.sing(engine, "made"), **changes}
+    lineage = {"sessions": [], "parent": "", "tenant": tenant, canary.FIELD: canary.sing(engine, "made")}
     directory = AdapterDirectory.beside(store)
     hash = directory.add(lambda folder: lora.save(state, "tiny", folder), lineage)
-    store.add_adapter(AdapterRecord(hash, engine.fingerprint, "night", verdict))
+    store.add_adapter(AdapterRecord(hash, engine.fingerprint, "night", "PROMOTE", tenant=tenant))
     engine.load_adapter(directory.path(hash), hash)
     return hash
 
@@ -290,3 +291,35 @@ def test_an_adapter_whose_canary_does_not_sing_stays_out(
 def ask(served: Served, key: str = "none") -> Exchange:
     answer = client(served, key).chat.completions.create(model="m", messages=user("Who am I?"), max_tokens=8)
     return kept(served, answer.journeyman["receipt"])  # type: ignore[attr-defined]
+
+
+def test_tenants_share_batches_and_not_adapters(day: Callable[[], Served], engine: TransformersEngine) -> None:
+    served, prompt = day(), engine.chat(user("Who am I?"))
+    with open_store(served.store) as store:
+        asking = {tenant: issue(store, tenant)[0] for tenant in ("ann", "bob", "cleo")}
+        hashes = {"cleo": ""}
+        for seed, tenant in enumerate(("ann", "bob"), 1):
+            hashes[tenant] = make_adapter(engine, store, seed, tenant=tenant)
+            store.set_champion(engine.fingerprint, hashes[tenant], tenant)
+        time.sleep(1.1)
+
+        async def ask_all() -> list[Any]:
+            clients = {
+                tenant: openai.AsyncOpenAI(base_url=served.url, api_key=key, max_retries=0)
+                for tenant, key in asking.items()
+            }
+            return await asyncio.gather(
+                *(
+                    clients[tenant].chat.completions.create(model="m", messages=user("Who am I?"), max_tokens=40)
+                    for tenant in [*asking] * 4
+                )
+            )
+
+        answers = asyncio.run(ask_all())
+        for tenant, answer in zip([*asking] * 4, answers, strict=True):
+            (found,) = store.exchanges(receipts=[answer.journeyman["receipt"]])
+            assert (found.tenant, found.details["adapter"]) == (tenant, hashes[tenant])
+            with engine.using(hashes[tenant] or None):
+                expected = engine.score([(prompt, found.details["response_ids"])])[0]
+            assert found.details["logprobs"] == pytest.approx(expected, abs=1e-3)
+        assert len({answer.choices[0].message.content for answer in answers}) == 3

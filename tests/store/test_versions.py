@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from journeyman.errors import StoreError
-from journeyman.records import Exchange, Session, Turn
+from journeyman.errors import AdapterError, StoreError
+from journeyman.records import AdapterRecord, Exchange, Session, Turn
 from journeyman.store import open_store
 from journeyman.store.address import POSTGRES
 from journeyman.store.database import Database
@@ -16,6 +17,7 @@ from journeyman.store.sql import SCHEMAS
 from journeyman.store.sqlite import SqliteDatabase
 
 SAID = Session((Turn("user", "hello there"),))
+OLD = {"hash": "aa11", "base": "b", "night_id": "n1", "verdict": "PROMOTE", "parent": "", "created_at": "2026"}
 
 
 def opened(address: str, schemas: Sequence[str]) -> Database:
@@ -26,22 +28,49 @@ def opened(address: str, schemas: Sequence[str]) -> Database:
     return PostgresDatabase(address, schemas)
 
 
-def test_a_store_of_the_first_version_is_extended(address: str) -> None:
-    old = opened(address, SCHEMAS[:1])
-    with old.transaction():
-        old.changes(
+def kept_by(address: str, version: int) -> None:
+    """A store as that version left it: a session, and a night whose adapter is in service."""
+    old = opened(address, SCHEMAS[:version])
+    for sql, *values in (
+        (
             "INSERT INTO sessions (id, created_at, body) VALUES (?, ?, ?)",
             SAID.id,
             "2026",
             '{"turns": [{"role": "user", "content": "hello there"}]}',
-        )
+        ),
+        ("INSERT INTO nights (key, created_at, spec) VALUES (?, ?, ?)", "n1", "2026", "{}"),
+        ("INSERT INTO adapters (hash, created_at, body) VALUES (?, ?, ?)", "aa11", "2026", json.dumps(OLD)),
+        ("INSERT INTO champion_history (base, hash, created_at) VALUES (?, ?, ?)", "b", "aa11", "2026"),
+    ):
+        with old.transaction():
+            old.changes(sql, *values)
     old.close()
-    with open_store(address, create=False) as store:
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_store_of_an_earlier_version_is_extended(address: str, version: int) -> None:
+    kept_by(address, version)
+    with open_store(address) as store:
         assert store.sessions() == [SAID]
         store.write_exchanges(closed=[Exchange("r", "s", b"{}", "2026", ending="complete")])
         assert len(store.exchanges()) == 1
     with open_store(address) as store:
         assert (store.count_sessions(), len(store.exchanges())) == (1, 1)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_what_was_kept_before_there_were_tenants_is_the_stores_own(address: str, version: int) -> None:
+    kept_by(address, version)
+    with open_store(address) as store:
+        assert store.tenants() == [""]
+        assert store.sessions(tenant="") == [SAID]
+        assert [night.key for night in store.nights("")] == ["n1"]
+        assert store.champion("b") == AdapterRecord(**OLD)
+        assert store.champion("b", "ann") is None
+        with pytest.raises(AdapterError, match="there is no adapter"):
+            store.set_champion("b", "aa11", "ann")
+        store.finish_night("n1", {}, AdapterRecord("aa22", "b", "n1", "PROMOTE", parent="aa11"), promote=True)
+        assert store.champion("b") == store.adapter("aa22")
 
 
 def test_a_store_of_a_newer_version_is_left_alone(address: str) -> None:

@@ -5,7 +5,8 @@ it; what is left, one a branch, are the conversations. Feedback and outcomes go 
 
 Always holds: what may not be used for all of the purposes is not in what comes back: neither the exchange, nor one that
 goes on from it, nor one that repeats what was said or answered in it, by whatever client and after whatever system
-prompt; a retry that was answered takes the place of what it retried.
+prompt; a retry that was answered takes the place of what it retried; a conversation is one tenant's; every exchange is
+in a conversation, or there is a reason why it is in none.
 
 A response that names the one before it goes on from that one's conversation, wherever it was asked; if that one is not
 here, nobody knows what was said, and it is left out.
@@ -29,6 +30,7 @@ from journeyman.store import Store
 
 # A message of so many characters is known again wherever it stands; a shorter one ("yes") only beside its neighbour.
 TELLING = 16
+UNDER_WAY = "still being answered"  # the one reason that time will change
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,32 @@ class Conversation:
     session: Session
     answers: dict[int, Exchange]
 
+    @property
+    def receipts(self) -> list[str]:
+        return [each.receipt for each in self.answers.values()]
 
-def sessions(store: Store, *purposes: Purpose, ids: Collection[str] | None = None) -> list[Session]:
-    """Those that may be used for all of these purposes: the imported, whose importer may use them as he likes, then the
-    captured, each in the order of arrival. None of a tenant: what tenants said must not meet in one adapter."""
-    imported = store.sessions(ids)
-    captured = [each.session for each in conversations(store, *purposes, tenant="")]
-    return imported + [each for each in captured if ids is None or each.id in ids]
+
+@dataclass(frozen=True)
+class Assembly:
+    """What exchanges make up, and the reason for each (by its receipt) that is in no conversation."""
+
+    conversations: list[Conversation]
+    left_out: dict[str, str]
+
+
+def sessions(store: Store, *purposes: Purpose, tenant: str = "", ids: Collection[str] | None = None) -> list[Session]:
+    """Those of one tenant that may be used for all of these purposes; see `kept`."""
+    return [each.session for each in kept(store, *purposes, tenant=tenant, ids=ids)]
+
+
+def kept(
+    store: Store, *purposes: Purpose, tenant: str | None, ids: Collection[str] | None = None
+) -> list[Conversation]:
+    """All that may be used for all of these purposes, of one tenant or (None) of all: the imported, whose importer may
+    use them as he likes and whose turns no answer of ours gave, then the captured, each in the order of arrival."""
+    imported = [Conversation(session, {}) for session in store.sessions(ids, tenant=tenant)]
+    captured = conversations(store, *purposes, tenant=tenant)
+    return imported + [each for each in captured if ids is None or each.session.id in ids]
 
 
 def conversations(store: Store, *purposes: Purpose, tenant: str | None = None) -> list[Conversation]:
@@ -59,7 +80,7 @@ def conversations(store: Store, *purposes: Purpose, tenant: str | None = None) -
     return [
         conversation
         for name, mine in by_tenant.items()  # each by itself: a key may mean another thing to another
-        for conversation in assembled(mine, purposes, feedback, store.outcomes(name))
+        for conversation in assembled(mine, purposes, feedback, store.outcomes(name)).conversations
     ]
 
 
@@ -68,8 +89,8 @@ def assembled(
     purposes: Sequence[Purpose] = (),
     feedback: Iterable[Feedback] = (),
     outcomes: Iterable[Outcome] = (),
-) -> list[Conversation]:
-    """The conversations that `exchanges` make up."""
+) -> Assembly:
+    """The conversations that the `exchanges` of one tenant make up."""
     exchanges, said_in = resolved(exchanges)
     paths = {each.receipt: _hashes(each, said_in[each.receipt]) for each in exchanges}
     allowed = {each.receipt for each in exchanges if set(purposes) <= set(each.purposes)}
@@ -95,6 +116,7 @@ def assembled(
             ending[each.ends].append(each)
     said = _remarks(feedback, outcomes)
     result: list[Conversation] = []
+    lost: set[tuple[str, str]] = set()  # in a conversation that nobody can read
     for each in usable:
         if each.ends and (each.session, each.ends) in continued:
             continue
@@ -107,6 +129,7 @@ def assembled(
         try:
             session = session_from({"messages": _spelt(messages)})
         except (UnreadableError, ValueError):  # the engine took it; no conversation that anybody could learn from
+            lost |= {(each.session, hash) for hash in (*paths[each.receipt], each.ends) if hash}
             continue
         places = sorted(answers)
         remarks = tuple(
@@ -118,9 +141,28 @@ def assembled(
             ]
         )
         began = answers[places[0]].started_at
-        kept = Session(session.turns, each.session, each.user, started_at=began, remarks=remarks)
-        result.append(Conversation(kept, answers))
-    return result
+        whole = Session(session.turns, each.session, each.user, "", began, remarks, each.tenant)
+        result.append(Conversation(whole, answers))
+    found = {receipt for conversation in result for receipt in conversation.receipts}
+    candidates = {each.receipt for each in usable}
+
+    def reason(each: Exchange) -> str:
+        if each.receipt in candidates:
+            twin = each.ends and (each.session, each.ends) not in lost
+            return "the same answer was given again" if twin else "no conversation that can be read"
+        if each.ending in ("open", "refused"):
+            return UNDER_WAY if each.ending == "open" else "refused: nothing was generated"
+        if lacking := [purpose for purpose in purposes if purpose not in each.purposes]:
+            return f"its consent lacks {' and '.join(lacking)}"
+        if each.receipt in retried:
+            return "retried: the later answer is used"
+        if each.reply is None and each.ending != "complete":
+            return f"{each.ending} before there was an answer"
+        if each.reply is None or not said_in[each.receipt]:
+            return "no conversation that can be read"
+        return "it goes on from, or repeats, what consent leaves out"
+
+    return Assembly(result, {each.receipt: reason(each) for each in exchanges if each.receipt not in found})
 
 
 def _remarks(feedback: Iterable[Feedback], outcomes: Iterable[Outcome]) -> defaultdict[str, list[Remark]]:

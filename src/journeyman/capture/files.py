@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -61,10 +61,12 @@ class ImportReport:
         return asdict(self)
 
 
-def import_files(store: Store, paths: Iterable[str | Path], format: Format = "auto") -> list[ImportReport]:
-    """Read all and keep it in one transaction; nothing is kept if one of them is not there."""
+def import_files(
+    store: Store, paths: Iterable[str | Path], format: Format = "auto", tenant: str = ""
+) -> list[ImportReport]:
+    """Read all and keep it as the tenant's in one transaction; nothing is kept if one of them is not there."""
     found = read_files(paths, format)
-    added = iter(store.add_sessions(session for report in found for session in report.sessions))
+    added = iter(store.add_sessions(replace(each, tenant=tenant) for report in found for each in report.sessions))
     reports = []
     for report in found:
         new = sum(next(added) for _ in report.sessions)

@@ -31,6 +31,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("question", metavar="QUESTION", help="the question, in quotes")
     common.add_store(parser)
+    common.add_tenant(parser, "whose adapter (default: the store's own)")
     common.add_model(parser)
     common.add_adapter(parser)
     common.add_json(parser)
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         report("load the model", 0.0)
         # The bare model needs no store.
         store = None if args.adapter == "base" else stack.enter_context(common.existing_store(args.store))
-        speaker = common.speaker(args.model, store, args.adapter)
+        speaker = common.speaker(args.model, store, args.adapter, args.tenant)
     started = time.perf_counter()
     engine = speaker.engine
     with engine.using(speaker.adapter):

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from journeyman.capture import names
 from journeyman.errors import AdapterError
 from journeyman.model.source import DEFAULT_MODEL
 from journeyman.morning import write_whole as write_whole
@@ -39,6 +40,15 @@ DEFAULT_STORE = "journeyman.db"
 def add_store(parser: argparse.ArgumentParser, note: str = "") -> None:
     said = f"the store{note}: a file, or postgresql://USER@HOST/DATABASE (default: {DEFAULT_STORE} in this directory)"
     parser.add_argument("--store", default=DEFAULT_STORE, metavar="FILE_OR_URL", help=said)
+
+
+def add_tenant(parser: argparse._ActionsContainer, said: str, default: str | None = "") -> None:
+    """`default`: "" is the store's own, None all of them."""
+    parser.add_argument("--tenant", type=_tenant, default=default, metavar="NAME", help=said)
+
+
+def _tenant(word: str) -> str:
+    return names.name("tenant", word)
 
 
 def add_model(parser: argparse._ActionsContainer) -> None:
@@ -100,15 +110,15 @@ class Speaker:
     record: AdapterRecord | None = None
 
 
-def speaker(model: str, store: Store | None, name: str) -> Speaker:
-    """Load `model` and the adapter called `name`; without a store there is only the base."""
+def speaker(model: str, store: Store | None, name: str, tenant: str = "") -> Speaker:
+    """Load `model` and the tenant's adapter called `name`; without a store there is only the base."""
     from journeyman.model import load_engine
     from journeyman.registry.adapters import AdapterDirectory, resolve
 
     if store is not None and name not in ("champion", "base"):
-        store.adapter(name)  # an unknown name is known now; the model takes its time
+        store.adapter(name, tenant)  # an unknown name is known now; the model takes its time
     engine = load_engine(model)
-    if store is None or (record := resolve(store, engine.fingerprint, name)) is None:
+    if store is None or (record := resolve(store, engine.fingerprint, name, tenant)) is None:
         return Speaker(engine)
     if record.base != engine.fingerprint:
         raise AdapterError(

@@ -36,6 +36,7 @@ def add_parser(subparsers: Subparsers) -> None:
         " is right when an accepted answer occurs in it, whatever the case and the punctuation.",
     )
     common.add_store(parser)
+    common.add_tenant(parser, "whose adapter and sessions (default: the store's own)")
     parser.add_argument("--questions", required=True, metavar="FILE", help="the questions, one JSON object a line")
     common.add_model(parser)
     common.add_adapter(parser)
@@ -57,10 +58,11 @@ def run(args: argparse.Namespace) -> int:
         store = None
         if args.adapter != "base" or args.context == "sessions":
             store = stack.enter_context(common.existing_store(args.store))
-        speaker = common.speaker(args.model, store, args.adapter)
+        speaker = common.speaker(args.model, store, args.adapter, args.tenant)
         report(f"ask {len(questions)} questions", 0.5)
         started = time.perf_counter()
-        found = ask_all(speaker.engine, questions, speaker.adapter, store if args.context == "sessions" else None)
+        notes = store if args.context == "sessions" else None
+        found = ask_all(speaker.engine, questions, speaker.adapter, notes, args.tenant)
     if args.json:
         result = found.to_json()
         result |= {"adapter": speaker.record.hash if speaker.record else None, "context": args.context}
@@ -72,12 +74,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def ask_all(
-    engine: Engine, questions: Sequence[Question], adapter: str | None, notes: Store | None = None
+    engine: Engine,
+    questions: Sequence[Question],
+    adapter: str | None,
+    notes: Store | None = None,
+    tenant: str = "",
 ) -> QuestionScore:
-    """Ask them all; with `notes`, the best-matching turns of its sessions stand in each prompt."""
+    """Ask them all; with `notes`, the best-matching turns of the tenant's sessions stand in each prompt."""
     if notes is None:
         return score(answer_questions(engine, questions, adapter=adapter))
-    turns = TurnIndex(conversations.sessions(notes, "evaluate"))
+    turns = TurnIndex(conversations.sessions(notes, "evaluate", tenant=tenant))
     return score(
         answer_questions(engine, questions, adapter=adapter, context=lambda question: "\n".join(turns.best(question)))
     )

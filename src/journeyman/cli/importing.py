@@ -44,6 +44,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="take the files for nothing but this; by default each value is told by what it holds",
     )
     common.add_store(parser, "; made if it is not there")
+    common.add_tenant(parser, "whose sessions they are (default: the store's own)")
     parser.add_argument("--json", action="store_true", help="print one JSON object, with every refusal")
     parser.set_defaults(run=run)
 
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """0 if any conversation could be read, else 1."""
     check_files(args.files)  # before a store is made for nothing
     with open_store(args.store) as store:
-        reports = import_files(store, args.files, args.format)
+        reports = import_files(store, args.files, args.format, args.tenant)
         kept = store.count_sessions()
     shown = without_secrets(args.store)
     readable = any(report.read for report in reports)

@@ -1,7 +1,7 @@
 """`journeyman night`: learn from the sessions of a store.
 
 Always holds: a night that ran to its verdict exits 0, whatever the verdict; one that was stopped continues when the
-same command is given again.
+same command is given again; of several tenants' nights, one that fails keeps no other from its own.
 
 Knows nothing of phases but their names and what they cost.
 """
@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from journeyman.cli import common, progress, summary
-from journeyman.store import open_store, without_secrets
+from journeyman.errors import JourneymanError, UsageError
+from journeyman.store import Store, open_store, without_secrets
 
 if TYPE_CHECKING:
     from journeyman.cli.common import Subparsers
@@ -27,6 +29,13 @@ def add_parser(subparsers: Subparsers) -> None:
         " put it in service if the gate says PROMOTE.",
     )
     common.add_store(parser, "; made if there are --sessions")
+    whose = parser.add_mutually_exclusive_group()
+    common.add_tenant(whose, "whose sessions to learn from, and whose adapter (default: the store's own)")
+    whose.add_argument(
+        "--all-tenants",
+        action="store_true",
+        help="a night for each tenant whose sessions are kept, one after the other",
+    )
     common.add_model(parser)
     parser.add_argument(
         "--sessions", nargs="+", action="extend", default=[], metavar="FILE", help="files to import first"
@@ -54,11 +63,15 @@ def run(args: argparse.Namespace) -> int:
 
     given: dict[str, Any] = {"steps": args.steps, "learning_rate": args.learning_rate}
     options = NightOptions(**{name: value for name, value in given.items() if value is not None})
+    if args.all_tenants and args.sessions:
+        raise UsageError("the sessions of a file are one tenant's", "name it: --tenant NAME, without --all-tenants")
     opened = open_store(args.store) if args.sessions else common.existing_store(args.store)
-    with opened as store, progress.shown(quiet=args.json) as report:
-        result = night(
+
+    def run_night(store: Store, tenant: str, report: progress.Report) -> dict[str, Any]:
+        return night(
             store,
             args.model,
+            tenant=tenant,
             sessions=args.sessions,
             seed=args.seed,
             suites=args.suite,
@@ -66,10 +79,41 @@ def run(args: argparse.Namespace) -> int:
             options=options,
             progress=report,
         )
+
+    with opened as store, progress.shown(quiet=args.json) as report:
+        if args.all_tenants:
+            results = [_attempt(run_night, store, tenant, report) for tenant in store.tenants()]
+        else:
+            results = [run_night(store, args.tenant, report)]
     if args.json:
-        print(json.dumps(result))
+        print(json.dumps({"nights": results} if args.all_tenants else results[0]))
     else:
-        console = common.console()
+        _show(results, args)
+    return 1 if any("error" in result for result in results) else 0
+
+
+def _attempt(
+    run_night: Callable[[Store, str, progress.Report], dict[str, Any]],
+    store: Store,
+    tenant: str,
+    report: progress.Report,
+) -> dict[str, Any]:
+    """The night's result, or why there is none. Each loads the model anew: nothing of one tenant's is left in it."""
+    try:
+        return run_night(store, tenant, lambda what, share: report(f"{tenant}: {what}" if tenant else what, share))
+    except JourneymanError as error:
+        return {"tenant": tenant, "error": error.message, "remedy": error.remedy}
+
+
+def _show(results: list[dict[str, Any]], args: argparse.Namespace) -> None:
+    console = common.console()
+    if not results:
+        console.print("nothing is kept yet")
+    for result in results:
+        if args.all_tenants:
+            console.print(f"\n{result['tenant'] or 'of no tenant'}", style="bold")
+        if "error" in result:
+            console.print(f"error: {result['error']}\ntry: {result['remedy']}")
+            continue
         summary.show_night(console, result)
         summary.show_places(console, result, without_secrets(args.store), args.model)
-    return 0

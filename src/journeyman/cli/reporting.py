@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import webbrowser
 from pathlib import Path
@@ -33,6 +34,7 @@ def add_parser(subparsers: Subparsers) -> None:
         description="Open the page of the last night that ended, or of another one, and print where it lies.",
     )
     common.add_store(parser)
+    common.add_tenant(parser, "whose night (default: the store's own)")
     parser.add_argument("--night", default="", metavar="KEY", help="the beginning of a night's key (default: the last)")
     parser.add_argument("--no-browser", action="store_true", help="only print where the page lies")
     common.add_json(parser)
@@ -41,7 +43,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     with common.existing_store(args.store) as store:
-        night = _find(store, args.night)
+        night = _find(store, args.night, args.tenant)
         result = morning.at_home(store, night.result or {})
     path = Path(result["report"]) if result.get("report") else None
     if path is None:
@@ -61,8 +63,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _find(store: Store, key: str) -> NightRecord:
-    nights = [night for night in store.nights() if night.key.startswith(key)]
+def _find(store: Store, key: str, tenant: str) -> NightRecord:
+    nights = [night for night in store.nights(tenant) if night.key.startswith(key)]
     ended = [night for night in nights if night.result is not None]
     if key and len(nights) > 1:
         some = ", ".join(night.key for night in nights[:5])
@@ -70,6 +72,8 @@ def _find(store: Store, key: str) -> NightRecord:
     if not ended:
         if nights:
             raise InputError(f"night {nights[-1].key} has not ended yet", "run the same night again: it continues")
-        what = f"there is no night {key!r} in this store" if key else "this store has seen no night yet"
-        raise UsageError(what, f"journeyman night --store {store.name}")
+        whose = f" of {tenant}" if tenant else ""
+        what = f"there is no night {key!r}{whose} in this store" if key else f"this store has seen no night{whose} yet"
+        option = f" --tenant {shlex.quote(tenant)}" if tenant else ""
+        raise UsageError(what, f"journeyman night --store {shlex.quote(store.name)}{option}")
     return sorted(ended, key=lambda night: night.finished_at)[-1]  # of two that ended at once, the later begun

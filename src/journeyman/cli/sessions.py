@@ -21,7 +21,6 @@ from journeyman.capture.messages import message
 from journeyman.cli import common
 from journeyman.errors import UsageError
 from journeyman.records import PURPOSES, Exchange, Purpose, Session
-from journeyman.store import Store
 
 if TYPE_CHECKING:
     from journeyman.cli.common import Subparsers
@@ -52,6 +51,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     for action, run in ((listing, _list), (showing, _show), (export, _export)):
         common.add_store(action)
+        common.add_tenant(action, "only this tenant's (default: all)", None)
         if action is not export:
             common.add_json(action)
         action.set_defaults(run=run)
@@ -59,11 +59,11 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     with common.existing_store(args.store) as store:
-        rows = [_summary(each.session) for each in _kept(store)]
+        rows = [_summary(each.session) for each in conversations.kept(store, tenant=args.tenant)]
     if args.json:
         print(json.dumps({"sessions": rows}))
         return 0
-    table = Table("id", "name", "user", "began", "turns", "remarks", "first words", box=None)
+    table = Table("id", "tenant", "name", "user", "began", "turns", "remarks", "first words", box=None)
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     common.console().print(table if rows else "nothing is kept yet")
@@ -73,7 +73,8 @@ def _list(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     with common.existing_store(args.store) as store:
         wanted = args.session
-        found = [each for each in _kept(store) if each.session.id.startswith(wanted) or each.session.key == wanted]
+        kept = conversations.kept(store, tenant=args.tenant)
+        found = [each for each in kept if each.session.id.startswith(wanted) or each.session.key == wanted]
         if not found:
             raise UsageError(f"there is no session {args.session!r}", "journeyman sessions list")
         shown = [_exported(each) for each in found]
@@ -99,7 +100,7 @@ def _export(args: argparse.Namespace) -> int:
     purposes: list[Purpose] = args.purpose or ([] if args.format == "jsonl" else ["train"])
     written = conversations_read = 0
     with common.existing_store(args.store) as store:
-        for each in _kept(store, *purposes):
+        for each in conversations.kept(store, *purposes, tenant=args.tenant):
             conversations_read += 1
             for line in _lines(each, args.format):
                 written += 1
@@ -120,6 +121,7 @@ def _summary(session: Session) -> dict[str, Any]:
     first = next((turn.content for turn in session.turns if turn.role == "user"), "")
     return {
         "id": session.id,
+        "tenant": session.tenant,
         "name": session.key,
         "user": session.user,
         "began": session.started_at,
@@ -129,16 +131,11 @@ def _summary(session: Session) -> dict[str, Any]:
     }
 
 
-def _kept(store: Store, *purposes: Purpose) -> list[Conversation]:
-    """Imported sessions, whose turns no answer of ours gave, then captured ones."""
-    imported = [Conversation(session, {}) for session in store.sessions()]
-    return imported + conversations.conversations(store, *purposes)
-
-
 def _exported(conversation: Conversation) -> dict[str, Any]:
     session, answers = conversation.session, conversation.answers
     return {
         "id": session.id,
+        "tenant": session.tenant,
         "name": session.key,
         "user": session.user,
         "started_at": session.started_at,

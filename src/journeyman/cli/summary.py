@@ -87,6 +87,8 @@ def show_places(console: Console, result: Result, store: str, model: str, questi
         if place := text(result.get(name)):
             console.print(f"{label:<8} {place}")
     where = "" if store == DEFAULT_STORE else f" --store {shlex.quote(store)}"
+    if tenant := text(result.get("tenant")):
+        where += f" --tenant {shlex.quote(tenant)}"
     program = common.program()
     if result.get("report"):
         console.print(f"{'look':<8} {program} report{where}")

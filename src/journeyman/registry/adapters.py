@@ -1,7 +1,7 @@
 """The adapters of one store: content-addressed directories in PEFT's format, each with its lineage.
 
-Always holds: `path(hash)` is complete once it exists, since it is renamed into place; the same weights have the same
-hash, whoever made them and wherever they lie.
+Always holds: `path(hash)` is complete once it exists, since it is renamed into place; the same weights of a tenant have
+the same hash, whoever made them and wherever they lie; those of two tenants never have.
 
 Knows nothing of verdicts: which adapter is in service is the store's to say.
 """
@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from journeyman.capture import conversations
+from journeyman.capture.conversations import Conversation
 from journeyman.errors import AdapterError
-from journeyman.records import AdapterRecord, Purpose, Session
+from journeyman.records import AdapterRecord, Purpose
 from journeyman.store import Store
 
 LINEAGE = "lineage.json"
@@ -53,7 +54,7 @@ class AdapterDirectory:
         scratch = Path(tempfile.mkdtemp(dir=self.root, prefix=".new-"))
         try:
             write(scratch)
-            hash = content_hash(scratch)
+            hash = content_hash(scratch, lineage.get("tenant", ""))
             if not self.path(hash).exists():
                 (scratch / LINEAGE).write_text(
                     json.dumps({"adapter": hash, **lineage}, indent=2, sort_keys=True, ensure_ascii=False) + "\n",
@@ -84,44 +85,50 @@ class AdapterDirectory:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def content_hash(directory: Path) -> str:
-    """Hash of an adapter's weights and of the settings that decide what they compute."""
+def content_hash(directory: Path, tenant: str = "") -> str:
+    """Hash of an adapter's weights, of the settings that decide what they compute, and of whose they are: equal weights
+    that two tenants arrived at are two adapters, each with its own lineage."""
     settings = json.loads((directory / _CONFIG).read_text())
     # Where the base lies on this machine does not change what the adapter is.
     settings.pop("base_model_name_or_path", None)
     state = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     state.update((directory / _WEIGHTS).read_bytes())
+    if tenant:
+        state.update(hashlib.sha256(tenant.encode()).digest())
     return state.hexdigest()[:16]
 
 
-def resolve(store: Store, base: str, name: str) -> AdapterRecord | None:
-    """The adapter called "champion", "base" (None) or by a prefix of its hash; None too if there is no champion."""
+def resolve(store: Store, base: str, name: str, tenant: str = "") -> AdapterRecord | None:
+    """The tenant's adapter called "champion", "base" (None) or by a prefix of its hash; None too if there is no
+    champion."""
     if name == "base":
         return None
     if name == "champion":
-        return store.champion(base)
-    return store.adapter(name)
+        return store.champion(base, tenant)
+    return store.adapter(name, tenant)
 
 
-def pick_sessions(store: Store, adapters: AdapterDirectory, base: str) -> tuple[list[Session], AdapterRecord | None]:
-    """The sessions that the champion has not learnt, and the champion as the round's start.
+def pick_sessions(
+    store: Store, adapters: AdapterDirectory, base: str, tenant: str = ""
+) -> tuple[list[Conversation], AdapterRecord | None]:
+    """The tenant's sessions that its champion has not learnt, and its champion as the round's start.
 
     Where all are learnt, the night that learnt the last of them is taken up again, from its own start: with its seed
     it returns what it found, with another it is a second try at the same sessions.
     """
-    champion = store.champion(base)
+    champion = store.champion(base, tenant)
     learnt: set[str] = set()
     parent = champion
     while parent:
         lineage = adapters.lineage(parent.hash)
         learnt |= set(lineage["sessions"])
-        parent = store.adapter(lineage["parent"]) if lineage["parent"] else None
-    new = [session for session in conversations.sessions(store, *LEARNING) if session.id not in learnt]
+        parent = store.adapter(lineage["parent"], tenant) if lineage["parent"] else None
+    new = [each for each in conversations.kept(store, *LEARNING, tenant=tenant) if each.session.id not in learnt]
     if new or champion is None:
         return new, champion
     last = adapters.lineage(champion.hash)
-    again = conversations.sessions(store, *LEARNING, ids=last["sessions"])
-    return again, store.adapter(last["parent"]) if last["parent"] else None
+    again = conversations.kept(store, *LEARNING, tenant=tenant, ids=last["sessions"])
+    return again, store.adapter(last["parent"], tenant) if last["parent"] else None
 
 
 def versions() -> dict[str, str]:

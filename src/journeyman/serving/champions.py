@@ -71,7 +71,7 @@ class Champions:
 
     async def _current(self, tenant: str) -> str | None:
         if time.monotonic() - self._asked.get(tenant, -FRESH_SECONDS) >= FRESH_SECONDS:
-            champion = self.store.champion(self.base)
+            champion = self.store.champion(self.base, tenant)
             wanted = champion.hash if champion else None
             if wanted != self._serving.get(tenant) and (wanted is None or wanted != self._refused.get(tenant)):
                 await self._swap(tenant, wanted)
@@ -95,7 +95,7 @@ class Champions:
                 self.counts.failures += 1
                 print(f"adapter {wanted} stays out of service: {error.message}; {error.remedy}", file=sys.stderr)
                 before = self._serving.get(tenant)
-                if before and not self._in_good_standing(before):
+                if before and not self._in_good_standing(before, tenant):
                     self._serving[tenant] = None
                 return
             self._loaded[wanted] = None
@@ -104,9 +104,9 @@ class Champions:
         self._refused.pop(tenant, None)
         self.counts.swaps += 1
 
-    def _in_good_standing(self, adapter: str) -> bool:
+    def _in_good_standing(self, adapter: str, tenant: str) -> bool:
         try:
-            return self.store.adapter(adapter).verdict == "PROMOTE"
+            return self.store.adapter(adapter, tenant).verdict == "PROMOTE"
         except (AdapterError, StoreError):
             return False
 

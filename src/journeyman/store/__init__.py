@@ -1,8 +1,8 @@
 """Keep what was recorded: exchanges and sessions, nights and their phases, adapters and which of them is in service.
 
 Always holds: every method that writes is one transaction, durable when it returns; sessions and adapters
-that are added twice are kept once; a champion carries the verdict PROMOTE. `tests/contract/test_store.py`
-holds every implementation to this.
+that are added twice are kept once; a champion carries the verdict PROMOTE, and it and all that it descends from
+were made for its own tenant ("": the store's own) and base. `tests/contract/` holds every implementation to this.
 
 Knows nothing of how a session is recorded, or of what a night's phases do.
 """
@@ -46,11 +46,15 @@ class Store(Protocol):
         """Keep all of them, or none; for each, whether it is new."""
         ...
 
-    def sessions(self, ids: Collection[str] | None = None) -> list[Session]:
-        """All sessions, or those of `ids` that are kept, in the order they arrived."""
+    def sessions(self, ids: Collection[str] | None = None, *, tenant: str | None = None) -> list[Session]:
+        """All sessions, or those of `ids` that are kept, of all tenants or of one, in the order they arrived."""
         ...
 
     def count_sessions(self) -> int: ...
+
+    def tenants(self) -> list[str]:
+        """Whose sessions or exchanges are kept, in alphabetical order."""
+        ...
 
     def add_key(self, key: Key) -> None: ...
 
@@ -120,12 +124,12 @@ class Store(Protocol):
         """In the order they arrived."""
         ...
 
-    def begin_night(self, key: str, spec: Mapping[str, Any]) -> None:
-        """Open a night, or find it open; StoreError if `key` was begun with another spec."""
+    def begin_night(self, key: str, spec: Mapping[str, Any], tenant: str = "") -> None:
+        """Open a night, or find it open; StoreError if `key` was begun with another spec or for another tenant."""
         ...
 
-    def nights(self) -> list[NightRecord]:
-        """Newest last."""
+    def nights(self, tenant: str | None = None) -> list[NightRecord]:
+        """Of all tenants or of one, newest last."""
         ...
 
     def phases(self, key: str) -> dict[str, PhaseRecord]:
@@ -141,27 +145,31 @@ class Store(Protocol):
     def finish_night(
         self, key: str, result: Mapping[str, Any], adapter: AdapterRecord | None = None, promote: bool = False
     ) -> None:
-        """End a night, register what it made and put that in service: all of it or nothing."""
+        """End a night, register what it made and put that in service for the night's tenant: all of it or nothing.
+        AdapterError if the adapter is another tenant's."""
         ...
 
     def add_adapter(self, adapter: AdapterRecord) -> None:
-        """Register an adapter; AdapterError if its hash is registered with another base or verdict."""
+        """Register an adapter; AdapterError if its hash is registered with another base, verdict or tenant, or if its
+        parent is not one of its tenant's for its base."""
         ...
 
-    def adapters(self) -> list[AdapterRecord]:
-        """Newest last."""
+    def adapters(self, tenant: str | None = None) -> list[AdapterRecord]:
+        """Of all tenants or of one, newest last."""
         ...
 
-    def adapter(self, hash_prefix: str) -> AdapterRecord:
-        """The one adapter whose hash starts so; AdapterError if there is none, or more than one."""
+    def adapter(self, hash_prefix: str, tenant: str = "") -> AdapterRecord:
+        """The tenant's one adapter whose hash starts so; AdapterError if there is none, or more than one. Another
+        tenant's is not there."""
         ...
 
-    def champion(self, base: str) -> AdapterRecord | None:
-        """The adapter in service for this base; None: the base serves as it is."""
+    def champion(self, base: str, tenant: str = "") -> AdapterRecord | None:
+        """The adapter in service for this base and tenant; None: the base serves it as it is."""
         ...
 
-    def set_champion(self, base: str, hash: str | None) -> None:
-        """Put an adapter in service (None: the bare base); AdapterError if its verdict is not PROMOTE."""
+    def set_champion(self, base: str, hash: str | None, tenant: str = "") -> None:
+        """Put one of the tenant's adapters in service (None: the bare base); AdapterError if its verdict is not
+        PROMOTE."""
         ...
 
     def lock(self, purpose: str) -> AbstractContextManager[None]:

@@ -44,7 +44,17 @@ CREATE TABLE champion_history (
 ) STRICT;
 CREATE INDEX champion_by_base ON champion_history (base, seq);
 """
-SCHEMAS = (_NIGHTS, captured.SCHEMA, captured.RESPONSES)
+# Sessions, nights and adapters of earlier versions are the store's own: its tenant is "".
+_TENANTS = """
+ALTER TABLE sessions ADD COLUMN tenant TEXT NOT NULL DEFAULT '';
+ALTER TABLE nights ADD COLUMN tenant TEXT NOT NULL DEFAULT '';
+ALTER TABLE adapters ADD COLUMN tenant TEXT NOT NULL DEFAULT '';
+ALTER TABLE champion_history ADD COLUMN tenant TEXT NOT NULL DEFAULT '';
+DROP INDEX champion_by_base;
+CREATE INDEX champion_by_tenant ON champion_history (base, tenant, seq);
+CREATE INDEX sessions_by_tenant ON sessions (tenant, seq);
+"""
+SCHEMAS = (_NIGHTS, captured.SCHEMA, captured.RESPONSES, _TENANTS)
 
 
 class SqlStore(captured.Captured):
@@ -58,42 +68,53 @@ class SqlStore(captured.Captured):
 
     def add_sessions(self, sessions: Iterable[Session]) -> list[bool]:
         now = _now()
-        rows = [(session.id, now, _dump(session.to_json())) for session in sessions]
-        insert = "INSERT INTO sessions (id, created_at, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        rows = [(session.id, now, _dump(session.to_json()), session.tenant) for session in sessions]
+        insert = "INSERT INTO sessions (id, created_at, body, tenant) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         with self._db.transaction():
             return [self._db.changes(insert, *row) == 1 for row in rows]
 
-    def sessions(self, ids: Collection[str] | None = None) -> list[Session]:
-        if ids is None:
-            rows = self._db.rows("SELECT body FROM sessions ORDER BY seq")
-        else:
+    def sessions(self, ids: Collection[str] | None = None, *, tenant: str | None = None) -> list[Session]:
+        terms, values = ["1 = 1"], []
+        if tenant is not None:
+            terms.append("tenant = ?")
+            values.append(tenant)
+        if ids is not None:
             chosen, value = self._db.among("id", ids)
-            rows = self._db.rows(f"SELECT body FROM sessions WHERE {chosen} ORDER BY seq", value)
+            terms.append(chosen)
+            values.append(value)
+        rows = self._db.rows(f"SELECT body FROM sessions WHERE {' AND '.join(terms)} ORDER BY seq", *values)
         return [Session.from_json(json.loads(body)) for (body,) in rows]
 
     def count_sessions(self) -> int:
         return self._db.rows("SELECT count(*) FROM sessions")[0][0]
 
+    def tenants(self) -> list[str]:
+        rows = self._db.rows("SELECT tenant FROM sessions UNION SELECT tenant FROM exchanges")
+        return sorted(tenant for (tenant,) in rows)
+
     # -- nights
 
-    def begin_night(self, key: str, spec: Mapping[str, Any]) -> None:
+    def begin_night(self, key: str, spec: Mapping[str, Any], tenant: str = "") -> None:
         text = _dump(spec)
-        insert = "INSERT INTO nights (key, created_at, spec) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        insert = "INSERT INTO nights (key, created_at, spec, tenant) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         with self._db.transaction():
-            if self._db.changes(insert, key, _now(), text):
+            if self._db.changes(insert, key, _now(), text, tenant):
                 return
-            ((begun,),) = self._db.rows("SELECT spec FROM nights WHERE key = ?", key)
-            if json.loads(begun) != json.loads(text):
+            ((begun, whose),) = self._db.rows("SELECT spec, tenant FROM nights WHERE key = ?", key)
+            if (json.loads(begun), whose) != (json.loads(text), tenant):
                 raise StoreError(
                     f"night {key} was begun with other settings",
                     "finish it with the settings it was begun with, or begin a new one",
                 )
 
-    def nights(self) -> list[NightRecord]:
-        rows = self._db.rows("SELECT key, spec, created_at, finished_at, result FROM nights ORDER BY seq")
+    def nights(self, tenant: str | None = None) -> list[NightRecord]:
+        query = (
+            "SELECT key, spec, created_at, finished_at, result, tenant FROM nights"
+            " WHERE tenant = coalesce(?, tenant) ORDER BY seq"
+        )
         return [
-            NightRecord(key, json.loads(spec), started, finished, json.loads(result) if result else None)
-            for key, spec, started, finished, result in rows
+            NightRecord(key, json.loads(spec), started, finished, json.loads(result) if result else None, whose)
+            for key, spec, started, finished, result, whose in self._db.rows(query, tenant)
         ]
 
     def phases(self, key: str) -> dict[str, PhaseRecord]:
@@ -110,7 +131,7 @@ class SqlStore(captured.Captured):
         )
         values = (key, name, _now(), _dump(output), seconds, cpu_seconds, tokens)
         with self._db.transaction():
-            self._require_open(key)
+            self._open_night(key)
             if not self._db.changes(insert, *values):
                 raise StoreError(
                     f"phase {name} of night {key} is committed already",
@@ -125,19 +146,27 @@ class SqlStore(captured.Captured):
         update = "UPDATE nights SET finished_at = ?, result = ? WHERE key = ?"
         values = (_now(), _dump(result), key)
         with self._db.transaction():
-            self._require_open(key)
+            tenant = self._open_night(key)
             if adapter is not None:
+                if adapter.tenant != tenant:
+                    raise AdapterError(
+                        f"night {key} is {_whose(tenant)}, and adapter {adapter.hash} {_whose(adapter.tenant)}",
+                        "register it with a night of its own tenant",
+                    )
                 self._insert_adapter(adapter)
                 if promote:
-                    self._insert_champion(adapter.base, adapter.hash)
+                    self._insert_champion(adapter.base, adapter.hash, tenant)
             self._db.changes(update, *values)
 
-    def _require_open(self, key: str) -> None:
-        rows = self._db.rows("SELECT finished_at FROM nights WHERE key = ?", key)
+    def _open_night(self, key: str) -> str:
+        """The tenant of a night that has not ended; StoreError if there is no such night."""
+        rows = self._db.rows("SELECT finished_at, tenant FROM nights WHERE key = ?", key)
         if not rows:
             raise StoreError(f"no night {key} in {self.name}", "begin it first, or give another store")
-        if rows[0][0]:
-            raise StoreError(f"night {key} ended at {rows[0][0]}", "begin a new night")
+        ((ended, tenant),) = rows
+        if ended:
+            raise StoreError(f"night {key} ended at {ended}", "begin a new night")
+        return tenant
 
     # -- adapters
 
@@ -145,50 +174,66 @@ class SqlStore(captured.Captured):
         with self._db.transaction():
             self._insert_adapter(adapter)
 
-    def adapters(self) -> list[AdapterRecord]:
-        return [_adapter(body) for (body,) in self._db.rows("SELECT body FROM adapters ORDER BY seq")]
+    def adapters(self, tenant: str | None = None) -> list[AdapterRecord]:
+        query = "SELECT body FROM adapters WHERE tenant = coalesce(?, tenant) ORDER BY seq"
+        return [_adapter(body) for (body,) in self._db.rows(query, tenant)]
 
-    def adapter(self, hash_prefix: str) -> AdapterRecord:
+    def adapter(self, hash_prefix: str, tenant: str = "") -> AdapterRecord:
         # substr, not LIKE: a prefix is text, with no wildcards in it. A whole hash comes before longer ones.
-        matching = "SELECT body FROM adapters WHERE substr(hash, 1, length(?1)) = ?1 ORDER BY hash != ?1, seq"
-        found = [_adapter(body) for (body,) in self._db.rows(matching, hash_prefix)] if hash_prefix else []
+        matching = (
+            "SELECT body FROM adapters WHERE tenant = ?2 AND substr(hash, 1, length(?1)) = ?1 ORDER BY hash != ?1, seq"
+        )
+        found = [_adapter(body) for (body,) in self._db.rows(matching, hash_prefix, tenant)] if hash_prefix else []
         if not found:
-            known = ", ".join(each.hash for each in self.adapters()[-5:])
+            known = ", ".join(each.hash for each in self.adapters(tenant)[-5:])
             remedy = f"the newest are {known}" if known else "none is registered yet: run a night first"
-            raise AdapterError(f"there is no adapter {hash_prefix!r} in {self.name}", remedy)
+            whose = f" of {tenant}" if tenant else ""
+            raise AdapterError(f"there is no adapter {hash_prefix!r}{whose} in {self.name}", remedy)
         if len(found) > 1 and found[0].hash != hash_prefix:
             some = ", ".join(each.hash for each in found[:5])
             raise AdapterError(f"{hash_prefix!r} begins {len(found)} adapters", f"give more of it: {some}")
         return found[0]
 
-    def champion(self, base: str) -> AdapterRecord | None:
+    def champion(self, base: str, tenant: str = "") -> AdapterRecord | None:
         latest = (
             "SELECT body FROM champion_history AS c LEFT JOIN adapters AS a ON a.hash = c.hash"
-            " WHERE c.base = ? ORDER BY c.seq DESC LIMIT 1"
+            " WHERE c.base = ? AND c.tenant = ? ORDER BY c.seq DESC LIMIT 1"
         )
-        for (body,) in self._db.rows(latest, base):
+        for (body,) in self._db.rows(latest, base, tenant):
             return None if body is None else _adapter(body)
         return None
 
-    def set_champion(self, base: str, hash: str | None) -> None:
+    def set_champion(self, base: str, hash: str | None, tenant: str = "") -> None:
         with self._db.transaction():
-            self._insert_champion(base, hash)
+            self._insert_champion(base, hash, tenant)
 
     def _insert_adapter(self, adapter: AdapterRecord) -> None:
+        if adapter.parent:
+            parent = self.adapter(adapter.parent, adapter.tenant)  # there first, and never another tenant's
+            if (parent.hash, parent.base) != (adapter.parent, adapter.base):
+                raise AdapterError(
+                    f"adapter {adapter.hash} cannot come from {adapter.parent}: that is not one for {adapter.base}",
+                    "train it from an adapter of its own base, or from the base",
+                )
         adapter = replace(adapter, created_at=adapter.created_at or _now())
-        insert = "INSERT INTO adapters (hash, created_at, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        if self._db.changes(insert, adapter.hash, adapter.created_at, _dump(adapter.to_json())):
+        insert = "INSERT INTO adapters (hash, created_at, body, tenant) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        if self._db.changes(insert, adapter.hash, adapter.created_at, _dump(adapter.to_json()), adapter.tenant):
             return
-        known = self.adapter(adapter.hash)
+        ((body,),) = self._db.rows("SELECT body FROM adapters WHERE hash = ?", adapter.hash)
+        known = _adapter(body)
+        if known.tenant != adapter.tenant:
+            raise AdapterError(
+                f"adapter {known.hash} is another tenant's", "train another one: adapters are not shared"
+            )
         if (known.base, known.verdict) != (adapter.base, adapter.verdict):
             raise AdapterError(
                 f"adapter {known.hash} is registered for {known.base} with the final verdict {known.verdict}",
                 "train another one: the same weights are not judged twice",
             )
 
-    def _insert_champion(self, base: str, hash: str | None) -> None:
+    def _insert_champion(self, base: str, hash: str | None, tenant: str) -> None:
         if hash is not None:
-            adapter = self.adapter(hash)
+            adapter = self.adapter(hash, tenant)
             hash = adapter.hash
             if adapter.base != base:
                 raise AdapterError(
@@ -200,8 +245,8 @@ class SqlStore(captured.Captured):
                     f"adapter {hash} has the verdict {adapter.verdict}: it cannot go into service",
                     "choose an adapter with the verdict PROMOTE",
                 )
-        insert = "INSERT INTO champion_history (base, hash, created_at) VALUES (?, ?, ?)"
-        self._db.changes(insert, base, hash, _now())
+        insert = "INSERT INTO champion_history (base, hash, created_at, tenant) VALUES (?, ?, ?, ?)"
+        self._db.changes(insert, base, hash, _now(), tenant)
 
     # -- the database
 
@@ -221,6 +266,10 @@ class SqlStore(captured.Captured):
 def _dump(value: object) -> str:
     # NaN is not JSON, and other stores and browsers refuse it: better found here than there.
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _whose(tenant: str) -> str:
+    return f"{tenant}'s" if tenant else "the store's own"
 
 
 def _adapter(body: str) -> AdapterRecord:

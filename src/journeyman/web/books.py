@@ -154,6 +154,7 @@ def lineage(result: Mapping[str, Any]) -> Html:
     adapter, parent, model = text(result.get("adapter")), text(result.get("parent")), part(result, "model")
     entries = [
         ("Night", text(result.get("night"))),
+        ("Tenant", text(result.get("tenant"))),
         ("Model", " ".join(filter(None, (text(model.get("name")), text(model.get("fingerprint")))))),
         ("Parent", parent or "none: the first adapter on this model" if adapter else ""),
         ("Adapter", adapter or "none was made this night"),
@@ -169,7 +170,11 @@ def lineage(result: Mapping[str, Any]) -> Html:
     at_work = "Ask the adapter that is at work" if promoted else "Ask the adapter at work, if there is one"
     where = "".join(
         f" {option} {shlex.quote(value)}"
-        for option, value in (("--store", text(result.get("store"))), ("--model", text(model.get("name"))))
+        for option, value in (
+            ("--store", text(result.get("store"))),
+            ("--tenant", text(result.get("tenant"))),
+            ("--model", text(model.get("name"))),
+        )
         if value
     )
     asked = [(at_work, "champion"), ("Ask the model as if no night had been", "base")]

@@ -80,7 +80,7 @@ def sessions_of(gathered: Gathered) -> tuple[list[tuple[Place, Session]], list[t
             refused.append((calls[each.receipt].place, f"{each.receipt}: {why}"))
     found: dict[str, tuple[Place, Session]] = {}
     named = _in_sessions(readable, calls, said_in)
-    for each in conversations.assembled(named, (), gathered.feedback, gathered.outcomes):
+    for each in conversations.assembled(named, (), gathered.feedback, gathered.outcomes).conversations:
         last = each.answers[max(each.answers)].receipt
         found.setdefault(each.session.id, (calls[last].place, each.session))
     return list(found.values()), refused
