@@ -2,7 +2,7 @@
 
 Always holds: a stream begins only after it is durable that it was asked for, and any answer's end leaves only after
 the whole exchange is durable; what the client gets is what the engine sent, with the receipt added; what is kept is
-what the engine sent, without it; an exchange is kept exactly once.
+what the engine sent, without it and redacted; an exchange is kept exactly once.
 
 Knows plain and streamed answers; not which requests there are, nor whose.
 """
@@ -16,13 +16,18 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from functools import partial
+from typing import Any
 from urllib.parse import quote
 
 from journeyman.capture import recognition, replies
+from journeyman.capture.leaves import TOKEN_DETAILS
 from journeyman.capture.recorder import Recorder
+from journeyman.capture.redacted_stream import RedactedStream
+from journeyman.capture.redaction import Kept, Redaction, aside
 from journeyman.capture.upstream import Backend, CutShort
 from journeyman.capture.wire import ClientGone, Headers, HTTPError, Reply, Request
-from journeyman.errors import StoreError
+from journeyman.errors import RedactionError, StoreError
 from journeyman.records import Ending, Exchange
 
 SESSION_HEADER = "x-journeyman-session"
@@ -35,13 +40,26 @@ _END = re.compile(
 _DONE = re.compile(rb"^data: ?\[DONE\]\r?\n\r?\n", re.MULTILINE)
 _EVENT_ENDS = re.compile(rb"\r?\n\r?\n")
 _LARGE = 1 << 20  # bytes; a response beyond it is read in a thread, so that others need not wait
+_JUDGED_SECONDS = 0.5  # how often what came of an open stream is judged, and what may be kept of it goes to the disk
 
 
 class Relay:
     """Use it once: `run`. Afterwards `ending` says how it went."""
 
-    def __init__(self, backend: Backend, recorder: Recorder, exchange: Exchange, reply: Reply) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        recorder: Recorder,
+        exchange: Exchange,
+        reply: Reply,
+        redaction: Redaction | None = None,
+    ) -> None:
         self.backend, self.recorder, self.exchange, self.reply = backend, recorder, exchange, reply
+        self._redaction = redaction
+        self._redacted: dict[str, Any] = dict(exchange.details.get("redacted", {}))
+        # Details of tokens would tell what was taken out of the request.
+        self._redacting = RedactedStream(redaction, tokens=not self._redacted) if redaction else None
+        self._judged = 0.0
         self.ending: Ending = "open"
         self._received = bytearray()
         self._status = 0
@@ -56,6 +74,8 @@ class Relay:
                 answer = await self.reply.unless_gone(asking)
                 self._status = answer.status
                 self.exchange.details.update(answer.details)
+                if any(name == b"content-encoding" and value != b"identity" for name, value in answer.headers):
+                    self._give_up("an encoded body")
                 said = [
                     (b"content-type", answer.content_type.encode("latin-1")),
                     *answer.headers,
@@ -98,7 +118,7 @@ class Relay:
         while (piece := await self.reply.unless_gone(anext(pieces, None))) is not None:
             self._first = self._first or time.perf_counter()
             self._received += piece
-            self.recorder.piece(self.exchange.receipt, piece)
+            await self._keep_piece(piece)
             held += piece
             if not is_marked:
                 held, is_marked = _marked_stream(held, self.exchange)
@@ -115,6 +135,42 @@ class Relay:
         await self._keep()
         await self.reply.piece(bytes(held), last=True)
 
+    async def _keep_piece(self, piece: bytes) -> None:
+        """On the disk soon: now, or, where it has to be judged, as far as it is."""
+        if self._redacting is None:
+            self.recorder.piece(self.exchange.receipt, piece)
+            return
+        self._redacting.add(piece)
+        now = time.perf_counter()
+        if "failed" in self._redacted or now - self._judged < _JUDGED_SECONDS:
+            return
+        self._judged = now
+        try:
+            if ready := await aside(self._redacting.size, self._redacting.ready):
+                self.recorder.piece(self.exchange.receipt, ready)
+        except RedactionError as error:
+            self._give_up(error.kind)
+
+    def _give_up(self, why: str) -> None:
+        if self._redaction is not None:
+            self._redacted["failed"] = why
+
+    async def _as_kept(self, body: bytes, whole: bool) -> bytes:
+        """The response as it may be kept; nothing of it if it cannot be judged."""
+        if self._redaction is None:
+            return body
+        if self._streamed and self._redacting is not None:
+            work = partial(self._redacting.end, whole=whole)
+        else:
+            work = partial(self._redaction.response, body, whole=whole, tokens=not self._redacted)
+        try:
+            kept = Kept(b"") if "failed" in self._redacted else await aside(len(body), work)
+        except RedactionError as error:
+            self._give_up(error.kind)
+            kept = Kept(b"")
+        self._redacted |= kept.noted("response")
+        return kept.body
+
     async def _tell(self, status: int, message: str, remedy: str) -> None:
         """Say what went wrong in the way that is still open."""
         problem = HTTPError(status, message, remedy, names(self.exchange))
@@ -128,12 +184,11 @@ class Relay:
         if self.ending != "open":
             return
         body = bytes(self._received)
-        read = replies.of_stream if self._streamed else replies.of_object
-        try:
-            found = read(body) if len(body) < _LARGE else await asyncio.to_thread(read, body)
-        except Exception:  # whatever an engine may send: the bytes are kept
-            found = replies.Reply()
+        found = await self._read(body)
         ending = ending or ("complete" if found.whole else "cut by upstream")
+        kept = await self._as_kept(body, ending in ("complete", "refused"))
+        if kept != body:
+            found = await self._read(kept)
         timings = {"seconds": round(time.perf_counter() - self._begun, 6)}
         if self._first:
             timings["first_piece_seconds"] = round(self._first - self._begun, 6)
@@ -144,13 +199,28 @@ class Relay:
             self.exchange,
             ending=ending,
             ends=ends,
-            response=body,
+            response=kept,
             status=self._status,
             reply=found.message,
-            details={**self.exchange.details, **found.details, "timings": timings},
+            details=self._details(found, timings),
         )
         await self.recorder.close(self.exchange)
         self.ending = ending
+
+    async def _read(self, body: bytes) -> replies.Reply:
+        read = replies.of_stream if self._streamed else replies.of_object
+        try:
+            return read(body) if len(body) < _LARGE else await asyncio.to_thread(read, body)
+        except Exception:  # whatever an engine may send: the bytes are kept
+            return replies.Reply()
+
+    def _details(self, found: replies.Reply, timings: dict[str, float]) -> dict[str, Any]:
+        details = {**self.exchange.details, **found.details, "timings": timings}
+        if not self._redacted:
+            return details
+        if gone := sorted(TOKEN_DETAILS & details.keys()):  # an embedded engine gives them beside its body
+            self._redacted["left_out"] = sorted({*gone, *self._redacted.get("left_out", ())})
+        return {name: each for name, each in details.items() if name not in gone} | {"redacted": self._redacted}
 
 
 def names(exchange: Exchange) -> Headers:

@@ -43,6 +43,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _finish(parser: argparse.ArgumentParser, said: object) -> None:
     common.add_store(parser)
+    common.add_redact(parser)
     common.add_json(parser)
     parser.set_defaults(run=run, said=said)
 
@@ -66,11 +67,12 @@ def _feedback(args: argparse.Namespace) -> remarks.Work:
         "better": args.better,
         "tags": args.tag,
     }
-    return remarks.feedback(value)
+    return remarks.feedback(value, redaction=common.redaction(args.redact))
 
 
 def _outcome(args: argparse.Namespace) -> remarks.Work:
     value: Any = args.value
     with suppress(ValueError):
         value = json.loads(args.value)
-    return remarks.outcome({"value": value, "receipt": args.receipt, "key": args.key, "happened_at": args.happened_at})
+    said = {"value": value, "receipt": args.receipt, "key": args.key, "happened_at": args.happened_at}
+    return remarks.outcome(said, redaction=common.redaction(args.redact))
