@@ -229,7 +229,9 @@ class Gateway:
         )
         value = value if kept.body is request.body else json.loads(kept.body)
         tenant, user = holder.tenant, own["user"]
-        messages = value.get("messages") if request.path == "/v1/chat/completions" else [value.get("input")]
+        messages = value.get("messages")
+        if request.path != "/v1/chat/completions":
+            messages = [value["input"]] if "input" in value else []
         hashes = recognition.chain(messages or [], tenant, f"{client}:{user}")
         session = own["session"]
         if not session:

@@ -71,7 +71,7 @@ class Redaction:
         if settled is None:
             return None
         try:
-            return settled(_SURROGATE.sub("\ufffd", text), ended)
+            return max(0, min(len(text), int(settled(_SURROGATE.sub("\ufffd", text), ended))))
         except Exception as error:
             raise RedactionError(type(error).__name__) from None
 
