@@ -23,7 +23,7 @@ SECRETS = {
     "PEM": _BEGIN + "\n".join(_word(64) for _ in range(6)) + _END,
 }
 CARDS = {"spaced": "4111 1111 1111 1111", "dashed": "5500-0055-5555-5559", "plain": "378282246310005"}
-MAILS = {"plain": "bob@acme.io", "long": "ann.lee+orders@mail.acme.co.uk"}
+MAILS = {"short": "bob@acme.io", "long": "ann.lee+orders@mail.acme.co.uk"}
 PLANTED = {**SECRETS, **CARDS, **MAILS}
 KINDS = {
     **dict.fromkeys(SECRETS.values(), "secret"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 # What says of tokens what the text says in words, in bodies and in an exchange's details.
@@ -81,26 +81,32 @@ def is_telling(key: str) -> bool:
     return len(key) >= _PLAIN_KEY or not key.isidentifier()
 
 
-def leaves(value: Any, name: str, skip: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
+def leaves(value: Any, name: str, skip: frozenset[str] = frozenset()) -> list[tuple[str, str]]:
     """What there is to read in a JSON value, each with the name of its field: texts, those in texts that are JSON
-    themselves, numbers that are long, and names that are no plain words."""
+    themselves, numbers that are long, and names that are no plain words; not what is in the fields of `skip`."""
+    found: list[tuple[str, str]] = []
+    _gather(value, name, skip, found)
+    return found
+
+
+def _gather(value: Any, name: str, skip: frozenset[str], found: list[tuple[str, str]]) -> None:
     if isinstance(value, str):
         inner = json_in(value)
         if inner is None:
-            yield name, value
+            found.append((name, value))
         else:
-            yield from leaves(inner, name)
-    elif isinstance(value, Mapping):
+            _gather(inner, name, frozenset(), found)
+    elif isinstance(value, dict):
         for key, each in value.items():
             if is_telling(key):
-                yield "", key
+                found.append(("", key))
             if key not in skip:
-                yield from leaves(each, key, skip)
+                _gather(each, key, skip, found)
     elif isinstance(value, list):
         for each in value:
-            yield from leaves(each, name, skip)
+            _gather(each, name, skip, found)
     elif type(value) is int and abs(value) >= _DIGITS:
-        yield name, str(value)
+        found.append((name, str(value)))
 
 
 def rebuilt(value: Any, changed: Mapping[str, str]) -> Any:
@@ -113,7 +119,7 @@ def rebuilt(value: Any, changed: Mapping[str, str]) -> Any:
             return value
         redacted = rebuilt(inner, changed)
         return value if redacted == inner else dumped(redacted)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {changed.get(key, key): rebuilt(each, changed) for key, each in value.items()}
     if isinstance(value, list):
         return [rebuilt(each, changed) for each in value]

@@ -57,8 +57,8 @@ class Redaction:
 
     def spans(self, text: str) -> list[Span]:
         """What is found in `text`, from left to right and apart; RedactionError if the hook fails."""
-        try:  # half of a surrogate pair is no text to a library
-            found = sorted((start, end, kind) for start, end, kind in self.find(_SURROGATE.sub("\ufffd", text)))
+        try:
+            found = sorted((start, end, kind) for start, end, kind in self.find(_spelt(text)))
             if not all(0 <= start < end <= len(text) and _KIND.fullmatch(kind) for start, end, kind in found):
                 raise ValueError("a span that is none")
         except Exception as error:  # its words may hold what it was to find
@@ -71,7 +71,7 @@ class Redaction:
         if settled is None:
             return None
         try:
-            return max(0, min(len(text), int(settled(_SURROGATE.sub("\ufffd", text), ended))))
+            return max(0, min(len(text), int(settled(_spelt(text), ended))))
         except Exception as error:
             raise RedactionError(type(error).__name__) from None
 
@@ -221,6 +221,15 @@ def edited(text: str, edits: Sequence[Edit]) -> str:
         parts += [text[at:start], word]
         at = end
     return "".join([*parts, text[at:]])
+
+
+def _spelt(text: str) -> str:
+    """As a library takes it, at the same length: half of a surrogate pair stands for no character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATE.sub("\ufffd", text)
+    return text
 
 
 def _apart(spans: Iterable[Span]) -> list[Span]:
