@@ -15,6 +15,8 @@ from served import Served
 from test_gateway import client, kept, post, until, user
 
 from journeyman.capture import conversations
+from journeyman.capture.redaction import Redaction
+from journeyman.capture.redactors import Usual
 from journeyman.cli import main
 from journeyman.store import open_store
 
@@ -51,6 +53,7 @@ def test_client_and_engine_get_what_was_sent_and_the_disk_does_not(serve: Serve,
     counts = {"card number": len(CARDS), "e-mail": len(MAILS), "secret": len(SECRETS)}
     assert found.details["redacted"]["response"] == counts
     assert found.details["redacted"]["request"]["secret"] == len(SECRETS)
+    assert found.details["redacted"]["names"] == {"card number": 1, "e-mail": 2}
     assert found.user.startswith("[e-mail] ")
     assert found.session.startswith("of [e-mail] ")
     assert found.key.startswith("[card number] ")
@@ -203,3 +206,14 @@ def test_where_a_hook_fails_no_word_is_kept(serve: Serve, hooks: None, hook: str
 def test_a_hook_that_is_not_there_is_told_at_once(serve: Serve) -> None:
     with pytest.raises(RuntimeError, match=r"cannot use 'no\.such:hook'"):
         serve("--redact", "no.such:hook")
+
+
+def test_details_of_tokens_stay_where_only_a_name_was_redacted() -> None:
+    redaction = Redaction(Usual())
+    for value, stays in (
+        ({"messages": user("hello"), "user": MAILS["short"], "metadata": {"of": MAILS["long"]}}, True),
+        ({"messages": user(MAILS["short"])}, False),
+        ({"messages": user("hello"), "tools": [{"description": MAILS["short"]}]}, False),
+        ({"messages": user("hello")}, True),
+    ):
+        assert redaction.request(json.dumps(value).encode()).prompt_stays(value) == stays

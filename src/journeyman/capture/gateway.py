@@ -32,9 +32,9 @@ from journeyman.capture import recognition, remarks
 from journeyman.capture.keys import Doorkeeper, Holder
 from journeyman.capture.names import name, purposes
 from journeyman.capture.recorder import Recorder
-from journeyman.capture.redaction import Kept, Redaction, aside
+from journeyman.capture.redaction import Kept, Redaction, aside, is_as_the_engine_gave_it
 from journeyman.capture.relay import SESSION_HEADER, Relay, marked, names
-from journeyman.capture.retries import RETRY_SECONDS, Asked, is_as_the_engine_gave_it
+from journeyman.capture.retries import RETRY_SECONDS, Asked
 from journeyman.capture.upstream import Backend, CutShort
 from journeyman.capture.wire import ClientGone, HTTPError, Receive, Reply, Request, Scope, Send, headers_of, read
 from journeyman.errors import JourneymanError, RedactionError, UnknownError, UsageError
@@ -74,7 +74,7 @@ class Gateway:
         self._running: dict[tuple[str, str, str], asyncio.Future[Exchange]] = {}
         self.purposes, self.limits = purposes, limits or Limits()
         self.doorkeeper = Doorkeeper(reader)
-        self.redaction, self._asked = redaction, Asked()
+        self.redaction, self._asked, self.unredacted = redaction, Asked(), 0
         self.under_way = 0
         self.seen: Counter[tuple[str, int]] = Counter()  # (path, status)
         self.endings: Counter[str] = Counter()
@@ -185,24 +185,26 @@ class Gateway:
         if request.path == "/v1/chat/completions" and not isinstance(value.get("messages"), list):
             raise HTTPError(400, "there are no messages", 'send {"model": ..., "messages": [...]}')
         client = hashlib.sha256(request.headers.get("authorization", "").encode()).hexdigest()[:16]
-        exchange = self._begun(request, value, await self._as_kept(request.body), client, holder)
+        kept = await self._as_kept(request.body)
+        exchange = self._begun(request, value, kept, client, holder)
         mine = (exchange.tenant, exchange.begins, hashlib.sha256(request.body).hexdigest())
         earlier = await self._repeated(request, exchange, mine, reply)
         self._asked.note(exchange, request.body)
         if earlier is not None:
             exchange = replace(exchange, session=earlier.session, retry_of=earlier.receipt)
-            given = earlier.ending == "complete" and is_as_the_engine_gave_it(earlier)
+            given = earlier.ending == "complete" and is_as_the_engine_gave_it(earlier.details.get("redacted", {}))
             if given and earlier.purposes == exchange.purposes and not exchange.stream and not earlier.stream:
                 kind = (b"content-type", b"application/json")
                 await reply.whole(earlier.status, marked(earlier.response, earlier), [kind, *names(earlier)])
                 return earlier.status
-        relay = Relay(self.backend, self.recorder, exchange, reply, self.redaction)
+        relay = Relay(self.backend, self.recorder, exchange, reply, self.redaction, tokens=kept.prompt_stays(value))
         ended: asyncio.Future[Exchange] = asyncio.get_running_loop().create_future()
         self._running[mine] = ended
         try:
             return await relay.run(self._forwarded(request))
         finally:
             self.endings[relay.ending] += 1
+            self.unredacted += "failed" in relay.exchange.details.get("redacted", ())
             ended.set_result(relay.exchange)
             if self._running.get(mine) is ended:
                 del self._running[mine]
@@ -221,19 +223,22 @@ class Gateway:
         its hashes tell no more than that."""
         given = value.get("metadata")
         given = given if isinstance(given, dict) else {}
-        own = kept.names(
-            self.redaction,
-            user=name("user", value.get("user")),
-            session=name("session", request.headers.get(SESSION_HEADER) or given.get("session_id")),
-            key=name("key", request.headers.get(KEY_HEADER) or given.get("key")),
-        )
+        user = name("user", value.get("user"))
+        session = name("session", request.headers.get(SESSION_HEADER) or given.get("session_id"))
+        key = name("key", request.headers.get(KEY_HEADER) or given.get("key"))
+        redacted = kept.noted("request")
+        if kept.failed:
+            user = session = key = ""
+        elif self.redaction is not None:
+            names: Counter[str] = Counter()
+            user, session, key = (self.redaction.name(each, names) for each in (user, session, key))
+            redacted |= {"names": dict(names)} if names else {}
         value = value if kept.body is request.body else json.loads(kept.body)
-        tenant, user = holder.tenant, own["user"]
+        tenant = holder.tenant
         messages = value.get("messages")
         if request.path != "/v1/chat/completions":
             messages = [value["input"]] if "input" in value else []
         hashes = recognition.chain(messages or [], tenant, f"{client}:{user}")
-        session = own["session"]
         if not session:
             ends = [
                 each
@@ -250,14 +255,14 @@ class Gateway:
             tenant=tenant,
             user=user,
             begins=hashes[-1] if hashes else "",
-            key=own["key"],
+            key=key,
             stream=value.get("stream") is True,
             purposes=self._purposes(request, holder),
             details={
                 "path": request.path,
                 "client": client,
                 "options": {option: value[option] for option in _OPTIONS if option in value},
-                **({"redacted": noted} if (noted := kept.noted("request")) else {}),
+                **({"redacted": redacted} if redacted else {}),
             },
         )
 
@@ -321,6 +326,7 @@ class Gateway:
             ("commits_total", "counter", counts.commits),
             ("exchanges_durable_total", "counter", counts.closed),
             ("writes_failed_total", "counter", counts.failed),
+            ("redactions_failed_total", "counter", self.unredacted),
         ):
             lines += [f"# TYPE journeyman_{what} {kind}", f"journeyman_{what} {value}"]
         body = ("\n".join(lines) + "\n").encode()

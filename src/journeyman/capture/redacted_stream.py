@@ -13,9 +13,11 @@ Knows server-sent events with JSON; of a stream's end, no more than it is told.
 
 from __future__ import annotations
 
+import json
 import re
+import threading
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,8 +38,11 @@ _TOKENS = re.compile(rb'"(?:' + "|".join(sorted(TOKEN_DETAILS)).encode() + rb')"
 # Which of many streams of words an event of /v1/responses belongs to.
 _WHOSE = ("type", "item_id", "output_index", "content_index", "summary_index")
 _AT_ONCE = ("role", "type", "id", "name")  # no engine spreads these
+_FORMS = 64  # of events, but for their deltas, that are known again; an engine that gives each its own has more
 Path = tuple[str | int, ...]
 Place = tuple[Hashable, ...]
+# Where a text stands in an event, which channel it goes on with (None: it stands by itself), its field's name, itself.
+_Text = tuple[Path, Place | None, str, Any]
 
 
 @dataclass
@@ -83,7 +88,10 @@ class RedactedStream:
         self._given = 0
         self._channels: dict[Place, _Channel] = {}
         self._clean: set[tuple[str, str]] = set()  # what stands beside the deltas is much the same in all events
+        self._known: dict[tuple[bytes, str], tuple[Path, Place]] = {}
         self._counts: Counts = Counter()
+        self._lock = threading.Lock()  # `ready` may still run in a thread when a server that ends asks for the end
+        self._ended = False
         self.size = 0
 
     def add(self, data: bytes) -> None:
@@ -92,6 +100,17 @@ class RedactedStream:
 
     def ready(self) -> bytes:
         """What may be kept by now, beyond what was given before."""
+        with self._lock:
+            return b"" if self._ended else self._ready()
+
+    def end(self, *, whole: bool) -> Kept:
+        """All of it. An event that was cut in its middle is left out; so are the last words of a response that is not
+        whole, as far as they may be the beginning of something."""
+        with self._lock:
+            self._ended = True
+            return self._end(whole)
+
+    def _ready(self) -> bytes:
         self._read()
         for channel in self._channels.values():
             if channel.judged < len(channel.text) and not looks_like_json(channel.text):
@@ -104,18 +123,19 @@ class RedactedStream:
             self._given += 1
         return bytes(kept)
 
-    def end(self, *, whole: bool) -> Kept:
-        """All of it. An event that was cut in its middle is left out; so are the last words of a response that is not
-        whole, as far as they may be the beginning of something."""
+    def _end(self, whole: bool) -> Kept:
         self._read()
         if not self._new.strip() or whole:  # some engines leave out the end of the last event
             self._take(bytes(self._new))
         counts = self._counts.copy()
         for channel in self._channels.values():
             channel.edits = self._redaction.edits(channel.text, counts, whole=whole)
+        tokens = self._tokens and not counts
+        if tokens and not any(channel.edits for channel in self._channels.values()):
+            return Kept(b"".join(event.raw for event in self._events))
         kept, left_out = bytearray(), set[str]()
         for event in self._events:
-            data, names = self._kept(event, tokens=self._tokens and not counts)
+            data, names = self._kept(event, tokens=tokens)
             kept += data
             left_out.update(names)
         return Kept(bytes(kept), counts, sorted(left_out))
@@ -131,17 +151,24 @@ class RedactedStream:
     def _take(self, raw: bytes) -> None:
         event = _Event(raw)
         self._events.append(event)
+        around = _around_delta(raw)
+        if around and (known := self._known.get(around[1:])):  # all but its delta was read before
+            self._sort(event, _texts(around[0], *known, "delta", True), set())
+            return
         said, others = _lines(raw)
         lost: list[Any] = []
         value = _value(said, lost)
-        whose: Place = ()
-        if isinstance(value, dict) and "type" in value:
-            whose = tuple(str(value.get(name)) for name in _WHOSE)
-        beside = {("", others)} if others else set()
-        beside.update(leaves(lost, ""))
-        for path, place, name, text in _texts(value, (), whose, "", isinstance(value, str)):
+        texts = _texts(value, (), _whose(value), "", isinstance(value, str))
+        self._sort(event, texts, {("", others), *leaves(lost, "")})
+        if around and not event.changed and not lost and len(self._known) < _FORMS:
+            self._learn(*around[1:])
+
+    def _sort(self, event: _Event, texts: Iterable[_Text], beside: set[tuple[str, str]]) -> None:
+        """What is spread goes to its channels, and what stands by itself is judged, if it has not been."""
+        for path, place, name, text in texts:
             if place is None:
-                beside.update(leaves(text, name, TOKEN_DETAILS))
+                if not isinstance(text, str) or (name, text) not in self._clean:
+                    beside.update(leaves(text, name, TOKEN_DETAILS))
                 continue
             channel = self._channels.setdefault(place, _Channel())
             event.pieces.append((path, channel, len(channel.text), len(channel.text) + len(text)))
@@ -149,6 +176,16 @@ class RedactedStream:
         if new := sorted(beside - self._clean):
             event.changed = self._redaction.changed(new, self._counts)
             self._clean.update(each for each in new if each[1] not in event.changed)
+
+    def _learn(self, before: bytes, after: str) -> None:
+        """Where the delta stands in events that are like this one but for it."""
+        mark = "\0delta"
+        said, _ = _lines(before + json.dumps(mark).encode() + after.encode())
+        value = _value(said, [])
+        texts = _texts(value, (), _whose(value), "", False)
+        places = [(path, place) for path, place, _, text in texts if text == mark]
+        if len(places) == 1 and places[0][0][-1] == "delta" and places[0][1] is not None:
+            self._known[before, after] = places[0][0], places[0][1]
 
     def _settle(self, channel: _Channel) -> None:
         settled = self._redaction.settled(channel.text) or 0
@@ -160,7 +197,8 @@ class RedactedStream:
 
     def _kept(self, event: _Event, *, tokens: bool) -> tuple[bytes, list[str]]:
         """An event as it may be kept, and which details of tokens went."""
-        new = [(path, channel.piece(start, end), channel.text[start:end]) for path, channel, start, end in event.pieces]
+        edited = [each for each in event.pieces if each[1].edits]
+        new = [(path, channel.piece(start, end), channel.text[start:end]) for path, channel, start, end in edited]
         changed = [(path, text) for path, text, before in new if text != before]
         if not changed and not event.changed and (tokens or not _TOKENS.search(event.raw)):
             return event.raw, []
@@ -174,6 +212,34 @@ class RedactedStream:
         lines = [others] if others else []
         lines += [f"data: {line}" for line in text.split("\n")]
         return "\n".join(lines).encode(errors="replace") + b"\n\n", names
+
+
+def _around_delta(raw: bytes) -> tuple[Any, bytes, str] | None:
+    """An event's delta, and what stands before and after it."""
+    before, found, rest = raw.partition(b'"delta":')
+    if not found:
+        return None
+    try:
+        text = rest.decode()
+        delta, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip()))
+    except (ValueError, RecursionError):
+        return None
+    return delta, before + found, text[end:]
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a field is given twice")
+    return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once)
+
+
+def _whose(value: Any) -> Place:
+    """Which of several streams of words an event belongs to, where it says so beside its delta."""
+    return tuple(str(value.get(name)) for name in _WHOSE) if isinstance(value, dict) and "type" in value else ()
 
 
 def _lines(raw: bytes) -> tuple[str, str]:
@@ -193,12 +259,9 @@ def _value(said: str, lost: list[Any]) -> Any:
         return said
 
 
-def _texts(
-    value: Any, path: Path, place: Place, name: str, spread: bool
-) -> Iterator[tuple[Path, Place | None, str, Any]]:
-    """What there is to read in an event: where it stands in the value, which channel it goes on with (None: it stands
-    by itself), the name of its field, and itself. Deltas are spread over events; a list's elements may say by their
-    `index` which one they go on with."""
+def _texts(value: Any, path: Path, place: Place, name: str, spread: bool) -> Iterator[_Text]:
+    """What there is to read in an event. Deltas are spread over events; a list's elements may say by their `index`
+    which one they go on with."""
     if isinstance(value, dict):
         for key, each in value.items():
             if is_telling(key):

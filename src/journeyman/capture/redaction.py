@@ -18,7 +18,7 @@ import re
 import secrets
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -190,13 +190,12 @@ class Kept:
     left_out: Sequence[str] = ()
     failed: str = ""
 
-    def names(self, redaction: Redaction | None, **given: str) -> dict[str, str]:
-        """The names that came with it, redacted and counted as it is."""
-        if redaction is None:
-            return given
-        if self.failed:
-            return dict.fromkeys(given, "")
-        return {what: redaction.name(name, self.counts) for what, name in given.items()}
+    def prompt_stays(self, asked: Mapping[str, Any]) -> bool:
+        """Whether a request is kept with all that a model is shown of it."""
+        if not self.counts and not self.failed:
+            return True
+        kept = json.loads(self.body)
+        return all(kept.get(name) == asked[name] for name in asked if name not in ("user", "metadata"))
 
     def noted(self, what: str) -> dict[str, Any]:
         """What an exchange's details say of it."""
@@ -208,6 +207,11 @@ class Kept:
 async def aside(size: int, work: Callable[[], T]) -> T:
     """Do `work` here, or, if it is on much, in a thread."""
     return work() if size < LARGE else await asyncio.to_thread(work)
+
+
+def is_as_the_engine_gave_it(redacted: Mapping[str, Any]) -> bool:
+    """Whether what is kept of a response is all of it, by what its exchange's details say."""
+    return not {"response", "left_out", "failed"} & redacted.keys()
 
 
 def placeholder(kind: str) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
+from typing import Any
 
 from journeyman.errors import MissingExtraError, UsageError
 
@@ -112,7 +113,7 @@ def named(how: str) -> Redactor | None:
         return Usual()
     module, _, function = how.partition(":")
     try:
-        hook = getattr(importlib.import_module(module), function)
+        hook: Any = getattr(importlib.import_module(module), function)
         hook = hook() if isinstance(hook, type) else hook
     except Exception as error:
         raise UsageError(

@@ -24,7 +24,7 @@ from journeyman.capture import recognition, replies
 from journeyman.capture.leaves import TOKEN_DETAILS
 from journeyman.capture.recorder import Recorder
 from journeyman.capture.redacted_stream import RedactedStream
-from journeyman.capture.redaction import Kept, Redaction, aside
+from journeyman.capture.redaction import Kept, Redaction, aside, is_as_the_engine_gave_it
 from journeyman.capture.upstream import Backend, CutShort
 from journeyman.capture.wire import ClientGone, Headers, HTTPError, Reply, Request
 from journeyman.errors import RedactionError, StoreError
@@ -53,12 +53,15 @@ class Relay:
         exchange: Exchange,
         reply: Reply,
         redaction: Redaction | None = None,
+        *,
+        tokens: bool = True,
     ) -> None:
+        """tokens: whether details of tokens may be kept; they would tell what was taken out of a request."""
         self.backend, self.recorder, self.exchange, self.reply = backend, recorder, exchange, reply
         self._redaction = redaction
         self._redacted: dict[str, Any] = dict(exchange.details.get("redacted", {}))
-        # Details of tokens would tell what was taken out of the request.
-        self._redacting = RedactedStream(redaction, tokens=not self._redacted) if redaction else None
+        self._tokens = tokens
+        self._redacting = RedactedStream(redaction, tokens=tokens) if redaction else None
         self._judged = 0.0
         self.ending: Ending = "open"
         self._received = bytearray()
@@ -162,7 +165,7 @@ class Relay:
         if self._streamed and self._redacting is not None:
             work = partial(self._redacting.end, whole=whole)
         else:
-            work = partial(self._redaction.response, body, whole=whole, tokens=not self._redacted)
+            work = partial(self._redaction.response, body, whole=whole, tokens=self._tokens)
         try:
             kept = Kept(b"") if "failed" in self._redacted else await aside(len(body), work)
         except RedactionError as error:
@@ -216,11 +219,11 @@ class Relay:
 
     def _details(self, found: replies.Reply, timings: dict[str, float]) -> dict[str, Any]:
         details = {**self.exchange.details, **found.details, "timings": timings}
-        if not self._redacted:
-            return details
-        if gone := sorted(TOKEN_DETAILS & details.keys()):  # an embedded engine gives them beside its body
+        stay = self._tokens and is_as_the_engine_gave_it(self._redacted)
+        if gone := [] if stay else sorted(TOKEN_DETAILS & details.keys()):  # what an engine gave beside its body
             self._redacted["left_out"] = sorted({*gone, *self._redacted.get("left_out", ())})
-        return {name: each for name, each in details.items() if name not in gone} | {"redacted": self._redacted}
+        details = {name: each for name, each in details.items() if name not in gone}
+        return details | ({"redacted": self._redacted} if self._redacted else {})
 
 
 def names(exchange: Exchange) -> Headers:

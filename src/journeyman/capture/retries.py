@@ -53,8 +53,3 @@ class Asked:
     def _mark(self, exchange: Exchange, body: bytes) -> str:
         said = "\0".join((exchange.tenant, exchange.begins)).encode(errors="surrogatepass")
         return hashlib.blake2b(said + b"\0" + body, key=self._key, digest_size=16).hexdigest()
-
-
-def is_as_the_engine_gave_it(exchange: Exchange) -> bool:
-    """Whether what is kept of the response is all of it."""
-    return not {"response", "left_out", "failed"} & set(exchange.details.get("redacted", ()))

@@ -150,7 +150,7 @@ def _taken_out(redacted: Mapping[str, Any]) -> str:
     """In words, how much was taken out of an exchange before it was kept."""
     said = [
         f"{', '.join(f'{count} {kind}' for kind, count in redacted[what].items())} in the {what}"
-        for what in ("request", "response")
+        for what in ("request", "names", "response")
         if what in redacted
     ]
     said += [f"without {', '.join(redacted['left_out'])}"] if "left_out" in redacted else []
