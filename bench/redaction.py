@@ -14,6 +14,7 @@ Writes bench/results/redaction.json.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import platform
@@ -70,9 +71,9 @@ def main() -> int:
     parser.add_argument("--library", action="append", default=[], metavar="NAME=PYTHON", help=", ".join(ADAPTERS))
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT / "tests" / "capture"))
-    from planted import CARDS, MAILS, SECRETS
-
-    things = {"secrets": list(SECRETS.values()), "cards": list(CARDS.values()), "e-mail": list(MAILS.values())}
+    planted = importlib.import_module("planted")
+    kinds = {"secrets": planted.SECRETS, "cards": planted.CARDS, "e-mail": planted.MAILS}
+    things = {kind: list(found.values()) for kind, found in kinds.items()}
     libraries = {"journeyman's default": compared("journeyman", sys.executable, things)}
     for each in args.library:
         name, _, python = each.partition("=")

@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
-from typing import Any
+from typing import cast
 
 from journeyman.errors import MissingExtraError, UsageError
 
@@ -113,7 +113,7 @@ def named(how: str) -> Redactor | None:
         return Usual()
     module, _, function = how.partition(":")
     try:
-        hook: Any = getattr(importlib.import_module(module), function)
+        hook = getattr(importlib.import_module(module), function)
         hook = hook() if isinstance(hook, type) else hook
     except Exception as error:
         raise UsageError(
@@ -121,4 +121,4 @@ def named(how: str) -> Redactor | None:
         ) from error
     if not callable(hook):
         raise UsageError(f"{how!r} is no function", "give one that takes a text and returns (start, end, kind)s")
-    return hook
+    return cast(Redactor, hook)
