@@ -36,7 +36,7 @@ FACES = ("cli", "__init__", "__main__")
 # What a room may need besides Python itself; a room that is not here needs nothing.
 LIBRARIES = {
     "store": {"apsw", "psycopg"},
-    "capture": {"aiohttp"},  # for an engine over HTTP
+    "capture": {"aiohttp", "redact_secret", "datafog_core"},  # for an engine over HTTP; for what is not kept
     "world": {"apsw", "orjson", "rpds"},
     "dream": {"openai"},  # for a writer over HTTP
     "model": {"torch", "transformers", "peft", "safetensors", "numpy"},

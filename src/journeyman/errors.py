@@ -39,6 +39,16 @@ class UnknownError(StoreError):
     """Something is named that the store does not hold, or that is somebody else's."""
 
 
+class RedactionError(JourneymanError):
+    """What was to be kept could not be redacted. It says what kind of error that was, never its words."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"what was to be kept cannot be redacted ({kind})", "repair the hook that --redact names, or give default"
+        )
+        self.kind = kind
+
+
 class ModelError(JourneymanError):
     """A model directory, name or download that cannot be used."""
 

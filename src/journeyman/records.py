@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
 Role = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
+
+# What stands, in what is kept, for what was taken out of it before: "[e-mail]".
+PLACEHOLDER = re.compile(r"\[[a-z][a-z -]{0,30}\]")
 
 
 def content_hash(value: object, length: int = 16) -> str:
@@ -122,7 +126,7 @@ class Exchange:
     ending       "complete", or who cut it; "refused": an error was answered, and nothing was sampled
     reply        the assistant's message, put together from the response; None where there is none
     details      what else is known: model, adapter, options, timings and, where the engine gave them, token ids and
-                 log-probabilities
+                 log-probabilities; "redacted": how much was taken out of it before it was kept
     retry_of     the receipt of the request that this one repeats because its client had no answer
     """
 

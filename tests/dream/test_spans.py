@@ -120,3 +120,11 @@ def test_what_the_user_says_of_himself_comes_first() -> None:
 def test_nothing_gives_nothing() -> None:
     assert weigh([], None) == []
     assert choose([], 5) == []
+
+
+def test_a_placeholder_is_no_evidence() -> None:
+    """Nobody said "[e-mail]": what was redacted is not to be learnt as a fact."""
+    spans = find(lesson("My office is in Lisbon, write to [e-mail] or pay with [card number] before 3:30."))
+    assert {span.text for span in spans} & {"Lisbon", "3:30"} == {"Lisbon", "3:30"}
+    assert not any(word in span.text for span in spans for word in ("mail", "card", "[", "]"))
+    assert find(lesson("It is [secret].")) == []

@@ -24,6 +24,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,14 +33,15 @@ from journeyman.capture.keys import Doorkeeper, Holder
 from journeyman.capture.names import name, purposes
 from journeyman.capture.openapi import KEY_HEADER, PURPOSES_HEADER, RETRY_HEADER
 from journeyman.capture.recorder import Recorder
+from journeyman.capture.redaction import Kept, Redaction, aside, is_as_the_engine_gave_it
 from journeyman.capture.relay import SESSION_HEADER, Relay, marked, names
+from journeyman.capture.retries import RETRY_SECONDS, Asked
 from journeyman.capture.upstream import Backend, CutShort
 from journeyman.capture.wire import ClientGone, HTTPError, Receive, Reply, Request, Scope, Send, headers_of, read
-from journeyman.errors import JourneymanError, UnknownError, UsageError
+from journeyman.errors import JourneymanError, RedactionError, UnknownError, UsageError
 from journeyman.records import PURPOSES, Exchange, KeyRole, Purpose
 from journeyman.store import Store
 
-RETRY_SECONDS = 600.0  # how long after an answer the same request may still be a retry of it
 _OPTIONS = (
     *("temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens"),
     *("n", "stop", "seed", "response_format"),
@@ -68,11 +70,13 @@ class Gateway:
         purposes: tuple[Purpose, ...] = PURPOSES,
         limits: Limits | None = None,
         hosts: Collection[str] = LOOPBACK,
+        redaction: Redaction | None = None,
     ) -> None:
         self.backend, self.recorder, self.reader, self.hosts = backend, recorder, reader, hosts
         self._running: dict[tuple[str, str, str], asyncio.Future[Exchange]] = {}
         self.purposes, self.limits = purposes, limits or Limits()
         self.doorkeeper = Doorkeeper(reader)
+        self.redaction, self._asked, self.unredacted = redaction, Asked(), 0
         self.under_way = 0
         self.seen: Counter[tuple[str, int]] = Counter()  # (path, status)
         self.endings: Counter[str] = Counter()
@@ -189,38 +193,61 @@ class Gateway:
         if request.path == "/v1/chat/completions" and not isinstance(value.get("messages"), list):
             raise HTTPError(400, "there are no messages", 'send {"model": ..., "messages": [...]}')
         client = hashlib.sha256(request.headers.get("authorization", "").encode()).hexdigest()[:16]
-        exchange = self._begun(request, value, client, holder)
+        kept = await self._as_kept(request.body)
+        exchange = self._begun(request, value, kept, client, holder)
         mine = (exchange.tenant, f"{client}{request.path}", hashlib.sha256(request.body).hexdigest())
         earlier = await self._repeated(request, exchange, mine, reply)
+        self._asked.note(exchange, request.body)
         if earlier is not None:
             exchange = replace(exchange, session=earlier.session, retry_of=earlier.receipt)
-            same_use = earlier.purposes == exchange.purposes
-            if earlier.ending == "complete" and same_use and not exchange.stream and not earlier.stream:
+            given = earlier.ending == "complete" and is_as_the_engine_gave_it(earlier.details.get("redacted", {}))
+            if given and earlier.purposes == exchange.purposes and not exchange.stream and not earlier.stream:
                 kind = (b"content-type", b"application/json")
                 await reply.whole(earlier.status, marked(earlier.response, earlier), [kind, *names(earlier)])
                 return earlier.status
-        relay = Relay(self.backend, self.recorder, exchange, reply)
+        relay = Relay(self.backend, self.recorder, exchange, reply, self.redaction, tokens=kept.prompt_stays(value))
         ended: asyncio.Future[Exchange] = asyncio.get_running_loop().create_future()
         self._running[mine] = ended
         try:
             return await relay.run(self._forwarded(request))
         finally:
             self.endings[relay.ending] += 1
+            self.unredacted += "failed" in relay.exchange.details.get("redacted", ())
             ended.set_result(relay.exchange)
             if self._running.get(mine) is ended:
                 del self._running[mine]
 
-    def _begun(self, request: Request, value: dict[str, Any], client: str, holder: Holder) -> Exchange:
-        """The exchange that this request begins, in the session that it goes on with."""
-        metadata = value.get("metadata")
-        metadata = metadata if isinstance(metadata, dict) else {}
-        tenant, user = holder.tenant, name("user", value.get("user"))
+    async def _as_kept(self, body: bytes) -> Kept:
+        """A request as it may be kept; without a hook that works, nothing of it."""
+        if self.redaction is None:
+            return Kept(body)
+        try:
+            return await aside(len(body), partial(self.redaction.request, body))
+        except RedactionError as error:
+            return Kept(b"{}", failed=error.kind)
+
+    def _begun(self, request: Request, value: dict[str, Any], kept: Kept, client: str, holder: Holder) -> Exchange:
+        """The exchange that this request begins, in the session that it goes on with: told from what is kept, so that
+        its hashes tell no more than that."""
+        given = value.get("metadata")
+        given = given if isinstance(given, dict) else {}
+        user = name("user", value.get("user"))
+        session = name("session", request.headers.get(SESSION_HEADER) or given.get("session_id"))
+        key = name("key", request.headers.get(KEY_HEADER) or given.get("key"))
+        redacted = kept.noted("request")
+        if kept.failed:
+            user = session = key = ""
+        elif self.redaction is not None:
+            names: Counter[str] = Counter()
+            user, session, key = (self.redaction.name(each, names) for each in (user, session, key))
+            redacted |= {"names": dict(names)} if names else {}
+        value = value if kept.body is request.body else json.loads(kept.body)
+        tenant = holder.tenant
         messages, follows = value.get("messages") or [], ""
         if request.path == responses.PATH:
             follows = responses.follows(value)
             messages = [*filter(None, [follows]), *(responses.said(value) or [value.get("input")])]
         hashes = recognition.chain(messages, tenant, f"{client}:{user}")
-        session = name("session", request.headers.get(SESSION_HEADER) or metadata.get("session_id"))
         if not session:
             ends = [
                 each
@@ -232,18 +259,19 @@ class Gateway:
         return Exchange(
             receipt=f"r_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}",
             session=session,
-            request=request.body,
+            request=kept.body,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             tenant=tenant,
             user=user,
             begins=hashes[-1] if hashes else "",
-            key=name("key", request.headers.get(KEY_HEADER) or metadata.get("key")),
+            key=key,
             stream=value.get("stream") is True,
             purposes=self._purposes(request, holder),
             details={
                 "path": request.path,
                 "client": client,
                 "options": {option: value[option] for option in _OPTIONS if option in value},
+                **({"redacted": redacted} if redacted else {}),
             },
         )
 
@@ -258,7 +286,7 @@ class Gateway:
         if says_so and mine in self._running:
             with reply.unless_gone():
                 return await asyncio.shield(self._running[mine])
-        earlier = self.reader.newest_exchange(exchange.tenant, begins=exchange.begins, request=request.body)
+        earlier = self._asked.earlier(self.reader, exchange, request.body)
         if earlier is None:
             return None
         age = datetime.now(UTC) - datetime.fromisoformat(earlier.started_at)
@@ -273,10 +301,10 @@ class Gateway:
     # What was said of it later
 
     async def _feedback(self, request: Request, reply: Reply, holder: Holder) -> int:
-        return await self._remark(remarks.feedback(request.json(), holder.tenant), reply)
+        return await self._remark(remarks.feedback(request.json(), holder.tenant, self.redaction), reply)
 
     async def _outcome(self, request: Request, reply: Reply, holder: Holder) -> int:
-        return await self._remark(remarks.outcome(request.json(), holder.tenant), reply)
+        return await self._remark(remarks.outcome(request.json(), holder.tenant, self.redaction), reply)
 
     async def _remark(self, work: Callable[[Store], dict[str, Any]], reply: Reply) -> int:
         found = await self.recorder.do(work)
@@ -312,6 +340,7 @@ class Gateway:
             ("commits_total", "counter", counts.commits),
             ("exchanges_durable_total", "counter", counts.closed),
             ("writes_failed_total", "counter", counts.failed),
+            ("redactions_failed_total", "counter", self.unredacted),
         ):
             lines += [f"# TYPE journeyman_{what} {kind}", f"journeyman_{what} {value}"]
         for what, value in self.backend.metrics().items():

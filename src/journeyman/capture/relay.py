@@ -2,7 +2,7 @@
 
 Always holds: a stream begins only after it is durable that it was asked for, and any answer's end leaves only after
 the whole exchange is durable; what the client gets is what the engine sent, with the receipt added; what is kept is
-what the engine sent, without it; an exchange is kept exactly once.
+what the engine sent, without it and redacted; an exchange is kept exactly once.
 
 Knows plain and streamed answers; not which requests there are, nor whose.
 """
@@ -16,14 +16,18 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from journeyman.capture import recognition, replies
+from journeyman.capture.leaves import TOKEN_DETAILS
 from journeyman.capture.recorder import Recorder
+from journeyman.capture.redacted_stream import RedactedStream
+from journeyman.capture.redaction import Kept, Redaction, aside, is_as_the_engine_gave_it
 from journeyman.capture.upstream import Backend, CutShort
 from journeyman.capture.wire import ClientGone, Headers, HTTPError, Reply, Request
-from journeyman.errors import StoreError
+from journeyman.errors import RedactionError, StoreError
 from journeyman.records import Ending, Exchange
 
 SESSION_HEADER = "x-journeyman-session"
@@ -35,13 +39,29 @@ _END = re.compile(
 )
 _DONE = re.compile(rb"^data: ?\[DONE\]\r?\n\r?\n", re.MULTILINE)
 _LARGE = 1 << 20  # bytes; a response beyond it is read in a thread, so that others need not wait
+_JUDGED_SECONDS = 0.5  # how often what came of an open stream is judged, and what may be kept of it goes to the disk
 
 
 class Relay:
     """Use it once: `run`. Afterwards `ending` says how it went."""
 
-    def __init__(self, backend: Backend, recorder: Recorder, exchange: Exchange, reply: Reply) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        recorder: Recorder,
+        exchange: Exchange,
+        reply: Reply,
+        redaction: Redaction | None = None,
+        *,
+        tokens: bool = True,
+    ) -> None:
+        """tokens: whether details of tokens may be kept; they would tell what was taken out of a request."""
         self.backend, self.recorder, self.exchange, self.reply = backend, recorder, exchange, reply
+        self._redaction = redaction
+        self._redacted: dict[str, Any] = dict(exchange.details.get("redacted", {}))
+        self._tokens = tokens
+        self._redacting = RedactedStream(redaction, tokens=tokens) if redaction else None
+        self._judged = 0.0
         self.ending: Ending = "open"
         self._received = bytearray()
         self._status = 0
@@ -57,6 +77,8 @@ class Relay:
                     answer = await stack.enter_async_context(self.backend.ask(request, self.exchange.tenant))
                 self._status = answer.status
                 self._told = answer.details
+                if any(name == b"content-encoding" and value != b"identity" for name, value in answer.headers):
+                    self._give_up("an encoded body")
                 said = [
                     (b"content-type", answer.content_type.encode("latin-1")),
                     *answer.headers,
@@ -104,7 +126,7 @@ class Relay:
         async for piece in pieces:
             self._first = self._first or time.perf_counter()
             self._received += piece
-            self.recorder.piece(self.exchange.receipt, piece)
+            await self._keep_piece(piece)
             held += piece
             if not is_marked:
                 held, is_marked = _marked_stream(held, self.exchange)
@@ -116,6 +138,42 @@ class Relay:
             if end and _DONE.search(held):  # some engines leave the connection open
                 break
         return bytes(held)
+
+    async def _keep_piece(self, piece: bytes) -> None:
+        """On the disk soon: now, or, where it has to be judged, as far as it is."""
+        if self._redacting is None:
+            self.recorder.piece(self.exchange.receipt, piece)
+            return
+        self._redacting.add(piece)
+        now = time.perf_counter()
+        if "failed" in self._redacted or now - self._judged < _JUDGED_SECONDS:
+            return
+        self._judged = now
+        try:
+            if ready := await aside(self._redacting.size, self._redacting.ready):
+                self.recorder.piece(self.exchange.receipt, ready)
+        except RedactionError as error:
+            self._give_up(error.kind)
+
+    def _give_up(self, why: str) -> None:
+        if self._redaction is not None:
+            self._redacted["failed"] = why
+
+    async def _as_kept(self, body: bytes, whole: bool) -> bytes:
+        """The response as it may be kept; nothing of it if it cannot be judged."""
+        if self._redaction is None:
+            return body
+        if self._streamed and self._redacting is not None:
+            work = partial(self._redacting.end, whole=whole)
+        else:
+            work = partial(self._redaction.response, body, whole=whole, tokens=self._tokens)
+        try:
+            kept = Kept(b"") if "failed" in self._redacted else await aside(len(body), work)
+        except RedactionError as error:
+            self._give_up(error.kind)
+            kept = Kept(b"")
+        self._redacted |= kept.noted("response")
+        return kept.body
 
     async def _tell(self, status: int, message: str, remedy: str) -> None:
         """Say what went wrong in the way that is still open."""
@@ -130,11 +188,11 @@ class Relay:
         if self.ending != "open":
             return
         body = bytes(self._received)
-        try:
-            found = replies.of(body) if len(body) < _LARGE else await asyncio.to_thread(replies.of, body)
-        except Exception:  # whatever an engine may send: the bytes are kept
-            found = replies.Reply()
+        found = await self._read(body)
         ending = ending or ("complete" if found.whole else "cut by upstream")
+        kept = await self._as_kept(body, ending in ("complete", "refused"))
+        if kept != body:
+            found = await self._read(kept)
         timings = {"seconds": round(time.perf_counter() - self._begun, 6)}
         if self._first:
             timings["first_piece_seconds"] = round(self._first - self._begun, 6)
@@ -145,13 +203,27 @@ class Relay:
             self.exchange,
             ending=ending,
             ends=ends,
-            response=body,
+            response=kept,
             status=self._status,
             reply=found.message,
-            details={**self.exchange.details, **found.details, **self._told, "timings": timings},
+            details=self._details(found, timings),
         )
         await self.recorder.close(self.exchange)
         self.ending = ending
+
+    async def _read(self, body: bytes) -> replies.Reply:
+        try:
+            return replies.of(body) if len(body) < _LARGE else await asyncio.to_thread(replies.of, body)
+        except Exception:  # whatever an engine may send: the bytes are kept
+            return replies.Reply()
+
+    def _details(self, found: replies.Reply, timings: dict[str, float]) -> dict[str, Any]:
+        details = {**self.exchange.details, **found.details, **self._told, "timings": timings}
+        stay = self._tokens and is_as_the_engine_gave_it(self._redacted)
+        if gone := [] if stay else sorted(TOKEN_DETAILS & details.keys()):  # what an engine gave beside its body
+            self._redacted["left_out"] = sorted({*gone, *self._redacted.get("left_out", ())})
+        details = {name: each for name, each in details.items() if name not in gone}
+        return details | ({"redacted": self._redacted} if self._redacted else {})
 
 
 def names(exchange: Exchange) -> Headers:

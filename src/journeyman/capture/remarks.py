@@ -1,6 +1,7 @@
 """What is said of an answer later, as it comes in: feedback and outcomes.
 
-Always holds: what cannot be understood is refused with what to send instead; the same remark twice is kept once.
+Always holds: what cannot be understood is refused with what to send instead; the same remark twice is kept once;
+what is said in words is kept redacted.
 
 Knows JSON and the store; nothing of HTTP.
 """
@@ -8,11 +9,14 @@ Knows JSON and the store; nothing of HTTP.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from journeyman.capture import names
+from journeyman.capture.redaction import Redaction
 from journeyman.errors import UsageError
 from journeyman.records import Feedback, Outcome
 from journeyman.store import Store
@@ -64,7 +68,7 @@ _FEEDBACK = '{"receipt": "r_...", "rating": 1, "correction": "...", "better": ".
 _OUTCOME = '{"receipt": "r_..." or "key": "...", "value": ..., "happened_at": "2026-03-16T09:30:00+00:00"}'
 
 
-def feedback(value: Mapping[str, Any], tenant: str = "") -> Work:
+def feedback(value: Mapping[str, Any], tenant: str = "", redaction: Redaction | None = None) -> Work:
     """What keeps this feedback in a store."""
     _only(value, FEEDBACK_SCHEMA, _FEEDBACK)
     given, rating = value.get("tags"), value.get("rating")
@@ -87,11 +91,13 @@ def feedback(value: Mapping[str, Any], tenant: str = "") -> Work:
         raise _wrong("there is no receipt", _FEEDBACK)
     if found.rating is None and not (found.correction or found.better or found.tags):
         raise _wrong("there is neither a rating nor a word", _FEEDBACK)
-
+    if redaction is not None:
+        words = redaction.value([found.correction, found.better, *found.tags], Counter())
+        found = replace(found, correction=words[0], better=words[1], tags=tuple(words[2:]))
     return lambda store: {"id": found.id, "new": store.add_feedback(found, tenant)}
 
 
-def outcome(value: Mapping[str, Any], tenant: str = "") -> Work:
+def outcome(value: Mapping[str, Any], tenant: str = "", redaction: Redaction | None = None) -> Work:
     """What keeps this outcome in a store."""
     _only(value, OUTCOME_SCHEMA, _OUTCOME)
     if "value" not in value:
@@ -104,7 +110,13 @@ def outcome(value: Mapping[str, Any], tenant: str = "") -> Work:
     )
     if bool(found.receipt) == bool(found.key):
         raise _wrong("give a receipt or a key, and not both", _OUTCOME)
-
+    if redaction is not None:
+        if found.key and redaction.edits(found.key, Counter()):
+            raise UsageError(
+                "the key holds what is not kept, so that no request is known by it",
+                "give the receipt, or requests a key without secrets, card numbers and e-mail addresses",
+            )
+        found = replace(found, value=_json(redaction.value(json.loads(found.value), Counter())))
     return lambda store: {"id": found.id, "new": store.add_outcome(found, tenant)}
 
 

@@ -29,6 +29,7 @@ from journeyman.morning import write_whole as write_whole
 from journeyman.store import Store, open_store
 
 if TYPE_CHECKING:
+    from journeyman.capture.redaction import Redaction
     from journeyman.model.transformers_engine import TransformersEngine
     from journeyman.records import AdapterRecord
 
@@ -63,6 +64,22 @@ def add_adapter(parser: argparse.ArgumentParser) -> None:
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="the seed of all that is random (default: 0)")
+
+
+def add_redact(parser: argparse.ArgumentParser) -> None:
+    said = (
+        "what to take out of what is kept: default (secrets, card numbers, e-mail addresses), none, or a hook of yours"
+    )
+    parser.add_argument("--redact", default="default", metavar="default|none|MODULE:FUNCTION", help=said)
+
+
+def redaction(how: str) -> Redaction | None:
+    """What `--redact` asks for."""
+    from journeyman.capture.redaction import Redaction
+    from journeyman.capture.redactors import named
+
+    redactor = named(how)
+    return Redaction(redactor) if redactor else None
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

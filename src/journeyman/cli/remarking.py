@@ -44,6 +44,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def _finish(parser: argparse.ArgumentParser, said: object) -> None:
     common.add_store(parser)
     common.add_tenant(parser, "whose answer it was (default: the store's own)")
+    common.add_redact(parser)
     common.add_json(parser)
     parser.set_defaults(run=run, said=said)
 
@@ -67,7 +68,7 @@ def _feedback(args: argparse.Namespace) -> remarks.Work:
         "better": args.better,
         "tags": args.tag,
     }
-    return remarks.feedback(value, args.tenant)
+    return remarks.feedback(value, args.tenant, common.redaction(args.redact))
 
 
 def _outcome(args: argparse.Namespace) -> remarks.Work:
@@ -75,4 +76,4 @@ def _outcome(args: argparse.Namespace) -> remarks.Work:
     with suppress(ValueError):
         value = json.loads(args.value)
     said = {"value": value, "receipt": args.receipt, "key": args.key, "happened_at": args.happened_at}
-    return remarks.outcome(said, args.tenant)
+    return remarks.outcome(said, args.tenant, common.redaction(args.redact))

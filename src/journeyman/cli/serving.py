@@ -76,12 +76,14 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="LIST",
         help="what sessions may be used for where a request does not say (default: all of it)",
     )
+    common.add_redact(parser)
     common.add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     loopback, purposes = _on_this_machine(args), names.purposes(args.purposes)
+    redaction = common.redaction(args.redact)
     import uvicorn
 
     from journeyman.capture.gateway import LOOPBACK, Gateway, Limits
@@ -106,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
             purposes=purposes,
             limits=Limits(args.limit, args.at_once),
             hosts={*LOOPBACK, args.host},
+            redaction=redaction,
         )
         config = uvicorn.Config(
             gateway,  # type: ignore[arg-type]  # scopes as plain mappings

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -85,7 +85,7 @@ def _show(args: argparse.Namespace) -> int:
     for session in shown:
         console.print(f"session {session['id']}  {session['name']}  {session['user']}".rstrip())
         for said, turn in zip(session["messages"], session["turns"], strict=True):
-            notes = [turn.get("ending", ""), turn.get("receipt", "")]
+            notes = [turn.get("ending", ""), turn.get("receipt", ""), _taken_out(turn.get("redacted", {}))]
             notes += [json.dumps(each, ensure_ascii=False) for each in turn.get("feedback", [])]
             calls = "".join(
                 f"\n  calls {call['function']['name']} {call['function']['arguments']}"
@@ -155,9 +155,23 @@ def _turn(session: Session, place: int, exchange: Exchange | None) -> dict[str, 
             "adapter": exchange.details.get("adapter"),
             "purposes": list(exchange.purposes),
         }
+        if redacted := exchange.details.get("redacted"):
+            found["redacted"] = redacted
     said = [
         {name: value for name, value in remark.to_json().items() if value not in (None, "") and name != "turn"}
         for remark in session.remarks
         if remark.turn == place
     ]
     return {**found, "feedback": said} if said else found
+
+
+def _taken_out(redacted: Mapping[str, Any]) -> str:
+    """In words, how much was taken out of an exchange before it was kept."""
+    said = [
+        f"{', '.join(f'{count} {kind}' for kind, count in redacted[what].items())} in the {what}"
+        for what in ("request", "names", "response")
+        if what in redacted
+    ]
+    said += [f"without {', '.join(redacted['left_out'])}"] if "left_out" in redacted else []
+    said += [f"could not be redacted ({redacted['failed']})"] if "failed" in redacted else []
+    return f"redacted: {'; '.join(said)}" if said else ""

@@ -31,7 +31,7 @@ from journeyman.dream.words import (
     is_past,
     is_verb_or_adverb,
 )
-from journeyman.records import Lesson
+from journeyman.records import PLACEHOLDER, Lesson
 
 SpanKind = Literal["number", "name", "chunk"]
 Surprisal = Callable[[str], list[tuple[int, int, float]]]  # text -> (start, end, nats) of each token
@@ -113,6 +113,8 @@ def find(lesson: Lesson) -> list[Span]:
         else:
             chunk.append(match)
     close()
+    redacted = [each.span() for each in PLACEHOLDER.finditer(text)]  # nobody said that: it is no evidence
+    spans = [span for span in spans if not any(span.start < end and start < span.end for start, end in redacted)]
     return sorted(spans, key=lambda span: span.start)  # stable: a name stands before the chunk that begins with it
 
 
