@@ -16,6 +16,7 @@ HOME = Path(journeyman.__file__).parent
 # A room imports only rooms above it in this list; the command line, and the package itself, import all.
 ROOMS = (
     "errors",
+    "shares",  # what a share of n says
     "records",
     "store",
     "capture",
@@ -35,6 +36,8 @@ FACES = ("cli", "__init__", "__main__")
 LIBRARIES = {
     "store": {"apsw"},
     "capture": {"aiohttp"},  # for an engine over HTTP
+    # Each of them where an environment of it is measured; pytest for its plugin.
+    "grind": {"gymnasium", "reasoning_gym", "openenv", "verifiers", "websockets", "pytest"},
     "dream": {"openai"},  # for a writer over HTTP
     "model": {"torch", "transformers", "peft", "safetensors", "numpy"},
     "learn": {"torch", "transformers", "peft", "safetensors", "numpy"},
