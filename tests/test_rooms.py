@@ -118,6 +118,8 @@ def test_the_public_names_are_there_whatever_was_imported_before(first: str) -> 
 import inspect, journeyman
 assert set(journeyman.__all__) <= set(dir(journeyman))
 assert all(callable(getattr(journeyman, name)) for name in journeyman.__all__ if name != "__version__")
+import journeyman.grind.report
+assert callable(journeyman.grind)
 journeyman.night.night = lambda store, **options: (store, options)
 assert journeyman.night("a.db", seed=1) == ("a.db", {{"seed": 1}})
 assert journeyman.night.NightOptions().rows > 0

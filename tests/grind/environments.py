@@ -231,8 +231,7 @@ class BadOracle(Clean):
 
 class ForkShares(Clean):
     def fork(self) -> Clean:
-        other = copy.copy(self)  # the generator is still the same object
-        return other
+        return copy.copy(self)  # the generator is still the same object
 
 
 class SnapshotForgets(Clean):

@@ -35,7 +35,19 @@ class Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     # Here and not above: Ctrl-C while these load must end as it does anywhere else.
     from journeyman import __version__
-    from journeyman.cli import asking, demo, evaluating, importing, keys, night, remarking, reporting, serving, sessions
+    from journeyman.cli import (
+        asking,
+        demo,
+        evaluating,
+        grinding,
+        importing,
+        keys,
+        night,
+        remarking,
+        reporting,
+        serving,
+        sessions,
+    )
 
     parser = Parser(
         prog="journeyman",
@@ -43,7 +55,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"journeyman {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serving, keys, importing, night, asking, evaluating, reporting, sessions, remarking, demo):
+    work = (serving, keys, importing, night, asking, evaluating, reporting, sessions, remarking, grinding, demo)
+    for command in work:
         command.add_parser(subparsers)
     return parser
 

@@ -43,9 +43,11 @@ def record(m: Measurement, seconds: float) -> None:
                 scripts.append({"task": task, "seed": seed, "policy": "random", "steps": STEPS})
             if not m.said["oracle"] and not m.said["samples"]:
                 scripts.append({"task": task, "seed": seed, "actions": []})
-    found = [trace for _, trace in m.some(m.lab, "play", seconds, range(len(scripts)), scripts=scripts, seconds=seconds)]
+    began, limit = m.budget.used, max(seconds, m.budget.seconds / 3)  # one episode is needed, however long it takes
+    found = [trace for _, trace in m.some(m.lab, "play", limit, range(len(scripts)), scripts=scripts, seconds=seconds)]
     if not found:
-        raise LabError(f"its first episode had not ended after {seconds:.0f} s")
+        raise LabError(f"its first episode had not ended after {limit:.0f} s")
+    m.pace = (m.budget.used - began) / len(found)
     if all(trace["start"] is None for trace in found):
         raise LabError(f"no episode of it can be begun ({found[0]['error']})")
     m.traces = found
@@ -72,7 +74,8 @@ def starts(m: Measurement, seconds: float) -> None:
     for number in chosen:
         start = m.traces[number]["start"]
         script = m.scripts[number]
-        for item in m.lab.run("restart", seconds / len(chosen), script=script, times=3):
+        limit = seconds / len(chosen)
+        for _, item in m.some(m.lab, "restart", limit, range(6), script=script, times=3, seconds=limit):
             n += 1
             if same(start, item["start"]):
                 good += 1
@@ -84,6 +87,10 @@ def starts(m: Measurement, seconds: float) -> None:
 
 def elsewhere(m: Measurement, seconds: float) -> Parted:
     """In two processes where everything is changed at once: what stays equal there depends on none of it."""
+    if not m.stable:
+        for change in ("process", *CHANGES):
+            m.add(untested(f"deterministic.{change}", ALONE))
+        return []
     outside = m.said["outside"]
     locale = another_locale()
     compared: set[int] = set()
@@ -110,6 +117,42 @@ def elsewhere(m: Measurement, seconds: float) -> Parted:
     return list(first.items())
 
 
+def explain(m: Measurement, again: Parted, parted: Parted, seconds: float) -> None:
+    """Name what the differences are due to: those in one process first, since a process more explains none of them."""
+    if not again and parted and not _again(m, [number for number, _ in parted][:2], REFERENCE, seconds / 6, LATER):
+        again = parted  # it only takes longer to show
+    if again:
+        why_not_again(m, again, seconds / 2)
+    if parted:
+        why_elsewhere(m, parted, seconds / 2)
+
+
+def why_not_again(m: Measurement, different: Parted, seconds: float) -> None:
+    """The clock or chance, if stopping it brings the same again; the clock, too, if only time makes the difference;
+    what an episode leaves behind, if it is always the same alone in a process."""
+    numbers = [number for number, _ in different][:2]
+    part = seconds / 6
+    where = different[0][1]
+    # Always with a pause: what is the same because a second is long must not pass for mended.
+    causes = []
+    if not _again(m, numbers, REFERENCE, part, LATER):
+        for cause, given in CAUSES.items():
+            if _again(m, numbers, given, part, LATER):
+                causes.append(cause)
+                m.add(_caused(m, f"deterministic.{cause}", numbers, where, part))
+        if not causes and _again(m, numbers, Surroundings(seeded=True, frozen=True), part, LATER):
+            causes = list(CAUSES)
+            for cause in causes:
+                m.add(_caused(m, f"deterministic.{cause}", numbers, where, part))
+        if not causes and all(_again(m, numbers, REFERENCE, part, 0.0) for _ in range(2)):
+            evidence = {"different": where, "note": f"the same at once, another {LATER} s later: {UNREACHED}"}
+            m.add(Check("deterministic.clock", False, None, len(numbers), None, evidence))
+            return
+    if not causes and _alike(m, numbers[:1], REFERENCE, part):
+        m.add(Check("isolated.sequence", False, None, len(numbers), None, {"different": where}))
+    m.add(untested("isolated.sequence", ALONE))
+
+
 def why_elsewhere(m: Measurement, different: Parted, seconds: float) -> None:
     """Each change alone, on what differed under all of them."""
     numbers = [number for number, _ in different][:8]
@@ -124,12 +167,13 @@ def why_elsewhere(m: Measurement, different: Parted, seconds: float) -> None:
         if "process" in guilty:
             break
     if "process" in guilty:
+        m.add(Check("deterministic.process", False, None, least, None, {"different": guilty["process"]}))
         part = seconds / 6
         # A cause is one only where two processes differ without it being taken away.
         kept = {} if _alike(m, numbers, REFERENCE, part) else CAUSES
-        for cause in [cause for cause, given in kept.items() if _alike(m, numbers, given, part)]:
-            m.add(_caused(m, f"deterministic.{cause}", numbers, guilty["process"], seconds / 6))
-        m.add(Check("deterministic.process", False, None, least, None, {"different": guilty["process"]}))
+        for cause, given in kept.items():
+            if _alike(m, numbers, given, part):
+                m.add(_caused(m, f"deterministic.{cause}", numbers, guilty["process"], part))
         for change in CHANGES:
             m.add(untested(f"deterministic.{change}", "its traces already differ between two processes that are alike"))
         return
@@ -144,38 +188,16 @@ def why_elsewhere(m: Measurement, different: Parted, seconds: float) -> None:
     m.add(Check("deterministic.process", bool(guilty), None, least, None, {} if guilty else evidence))
 
 
-def why_not_again(m: Measurement, different: Parted, seconds: float) -> None:
-    """The clock or chance, if stopping it brings the same again; the clock, too, if only time makes the difference;
-    what an episode leaves behind, if it is always the same alone in a process."""
-    numbers = [number for number, _ in different][:2]
-    part = seconds / 6
-    where = different[0][1]
-    # Always with a pause: what is the same because a second is long must not pass for mended.
-    causes = []
-    if not _again(m, numbers, REFERENCE, part, LATER):
-        causes = [cause for cause, given in CAUSES.items() if _again(m, numbers, given, part, LATER)]
-        if not causes and _again(m, numbers, Surroundings(seeded=True, frozen=True), part, LATER):
-            causes = list(CAUSES)
-        for cause in causes:
-            m.add(_caused(m, f"deterministic.{cause}", numbers, where, part))
-        if not causes and all(_again(m, numbers, REFERENCE, part, 0.0) for _ in range(2)):
-            evidence = {"different": where, "note": f"the same at once, another {LATER} s later: {UNREACHED}"}
-            m.add(Check("deterministic.clock", False, None, len(numbers), None, evidence))
-            return
-    if not causes and _alike(m, numbers[:1], REFERENCE, part):
-        m.add(Check("isolated.sequence", False, None, len(numbers), None, {"different": where}))
-    m.add(untested("isolated.sequence", ALONE))
-
-
 def isolation(m: Measurement, seconds: float) -> None:
-    """Eight episodes, a step of one and a step of another."""
-    numbers = _cycle(_spread(m.stable, 8), 8)
-    found = m.played(m.lab, numbers, seconds, "interleave", order=1)
-    if not numbers:
+    """Eight episodes, or as many as the time allows, a step of one and a step of another."""
+    if not m.stable:
         m.add(untested("isolated.interleaved", ALONE))
         return
-    if len(found) < len(numbers):
-        m.add(untested("isolated.interleaved", "the time was over before eight episodes had ended"))
+    count = 8 if not m.pace else max(2, min(8, int(seconds / m.pace)))
+    numbers = _cycle(_spread(m.stable, count), count)
+    found = m.played(m.lab, numbers, seconds, "interleave", order=1)
+    if len(found) < count:
+        m.add(untested("isolated.interleaved", f"the time was over before {count} episodes had ended"))
         return
     m.add(_as_alone(m, "isolated.interleaved", found))
 

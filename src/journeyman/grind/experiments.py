@@ -89,8 +89,9 @@ class Workbench:
             if time.monotonic() > ends:
                 return
 
-    def restart(self, script: Script, times: int) -> Iterator[dict[str, Any]]:
+    def restart(self, script: Script, times: int, seconds: float) -> Iterator[dict[str, Any]]:
         """The start of a task, from new instances and from one that has been used: {used, start}."""
+        ends = time.monotonic() + seconds
         used = self.target.open()
         for number in range(times):
             new = self.target.open()
@@ -98,6 +99,8 @@ class Workbench:
             new.close()
             if number:
                 yield {"used": True, "start": self._start(used, script)}
+            if time.monotonic() > ends:
+                break
             self._walk(used, script)
         used.close()
 

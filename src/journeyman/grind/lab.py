@@ -29,6 +29,7 @@ from journeyman.grind.surroundings import REFERENCE, Surroundings
 from journeyman.grind.target import Target
 from journeyman.grind.trace import raised
 
+IMPORT = 120.0  # seconds that a library may take to be imported
 GRACE = 2.0  # seconds beyond an operation's own limit, for what is under way to end
 
 # This package alone becomes importable in the other interpreter: not what else is installed beside it.
@@ -93,7 +94,9 @@ class Lab:
                 start_new_session=True,
             )
         except OSError as error:
-            raise UsageError(f"{self.python} cannot be started: {error.strerror}", "name a Python: --python PATH") from error
+            raise UsageError(
+                f"{self.python} cannot be started: {error.strerror}", "name a Python: --python PATH"
+            ) from error
         self._pending = b""
         self._write(self.surroundings.to_json())
         if self.preload:
@@ -102,19 +105,21 @@ class Lab:
         else:
             self._preloading = False
 
-    def open(self, target: str, seconds: float) -> None:
-        """LabError if it cannot be opened."""
+    def open(self, target: str, seconds: float) -> float:
+        """Seconds that went into importing a library, once for all targets. LabError if it cannot be opened."""
         self.begin()
-        ends = time.monotonic() + seconds
+        began = time.monotonic()
         if self._preloading:
-            list(self._answers(ends))
+            list(self._answers(began + IMPORT))
             self._preloading = False
+        imported = time.monotonic()
         if self.target is not None:
             self.leave()
         self.begin()
         self.target = target
         self._send({"do": "open", "name": target})
-        list(self._answers(ends))
+        list(self._answers(imported + seconds))
+        return imported - began
 
     def run(self, operation: str, limit: float, **request: Any) -> Iterator[Any]:
         """What an operation of the workbench yields. LabError when `limit` seconds, and a grace, have passed."""
@@ -219,8 +224,8 @@ class Here:
     def begin(self) -> None:
         pass
 
-    def open(self, target: str, seconds: float) -> None:
-        pass
+    def open(self, target: str, seconds: float) -> float:
+        return 0.0
 
     def run(self, operation: str, limit: float, **request: Any) -> Iterator[Any]:
         try:

@@ -1,7 +1,7 @@
 """`grind`: one measurement, top to bottom.
 
 Always holds: the report has every check exactly once, in ORDER; the budget is kept but for what is under way when it
-ends, and for opening the environment, without which there is nothing to say.
+ends, and for importing the environment's library, which is not its fault.
 
 Knows the phases; what each does is in dynamics.py, verdicts.py and capacity.py.
 """
@@ -70,7 +70,7 @@ def grind(
 def _measured(m: Measurement, without: tuple[str, ...], watch: Callable[[str, float], None]) -> Report:
     watch("open the environment", 0.0)
     try:
-        m.lab.open(m.target, m.opening)
+        m.ready()
         [m.said] = m.lab.run("describe", m.opening)
         watch("record episodes", m.budget.used / m.budget.seconds)
         dynamics.record(m, m.budget.part("record"))
@@ -94,18 +94,12 @@ def _phases(m: Measurement, watch: Callable[[str, float], None]) -> None:
             m.ready()
             return work(seconds)
 
-    again = do("repeat", "play them again", lambda s: dynamics.repeat(m, s), "deterministic.repeat")
+    again = do("repeat", "play them again", lambda s: dynamics.repeat(m, s), "deterministic.repeat") or []
+    m.budget.explains = bool(again)
     do("starts", "start again", lambda s: dynamics.starts(m, s), "starts.identical")
-    if again:
-        do("diagnosis", "look for the cause", lambda s: dynamics.why_not_again(m, again, s))
     changes = [f"deterministic.{change}" for change in ("process", *dynamics.CHANGES)]
-    if m.stable:
-        parted = do("processes", "play them elsewhere", lambda s: dynamics.elsewhere(m, s), *changes)
-        if parted:
-            do("diagnosis", "look for the cause", lambda s: dynamics.why_elsewhere(m, parted, s), *changes)
-    elif again:
-        for id_ in changes:
-            m.add(untested(id_, dynamics.ALONE))
+    parted = do("processes", "play them elsewhere", lambda s: dynamics.elsewhere(m, s), *changes) or []
+    m.budget.explains = bool(again or parted)
     do("isolation", "interleave", lambda s: dynamics.isolation(m, s), "isolated.interleaved")
     do("concurrency", "64 threads", lambda s: dynamics.concurrency(m, s), "deterministic.concurrency")
     do("replay", "fork and restore", lambda s: dynamics.replay(m, s), "replayable.fork", "replayable.restore")
@@ -113,6 +107,8 @@ def _phases(m: Measurement, watch: Callable[[str, float], None]) -> None:
     spoken = [id_ for id_ in ORDER if id_.startswith("verifiable.")]
     do("verdicts", "solve, idle, spoil", lambda s: verdicts.believed(m, s), *spoken)
     do("parallel", "many at once", lambda s: capacity.parallel(m, s), "parallel.instances", "parallel.speed")
+    if again or parted:
+        do("diagnosis", "look for the cause", lambda s: dynamics.explain(m, again, parted, s), *changes)
 
 
 def _here(target: Any) -> Target:

@@ -25,13 +25,13 @@ PHASES = {
     "record": 10,
     "repeat": 6,
     "starts": 4,
-    "processes": 22,
-    "diagnosis": 16,
+    "processes": 20,
     "isolation": 8,
     "concurrency": 8,
     "replay": 8,
     "verdicts": 24,
-    "parallel": 14,
+    "parallel": 12,
+    "diagnosis": 20,  # only if there is something to explain
 }
 
 
@@ -39,14 +39,20 @@ class Budget:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.began = time.monotonic()
+        self.explains = False  # whether the last phase is needed
 
     @property
     def used(self) -> float:
         return time.monotonic() - self.began
 
+    @property
+    def over(self) -> bool:
+        """Whether even what may be added to name a cause, a quarter, has passed."""
+        return self.used > 1.25 * self.seconds
+
     def part(self, phase: str) -> float:
         """Seconds for a phase that begins now: its share of what is left for it and those after it."""
-        names = list(PHASES)
+        names = list(PHASES) if self.explains else list(PHASES)[:-1]
         rest = sum(PHASES[name] for name in names[names.index(phase) :])
         return max(0.0, self.seconds - self.used) * PHASES[phase] / rest
 
@@ -86,6 +92,7 @@ class Measurement:
     said: Mapping[str, Any] = field(default_factory=dict)  # what the target says of itself
     scripts: list[dict[str, Any]] = field(default_factory=list)
     traces: list[Trace] = field(default_factory=list)
+    pace: float = 0.0  # seconds of an episode
     stable: list[int] = field(default_factory=list)  # the scripts that showed the same again
     asked: dict[int, list[bool]] = field(default_factory=dict)  # script -> whether it was paid the same again
     checks: dict[str, Check] = field(default_factory=dict)
@@ -108,12 +115,17 @@ class Measurement:
     def ready(self) -> None:
         """The target is open in the reference lab; again, if an experiment has cost its process."""
         if self.lab.target is None:
-            self.lab.open(self.target, self.opening)
+            self.budget.began += self.lab.open(self.target, self.opening)
 
     @property
     def opening(self) -> float:
         """Seconds that opening a target may take: what there is, since without it there is nothing to measure."""
         return max(10.0, self.budget.seconds - self.budget.used)
+
+    @property
+    def patience(self) -> float:
+        """Seconds beyond its time that an operation may take: an episode that is long for this environment."""
+        return max(2.0, 4 * self.pace)
 
     @property
     def steady(self) -> list[int]:
@@ -125,8 +137,10 @@ class Measurement:
         """The target opened in a process with other surroundings. LabError if that cannot be."""
         if self.labs is None:
             raise LabError("no other process can make it: name it as python:MODULE:FACTORY")
+        if self.budget.over:
+            raise LabError(f"the budget of {self.budget.seconds:g} s ended before")
         lab = self.labs.lab(surroundings, number)
-        lab.open(self.target, self.opening)
+        self.budget.began += lab.open(self.target, self.opening)
         try:
             yield lab
         finally:
@@ -144,7 +158,7 @@ class Measurement:
     ) -> Iterator[tuple[int, Any]]:
         """Items of an operation, each with the number it is about. Those that came before an end in time are kept."""
         with suppress(_Late):
-            items = _in_time(lab.run(operation, limit, **request))
+            items = _in_time(lab.run(operation, limit + self.patience, **request))
             yield from ((number, item) for item, number in zip(items, numbers, strict=False))
 
     def parted(self, found: Sequence[tuple[int, Trace]]) -> list[tuple[int, dict[str, Any]]]:

@@ -25,11 +25,13 @@ def calls(actions: Sequence[Any]) -> bool:
     return any(isinstance(action, Mapping) and "tool" in action for action in actions)
 
 
-def no_op(style: str, oracle: Actions) -> Actions | None:
-    """The reply that says nothing; no call at all. There is no such thing for a number."""
+def no_op(style: str, says: bool, oracle: Actions) -> Actions | None:
+    """The reply that says nothing; no call at all, and nothing said. There is no such thing for a number."""
     if style == "text":
         return [""]
-    return [] if style == "calls" or calls(oracle) else None
+    if style == "calls" or calls(oracle):
+        return [{"say": ""}] if says else []
+    return None
 
 
 def at_random(style: str, start: Any, pool: Sequence[Any], length: int, chance: random.Random) -> Actions | None:
@@ -40,11 +42,13 @@ def at_random(style: str, start: Any, pool: Sequence[Any], length: int, chance: 
     return chance.choices(pool, k=max(1, length)) if pool else None
 
 
-def read_only(oracle: Actions, reads: set[str]) -> Actions | None:
+def read_only(oracle: Actions, reads: set[str], says: bool) -> Actions | None:
     """The oracle without what it changes and says; None where it changes nothing, or it is not known what reads."""
     kept = [action for action in oracle if isinstance(action, Mapping) and action.get("tool") in reads]
     changes = [action for action in oracle if isinstance(action, Mapping) and "tool" in action and action not in kept]
-    return kept if reads and changes else None
+    if not reads or not changes:
+        return None
+    return [*kept, {"say": ""}] if says else kept
 
 
 def echo(style: str, says: bool, start: Any) -> Actions | None:
@@ -103,8 +107,10 @@ def mutants(
             if changed is not None and at in writes:
                 spoilt = {**action, "args": _put(action["args"], path, changed)}
                 yield f"{_title(action)} with another {path[-1]}", [*oracle[:at], spoilt, *oracle[at + 1 :]]
-        if isinstance(action, Mapping) and isinstance(action.get("say"), str) and (
-            (changed := _perturbed(action["say"], chance)) is not None
+        if (
+            isinstance(action, Mapping)
+            and isinstance(action.get("say"), str)
+            and ((changed := _perturbed(action["say"], chance)) is not None)
         ):
             yield "saying something else", [*oracle[:at], {**action, "say": changed}, *oracle[at + 1 :]]
     for first, second in zip(writes, writes[1:]):  # noqa: B905

@@ -6,7 +6,8 @@ An environment is any object with `reset` and `step` (Gymnasium's shapes, or an 
     tasks        its task ids (a sequence, or a method that gives one)
     oracle       (task, seed) -> the actions that solve it, or a policy: observation -> action
     verdict      () -> the score of the episode as it stands; else the sum of the rewards
-    top, floor   what a solved task scores at least, and what doing nothing may score at most (1 and 0)
+    top, floor   what a solved task scores at least, and what idleness may score at most (1 and 0); a top of None
+                 says that nobody knows, a floor of None that anything below the top may be idleness
     tools        [{name, effect: "read" | "write", parameters: JSON schema}], if actions are {"tool", "args"}
     sample       (random.Random) -> some action
     says         whether {"say": text} is an action
@@ -58,7 +59,7 @@ class Target:
     tasks: Sequence[str] = ("",)
     oracle: Callable[[str, int], Any] | None = None
     top: float | None = 1.0
-    floor: float = 0.0
+    floor: float | None = 0.0
     style: str = "other"
     tools: Sequence[Mapping[str, Any]] = ()
     says: bool = False
@@ -145,14 +146,14 @@ def adapted(name: str, factory: Callable[[], Any]) -> Target:
     tools = getattr(first, "tools", None)
     tools = [dict(tool) for tool in (tools() if callable(tools) else tools or ()) if isinstance(tool, Mapping)]
     oracle = getattr(first, "oracle", None)
-    top = getattr(first, "top", 1.0)
+    top, floor = getattr(first, "top", 1.0), getattr(first, "floor", 0.0)
     return Target(
         name=name,
         make=factory,
         tasks=tasks,
         oracle=(lambda task, seed: oracle(**accepted(oracle, {"task": task, "seed": seed}))) if oracle else None,
         top=None if top is None else float(top),
-        floor=float(getattr(first, "floor", 0.0)),
+        floor=None if floor is None else float(floor),
         style=getattr(first, "style", "calls" if tools else "other"),
         tools=tools,
         says=bool(getattr(first, "says", False)),

@@ -30,7 +30,7 @@ form. `state` is the digest of the environment's own state, where it has one; `e
 
 def canonical(value: Any, depth: int = 0) -> Any:
     """`value` as JSON. What has no natural form there is named by its type."""
-    if value is None or isinstance(value, (bool, int, float)) and type(value) in (bool, int, float):
+    if value is None or (isinstance(value, (bool, int, float)) and type(value) in (bool, int, float)):
         return value
     if isinstance(value, Enum):
         return canonical(value.value, depth)

@@ -77,7 +77,7 @@ def believed(m: Measurement, seconds: float) -> None:
         for name in ("oracle", *IDLE, "mutants"):
             m.add(untested(f"verifiable.{name}", reason))
         return
-    judge = _Judge(m, float(top), float(m.said["floor"]))
+    judge = _Judge(m, float(top), m.said["floor"])
     tasks = list(m.said["tasks"])
     random.Random(0).shuffle(tasks)
     items = [(task, 1) for task in tasks[:TASKS]]
@@ -92,7 +92,7 @@ def believed(m: Measurement, seconds: float) -> None:
 
 
 class _Judge:
-    def __init__(self, m: Measurement, top: float, floor: float) -> None:
+    def __init__(self, m: Measurement, top: float, floor: float | None) -> None:
         self.m = m
         self.top, self.floor = top, floor
         self.tallies = {name: Tally() for name in ("oracle", *IDLE, "mutants", "equivalents")}
@@ -127,15 +127,17 @@ class _Judge:
             start = next((t["start"][0] for t in self.m.traces if t["task"] == task and t["start"]), None)
         pool = [action for _, actions in self.solutions for action in actions]
         made = {
-            "no_op": plans.no_op(self.style, solution),
+            "no_op": plans.no_op(self.style, self.m.said["says"], solution),
             "random": plans.at_random(self.style, start, pool, len(solution), chance),
-            "read_only": plans.read_only(solution, self.reads),
+            "read_only": plans.read_only(solution, self.reads, self.m.said["says"]),
             "echo": plans.echo(self.style, self.m.said["says"], start),
             "wrong_entity": plans.wrong_entity(self.style, solution, others, chance),
         }
         base = {"task": task, "seed": seed}
         found = [
-            _Plan(name, name, {**base, "actions": actions}, solved) for name, actions in made.items() if actions is not None
+            _Plan(name, name, {**base, "actions": actions}, solved)
+            for name, actions in made.items()
+            if actions is not None
         ]
         if self.m.said["samples"]:
             steps = LONG if self.style == "other" else max(8, 2 * len(solution))
@@ -154,9 +156,9 @@ class _Judge:
                 if name == "mutants":
                     self.tallies["equivalents"].count(self._solved(trace), {"how": plan.kind, **self._told(trace)})
                 return
-        paid_as_solved = self._solved(trace) if name == "mutants" else self._paid(trace) > self._bar()
+        good = not self._solved(trace) if name == "mutants" else self._idle(trace)
         told = self._told(trace) | ({"how": plan.kind} if name == "mutants" else {})
-        self.tallies[name].count(not paid_as_solved, told)
+        self.tallies[name].count(good, told)
 
     def conclude(self) -> None:
         m = self.m
@@ -184,17 +186,19 @@ class _Judge:
 
     def _paid(self, trace: Trace) -> float:
         verdict = trace["verdict"]
-        return float(verdict) if isinstance(verdict, (int, float)) else self.floor
+        return float(verdict) if isinstance(verdict, (int, float)) else float("-inf")  # it raised: nothing is paid
 
     def _solved(self, trace: Trace) -> bool:
         return self._paid(trace) >= self.top - 1e-6 * max(1.0, abs(self.top))
 
-    def _bar(self) -> float:
-        return self.floor + MARGIN * (self.top - self.floor)
+    def _idle(self, trace: Trace) -> bool:
+        if self.floor is None:
+            return not self._solved(trace)
+        return self._paid(trace) <= self.floor + MARGIN * (self.top - self.floor)
 
     def _told(self, trace: Trace) -> dict[str, Any]:
         actions = [step["action"] for step in trace["steps"]]
-        told = {"task": trace["task"], "seed": trace["seed"], "paid": self._paid(trace), "actions": _short(actions)}
+        told = {"task": trace["task"], "seed": trace["seed"], "paid": trace["verdict"], "actions": _short(actions)}
         return told | ({"raised": trace["error"]} if trace["error"] else {})
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import sys
 from typing import IO, Any
 
 from journeyman.grind import inputs

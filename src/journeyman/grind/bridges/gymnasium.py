@@ -53,5 +53,10 @@ def target(name: str, identifier: str) -> Target:
         return space.from_jsonable([action])[0]
 
     return Target(
-        name=name, make=lambda: Wrapped(gymnasium.make(identifier)), top=threshold, style="other", decode=decode
+        name=name,
+        make=lambda: Wrapped(gymnasium.make(identifier)),
+        top=threshold,
+        floor=None,  # a reward at each step is no sign of a solution
+        style="other",
+        decode=decode,
     )
