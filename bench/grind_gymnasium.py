@@ -51,6 +51,7 @@ def _best_actions(name: str, environment: Any) -> dict[int, int]:
     if name not in _SOLVED:
         transitions = environment.unwrapped.P
         values = dict.fromkeys(transitions, 0.0)
+        worth: dict[int, dict[int, float]] = {}
         for _ in range(200):
             worth = {
                 state: {

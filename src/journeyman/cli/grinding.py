@@ -72,7 +72,7 @@ def _show(found: Report) -> None:
     from journeyman.grind.report import ORDER
 
     console = common.console()
-    table = Table("", "check", "value", "n", "", box=None, pad_edge=False)
+    table = Table("", "check", "value", "n", "what it says", box=None, pad_edge=False)
     for check in found.checks:
         said = ORDER[check.id][0] if check.passed is not None else f"not tested: {check.evidence['reason']}"
         value = "" if check.value is None else f"{check.value:g}"
@@ -92,11 +92,8 @@ def told(check: Check) -> list[str]:
     lines: list[str] = []
     evidence = dict(check.evidence)
     if different := evidence.pop("different", None):
-        place = ", ".join(
-            f"{name} {different[name]}"
-            for name in ("task", "seed", "step", "part")
-            if different.get(name) not in (None, "")
-        )
+        named = [name for name in ("task", "seed", "step", "part") if different.get(name) not in (None, "")]
+        place = ", ".join(f"{name} {different[name]}" for name in named)
         lines.append(f"first difference: {place}{different.get('path', '')}")
         lines += [f"{name}: {_short(different[name])}" for name in ("one", "other", "verdicts") if name in different]
         if different.get("actions"):

@@ -85,6 +85,11 @@ def starts(m: Measurement, seconds: float) -> None:
     m.add(share("starts.identical", good, n, 1.0, {"different": bad} if bad else {}))
 
 
+def everything_else() -> list[Surroundings]:
+    """Two surroundings in which everything is changed at once."""
+    return [together(another_locale(), hash_seed) for hash_seed in (1, 2)]
+
+
 def elsewhere(m: Measurement, seconds: float) -> Parted:
     """In two processes where everything is changed at once: what stays equal there depends on none of it."""
     if not m.stable:
@@ -95,8 +100,7 @@ def elsewhere(m: Measurement, seconds: float) -> Parted:
     locale = another_locale()
     compared: set[int] = set()
     different: Parted = []
-    for hash_seed in (1, 2):
-        surroundings = together(locale, hash_seed)
+    for surroundings in everything_else():
         with m.elsewhere(surroundings) as lab:
             found = m.played(lab, m.stable, seconds / 3)
             different += m.parted(found) + _oracles(m, lab, [number for number, _ in found], seconds / 6)
@@ -119,12 +123,21 @@ def elsewhere(m: Measurement, seconds: float) -> Parted:
 
 def explain(m: Measurement, again: Parted, parted: Parted, seconds: float) -> None:
     """Name what the differences are due to: those in one process first, since a process more explains none of them."""
-    if not again and parted and not _again(m, [number for number, _ in parted][:2], REFERENCE, seconds / 6, LATER):
-        again = parted  # it only takes longer to show
-    if again:
-        why_not_again(m, again, seconds / 2)
-    if parted:
-        why_elsewhere(m, parted, seconds / 2)
+    try:
+        if not again and parted and not _again(m, [number for number, _ in parted][:2], REFERENCE, seconds / 6, LATER):
+            again = parted  # it only takes longer to show
+        if again:
+            why_not_again(m, again, seconds / 2)
+        if parted:
+            why_elsewhere(m, parted, seconds / 2)
+    finally:
+        causes = [m.checks.get(f"deterministic.{name}") for name in ("process", "chance", *CHANGES)]
+        if parted and not any(check and check.passed is False for check in causes):
+            evidence = {
+                "different": parted[0][1],
+                "note": "in another process with other surroundings; why is not found",
+            }
+            m.add(Check("deterministic.process", False, None, len(parted), None, evidence))
 
 
 def why_not_again(m: Measurement, different: Parted, seconds: float) -> None:

@@ -187,6 +187,7 @@ class Workbench:
         way before, so that a state which both share shows."""
         astray = {**parent.script, "actions": list(reversed(actions[step:]))}
         began = time.perf_counter()
+        snapshot = None
         if way == "restore":
             snapshot = parent.episode.snapshot()
             took = time.perf_counter() - began

@@ -224,10 +224,10 @@ class Here:
     def begin(self) -> None:
         pass
 
-    def open(self, target: str, seconds: float) -> float:
+    def open(self, target: str, seconds: float) -> float:  # noqa: ARG002  # as a Lab's
         return 0.0
 
-    def run(self, operation: str, limit: float, **request: Any) -> Iterator[Any]:
+    def run(self, operation: str, limit: float, **request: Any) -> Iterator[Any]:  # noqa: ARG002
         try:
             for item in getattr(self.bench, operation)(**request):
                 yield json.loads(json.dumps(item))  # as it would come from another process

@@ -32,7 +32,7 @@ def grind(
     python: str | os.PathLike[str] | None = None,
     without: Sequence[str] = (),
     labs: Labs | None = None,
-    watch: Callable[[str, float], None] = lambda phase, share: None,
+    watch: Callable[[str, float], None] = lambda _phase, _share: None,
 ) -> Report:
     """Measure an environment: a target's name, a class or function that makes one, or one that exists.
 
@@ -69,6 +69,9 @@ def grind(
 
 def _measured(m: Measurement, without: tuple[str, ...], watch: Callable[[str, float], None]) -> Report:
     watch("open the environment", 0.0)
+    if m.labs is not None:  # what they import, they import while episodes are recorded
+        for surroundings in dynamics.everything_else():
+            m.labs.lab(surroundings).begin()
     try:
         m.ready()
         [m.said] = m.lab.run("describe", m.opening)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from journeyman.grind.lab import Here, Lab, LabError
 from journeyman.grind.report import Check, untested
@@ -33,6 +33,9 @@ PHASES = {
     "parallel": 12,
     "diagnosis": 20,  # only if there is something to explain
 }
+
+
+T = TypeVar("T")
 
 
 class Budget:
@@ -154,12 +157,12 @@ class Measurement:
         return list(self.some(lab, operation, seconds, numbers, scripts=scripts, seconds=seconds, **more))
 
     def some(
-        self, lab: Lab | Here, operation: str, limit: float, numbers: Sequence[int], **request: Any
-    ) -> Iterator[tuple[int, Any]]:
-        """Items of an operation, each with the number it is about. Those that came before an end in time are kept."""
+        self, lab: Lab | Here, operation: str, limit: float, about: Sequence[T], **request: Any
+    ) -> Iterator[tuple[T, Any]]:
+        """Items of an operation, each with what it is about. Those that came before an end in time are kept."""
         with suppress(_Late):
             items = _in_time(lab.run(operation, limit + self.patience, **request))
-            yield from ((number, item) for item, number in zip(items, numbers, strict=False))
+            yield from ((each, item) for item, each in zip(items, about, strict=False))
 
     def parted(self, found: Sequence[tuple[int, Trace]]) -> list[tuple[int, dict[str, Any]]]:
         """Those that showed something else than was recorded; and notes of the others whether they were paid the same.

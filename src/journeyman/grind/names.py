@@ -3,7 +3,6 @@
     gymnasium:CartPole-v1            an id that gymnasium.make knows
     reasoning-gym:knight_swap        a generator of reasoning_gym
     openenv:package.module:Class     an Environment class; or openenv:http://host:port, a server that runs
-    verifiers:package.module         a taskset of verifiers
     mcp:COMMAND                      a program that speaks MCP on stdin and stdout
     world:NAME                       a world of Journeyman
     python:package.module:factory    anything; or python:FILE.py:factory
@@ -29,12 +28,11 @@ from journeyman.errors import InputError, MissingExtraError, UsageError
 from journeyman.grind.target import Target, adapted
 
 KINDS = {
-    "gymnasium": ("gymnasium", "gymnasium"),
-    "reasoning-gym": ("reasoning_gym", "reasoning_gym"),
-    "openenv": ("openenv", "openenv"),
-    "verifiers": ("verifiers", "verifiers"),
-    "mcp": ("mcp", ""),
-    "world": ("world", ""),
+    "gymnasium": ("gymnasium_environment", "gymnasium"),
+    "reasoning-gym": ("reasoning_gym_generator", "reasoning_gym"),
+    "openenv": ("openenv_environment", "openenv"),
+    "mcp": ("mcp_server", ""),
+    "world": ("journeyman_world", ""),
     "python": ("", ""),
 }
 """Kind -> its file in bridges/, and the library it needs."""
@@ -93,7 +91,7 @@ def name_of(environment: Any) -> str | None:
 
     A class or function is named by its module or file. An object of Gymnasium is named by its spec.
     """
-    spec = getattr(environment, "spec", None)
+    spec: Any = getattr(environment, "spec", None)
     if isinstance(getattr(spec, "id", None), str) and not getattr(spec, "kwargs", None):
         return f"gymnasium:{spec.id}"
     if not (inspect.isclass(environment) or inspect.isfunction(environment)):

@@ -1,7 +1,7 @@
 """The checks under the ids that OpenEnv's validation policy (RFC 008) reserves for them.
 
-OpenEnv finds these by the entry-point group `openenv.validation.graders`; its GraderRegistry.load_entry_points registers
-them. The ids: runtime.seed_control, runtime.episode_determinism, runtime.episode_isolation, semantic.oracle_max,
+OpenEnv finds these by the entry-point group `openenv.validation.graders`, which its GraderRegistry.load_entry_points
+reads. The ids: runtime.seed_control, runtime.episode_determinism, runtime.episode_isolation, semantic.oracle_max,
 semantic.floor_gap, semantic.verifier_determinism, semantic.replayability.
 
 Always holds: a grader says SKIP, with the reason, where its check could not be tested; one subject is measured once for

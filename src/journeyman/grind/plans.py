@@ -9,6 +9,7 @@ Knows actions (a text; {"tool", "args"}; {"say"}; anything else), and nothing of
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -113,7 +114,7 @@ def mutants(
             and ((changed := _perturbed(action["say"], chance)) is not None)
         ):
             yield "saying something else", [*oracle[:at], {**action, "say": changed}, *oracle[at + 1 :]]
-    for first, second in zip(writes, writes[1:]):  # noqa: B905
+    for first, second in itertools.pairwise(writes):
         swapped = list(oracle)
         swapped[first], swapped[second] = oracle[second], oracle[first]
         yield f"{_title(oracle[first])} after {_title(oracle[second])}", swapped

@@ -97,8 +97,9 @@ class Episode:
 
     def verdict(self) -> float:
         """What the episode has scored so far."""
-        asked = getattr(self.environment, "verdict", None)
-        return float(asked()) if callable(asked) else float(sum(self.rewards))
+        if self.offers("verdict"):
+            return float(self.environment.verdict())
+        return float(sum(self.rewards))
 
     def offers(self, name: str) -> bool:
         return callable(getattr(self.environment, name, None))
@@ -120,10 +121,7 @@ class Episode:
 
     def digest(self) -> Any:
         """The hash of the state, or None if the environment has none."""
-        asked = getattr(self.environment, "digest", None)
-        if asked is None:
-            return None
-        return canonical(asked() if callable(asked) else asked)
+        return canonical(_given(self.environment, "digest", None))
 
     def sample(self, chance: random.Random) -> Any:
         """Some action, in the form that goes into a trace; None if the environment has no such thing."""
@@ -141,10 +139,8 @@ def adapted(name: str, factory: Callable[[], Any]) -> Target:
     first = factory()
     if isinstance(first, Target):
         return first
-    tasks = getattr(first, "tasks", None)
-    tasks = [str(task) for task in (tasks() if callable(tasks) else tasks or [""])]
-    tools = getattr(first, "tools", None)
-    tools = [dict(tool) for tool in (tools() if callable(tools) else tools or ()) if isinstance(tool, Mapping)]
+    tasks = [str(task) for task in _given(first, "tasks", None) or [""]]
+    tools = [dict(tool) for tool in _given(first, "tools", None) or () if isinstance(tool, Mapping)]
     oracle = getattr(first, "oracle", None)
     top, floor = getattr(first, "top", 1.0), getattr(first, "floor", 0.0)
     return Target(
@@ -159,6 +155,12 @@ def adapted(name: str, factory: Callable[[], Any]) -> Target:
         says=bool(getattr(first, "says", False)),
         outside=dict(getattr(first, "outside", {})),
     )
+
+
+def _given(environment: Any, name: str, otherwise: Any) -> Any:
+    """An attribute, or what a method of that name returns."""
+    found: Any = getattr(environment, name, otherwise)
+    return found() if callable(found) else found
 
 
 def as_step(found: Any) -> Step:

@@ -135,10 +135,11 @@ def _long(value: str) -> dict[str, Any]:
 
 
 def _object(value: Any, depth: int) -> Any:
+    kind: Any = type(value)
     if hasattr(value, "tolist") and hasattr(value, "shape"):  # numpy, torch and their like
         return _array(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if dataclasses.is_dataclass(kind):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(kind)}
         return canonical(fields, depth + 1)
     if hasattr(value, "model_dump"):  # pydantic
         return canonical(value.model_dump(), depth + 1)
@@ -148,7 +149,7 @@ def _object(value: Any, depth: int) -> Any:
         return float(value) if isinstance(value, float) else int(value)
     said = repr(value)
     if _ADDRESS.search(said) and hasattr(value, "__dict__"):
-        return {type(value).__qualname__: canonical(vars(value), depth + 1)}
+        return {kind.__qualname__: canonical(vars(value), depth + 1)}
     return _ADDRESS.sub("0x", said[:LONG])
 
 

@@ -31,7 +31,7 @@ class Local:
     def __init__(self, kind: type) -> None:
         self.environment = kind()
         hints = typing.get_type_hints(kind.step)
-        self.action = hints.get("action")
+        self.action: Any = hints.get("action")
         self.schema = self.action.model_json_schema() if hasattr(self.action, "model_json_schema") else {}
 
     def reset(self, seed: int) -> Any:
@@ -54,7 +54,7 @@ class Local:
 
 class Remote:
     def __init__(self, url: str, schema: dict[str, Any]) -> None:
-        from websockets.sync.client import connect
+        from websockets.sync.client import connect  # pyright: ignore[reportMissingImports]
 
         address = url.rstrip("/").replace("http", "ws", 1) + "/ws"
         self.socket = connect(address, max_size=2**26, open_timeout=20, proxy=None)

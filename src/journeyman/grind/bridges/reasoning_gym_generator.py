@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import reasoning_gym
-from reasoning_gym.factory import DATASETS
+import reasoning_gym  # pyright: ignore[reportMissingImports]
+from reasoning_gym.factory import DATASETS  # pyright: ignore[reportMissingImports]
 
 from journeyman.errors import InputError
 from journeyman.grind.target import Step, Target

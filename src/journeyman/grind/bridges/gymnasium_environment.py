@@ -11,8 +11,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import gymnasium
-from gymnasium import spaces
+import gymnasium  # pyright: ignore[reportMissingImports]
+from gymnasium import spaces  # pyright: ignore[reportMissingImports]
 
 from journeyman.errors import InputError
 from journeyman.grind.target import Target
