@@ -13,6 +13,7 @@ Runs within the environment's own interpreter, and needs nothing but Python (3.1
 
 from __future__ import annotations
 
+import copyreg
 import datetime
 import functools
 import hashlib
@@ -92,6 +93,9 @@ def _dated(now: Callable[[], float], noted: Callable[[Any], Any]) -> tuple[type,
     utc = datetime.timezone.utc  # noqa: UP017  # Python 3.10 has no datetime.UTC
     Datetime.utcnow = staticmethod(noted(lambda: real.fromtimestamp(now(), utc).replace(tzinfo=None)))  # type: ignore
     Date.today = staticmethod(noted(lambda: real_date.fromtimestamp(now())))  # type: ignore[assignment]
+    # An object names its class when it is pickled, and that name now leads to these.
+    copyreg.pickle(real, lambda value: (Datetime, value.__reduce_ex__(4)[1]))  # type: ignore[arg-type]
+    copyreg.pickle(real_date, lambda value: (Date, value.__reduce_ex__(4)[1]))  # type: ignore[arg-type]
     return Datetime, Date
 
 
@@ -169,7 +173,7 @@ def _caller() -> str | None:
         path = os.path.abspath(frame.filename)
         if path.startswith(_OURS + os.sep) and "bridges" not in path:
             return None  # we asked, and not the environment
-        if not path.startswith(_PYTHON) or "site-packages" in path:
+        if "<" not in frame.filename and (not path.startswith(_PYTHON) or "site-packages" in path):
             return f"{frame.filename}:{frame.lineno} ({frame.name})"
     return None
 

@@ -56,6 +56,7 @@ def serve(asked: IO[str], answers: IO[str], watched: bool) -> None:
                 bench = Workbench.named(request["name"])
                 if watched:
                     inputs.watch_numpy()
+                    inputs.READS.clear()  # what is asked for at import is not an episode's
             elif operation == "close":
                 say("end")
                 if hasattr(os, "fork"):
