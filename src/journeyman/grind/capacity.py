@@ -35,12 +35,16 @@ def instances(m: Measurement, seconds: float) -> None:
         m.add(untested("parallel.instances", ALONE))
         return
     ends = m.budget.used + seconds
-    largest, asked, equal, bad = 0, 0, 0, {}
+    largest, asked, equal, bad, took = 0, 0, 0, {}, 0.0
     sizes, falling = [AT_ONCE, 4 * AT_ONCE, MOST_AT_ONCE], False
     while sizes and (left := ends - m.budget.used) > 0:
         n = sizes.pop(0)
+        if largest and not bad and took * n / largest > left:  # there would be nothing to show for it
+            break
+        began = m.budget.used
         numbers = [m.steady[at % len(m.steady)] for at in range(n)]
         found = m.played(m.lab, numbers, left, "interleave", order=n)
+        took = m.budget.used - began
         if len(found) < n:
             break
         different = [(number, parted) for number, trace in found if (parted := difference(m.traces[number], trace))]

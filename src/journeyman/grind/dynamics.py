@@ -109,6 +109,8 @@ def elsewhere(m: Measurement, seconds: float) -> Parted:
         id_ = f"deterministic.{change}"
         if change in outside:
             m.add(untested(id_, outside[change]))
+        elif change == "clock" and m.clock not in ("", "late"):
+            m.add(untested(id_, m.clock))
         elif change == "locale" and locale is None:
             m.add(untested(id_, "no other locale is installed on this machine"))
         elif not different:

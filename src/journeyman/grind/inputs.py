@@ -24,6 +24,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 FROZEN = 1_750_000_000.0  # a Sunday in June 2025
@@ -38,6 +39,22 @@ def install(shift: float = 0.0, frozen: bool = False, seeded: bool = False, watc
         _install_clock(shift, frozen, watched)
     if seeded or watched:
         _install_chance(seeded, watched)
+
+
+def install_late(shift: float) -> None:
+    """Shift the clock for what is imported already, where a library cannot be imported with its classes replaced."""
+    clocks = ("time", "time_ns", "localtime", "gmtime", "ctime", "asctime", "strftime")
+    before = [(time, name, getattr(time, name)) for name in clocks]
+    before += [(datetime, name, getattr(datetime, name)) for name in ("datetime", "date")]
+    install(shift=shift)
+    others = {id(old): getattr(module, name) for module, name, old in before}
+    for module in list(sys.modules.values()):
+        if module in (time, datetime, sys.modules[__name__]) or not hasattr(module, "__dict__"):
+            continue
+        for name, value in list(vars(module).items()):
+            if id(value) in others and not name.startswith("__"):
+                with suppress(Exception):
+                    setattr(module, name, others[id(value)])
 
 
 def begin() -> None:

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from journeyman.grind.lab import Here, Lab, LabError
@@ -95,6 +95,7 @@ class Measurement:
     said: Mapping[str, Any] = field(default_factory=dict)  # what the target says of itself
     scripts: list[dict[str, Any]] = field(default_factory=list)
     traces: list[Trace] = field(default_factory=list)
+    clock: str = ""  # how it bears another clock: "late", or why it does not
     pace: float = 0.0  # seconds of an episode
     stable: list[int] = field(default_factory=list)  # the scripts that showed the same again
     asked: dict[int, list[bool]] = field(default_factory=dict)  # script -> whether it was paid the same again
@@ -142,12 +143,31 @@ class Measurement:
             raise LabError("no other process can make it: name it as python:MODULE:FACTORY")
         if self.budget.over:
             raise LabError(f"the budget of {self.budget.seconds:g} s ended before")
-        lab = self.labs.lab(surroundings, number)
-        self.budget.began += lab.open(self.target, self.opening)
+        lab = self._opened(self.labs, surroundings, number)
         try:
             yield lab
         finally:
             lab.leave()
+
+    def _opened(self, labs: Labs, surroundings: Surroundings, number: int) -> Lab:
+        """Some libraries cannot be imported under another clock: it is shifted when they are there, or else not."""
+        ways = [surroundings]
+        if surroundings.shift:
+            late = replace(surroundings, late=True)
+            ways = [surroundings, late] if self.clock == "" else [late] if self.clock == "late" else []
+            ways.append(replace(surroundings, shift=0.0))
+        for way in ways:
+            lab = labs.lab(way, number)
+            try:
+                self.budget.began += lab.open(self.target, self.opening)
+            except LabError as error:
+                lab.leave()
+                if way is ways[-1] or error.kind == "Timeout":
+                    raise
+                self.clock = "late" if not way.late else f"it cannot be opened under another clock: {error}"
+            else:
+                return lab
+        raise LabError("it cannot be opened elsewhere")
 
     def played(
         self, lab: Lab | Here, numbers: Sequence[int], seconds: float, operation: str = "play", **more: Any

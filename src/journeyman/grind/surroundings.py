@@ -32,6 +32,7 @@ class Surroundings:
     seeded: bool = False
     frozen: bool = False
     watched: bool = False
+    late: bool = False  # the clock is shifted only when the environment has been imported
 
     def variables(self) -> dict[str, str]:
         """The environment variables of such a process."""
@@ -48,7 +49,17 @@ class Surroundings:
 
         if self.locale:
             locale.setlocale(locale.LC_ALL, "")
-        inputs.install(self.shift, self.frozen, self.seeded, self.watched)
+        inputs.install(0.0 if self.late else self.shift, self.frozen, self.seeded, self.watched)
+
+    def opened(self) -> None:
+        """Within the process: when the environment has been imported."""
+        from journeyman.grind import inputs
+
+        if self.late:
+            inputs.install_late(self.shift)
+        if self.watched:
+            inputs.watch_numpy()
+        inputs.READS.clear()  # what is asked for at import is not an episode's
 
 
 REFERENCE = Surroundings()

@@ -15,7 +15,6 @@ import json
 import os
 from typing import IO, Any
 
-from journeyman.grind import inputs
 from journeyman.grind.experiments import Workbench
 from journeyman.grind.surroundings import Surroundings
 from journeyman.grind.trace import raised
@@ -29,10 +28,10 @@ def main() -> None:
     os.dup2(2, 1)
     surroundings = Surroundings(**json.loads(asked.readline()))
     surroundings.enter()
-    serve(asked, answers, surroundings.watched)
+    serve(asked, answers, surroundings)
 
 
-def serve(asked: IO[str], answers: IO[str], watched: bool) -> None:
+def serve(asked: IO[str], answers: IO[str], surroundings: Surroundings) -> None:
     bench: Workbench | None = None
     while line := asked.readline():
         request = json.loads(line)
@@ -54,9 +53,7 @@ def serve(asked: IO[str], answers: IO[str], watched: bool) -> None:
                         say("error", f"its process ended by itself (exit code {code})", number=None)
                     continue
                 bench = Workbench.named(request["name"])
-                if watched:
-                    inputs.watch_numpy()
-                    inputs.READS.clear()  # what is asked for at import is not an episode's
+                surroundings.opened()
             elif operation == "close":
                 say("end")
                 if hasattr(os, "fork"):
