@@ -13,7 +13,7 @@ import journeyman
 from journeyman.errors import InputError, JourneymanError, UsageError
 from journeyman.grind import Report, grind
 from journeyman.grind.measurement import Labs
-from journeyman.grind.report import ORDER
+from journeyman.grind.report import ORDER, share
 
 HERE = Path(small.__file__)
 # Each with the check that is to bind, and a word of what the evidence has to show.
@@ -91,7 +91,6 @@ def test_a_report_is_json_with_intervals(labs: Labs) -> None:
     for check in report["checks"]:
         assert set(check) == {"id", "passed", "value", "n", "interval", "evidence"}
         if check["passed"] is None:
-            assert check["value"] is None or check["n"] == 0
             assert check["evidence"]["reason"]
         elif check["interval"] and check["id"].startswith("verifiable"):
             low, high = check["interval"]
@@ -172,3 +171,12 @@ def test_what_has_no_name_is_measured_here_and_the_rest_is_left_open() -> None:
     assert report.found["isolated.interleaved"].passed
     with pytest.raises(UsageError):
         grind(small.Clean(), budget=1)
+
+
+def test_a_share_fails_only_where_its_interval_says_so() -> None:
+    assert share("verifiable.no_op", 96, 100, 0.95).passed is True
+    assert share("verifiable.no_op", 47, 50, 0.95).passed is None
+    assert "too few" in share("verifiable.no_op", 47, 50, 0.95).evidence["reason"]
+    assert share("verifiable.no_op", 40, 50, 0.95).passed is False
+    assert share("deterministic.repeat", 49, 50, 1.0).passed is False  # one counterexample is enough
+    assert share("verifiable.no_op", 0, 0, 0.95).passed is None

@@ -136,12 +136,16 @@ class Check:
 
 
 def share(id_: str, good: int, n: int, least: float, evidence: dict[str, Any] | None = None) -> Check:
-    """A check that holds where `good` of `n` do, `least` of them being enough. Nothing was asked: not passed, not
-    failed."""
+    """A check that holds where `good` of `n` do, `least` of them being enough; it fails where fewer hold and the
+    interval leaves no room for `least`. In between, and where nothing was asked, it has neither passed nor failed."""
     if n == 0:
         return untested(id_, "the time was over before it could be asked once")
-    value = good / n
-    return Check(id_, value >= least, round(value, 4), n, wilson(good, n), evidence or {})
+    value, interval, evidence = good / n, wilson(good, n), evidence or {}
+    passed: bool | None = value >= least
+    if not passed and least < 1 and interval[1] >= least:
+        passed = None
+        evidence = {"reason": f"{good} of {n} are too few to tell from {least:.0%}", **evidence}
+    return Check(id_, passed, round(value, 4), n, interval, evidence)
 
 
 def untested(id_: str, reason: str) -> Check:
