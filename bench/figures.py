@@ -142,7 +142,7 @@ def grind() -> str:
         f"Of {sum(counts.values())} generators of reasoning-gym, {counts['grindable']} are grindable, "
         f"{counts['not grindable']} are not, and for {counts['undecided']} the time was not enough.",
         "",
-        f"- `bench/results/{path.name}` (`{found['command']}`): {found['machine']}, "
+        f"- `bench/results/{path.name}` (with its command): {found['machine']}, "
         f"{max((row['date'] for row in rows.values()), default='')[:10]}",
     ]
     return "\n".join(lines)
