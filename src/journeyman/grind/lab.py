@@ -21,7 +21,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import journeyman
 from journeyman.errors import InputError, JourneymanError, MissingExtraError, UsageError
 from journeyman.grind import inputs
 from journeyman.grind.experiments import Workbench
@@ -81,7 +80,7 @@ class Lab:
         """Start the process, if there is none; what it imports, it imports while this one goes on."""
         if self._process is not None:
             return
-        init = Path(journeyman.__file__).resolve()
+        init = Path(__file__).resolve().parents[1] / "__init__.py"
         code = _BEGIN.format(file=str(init), directory=str(init.parent))
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process
         try:
