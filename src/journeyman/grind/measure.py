@@ -110,8 +110,11 @@ def _phases(m: Measurement, watch: Callable[[str, float], None]) -> None:
     spoken = [id_ for id_ in ORDER if id_.startswith("verifiable.")]
     do("verdicts", "solve, idle, spoil", lambda s: verdicts.believed(m, s), *spoken)
     do("parallel", "many at once", lambda s: capacity.parallel(m, s), "parallel.instances", "parallel.speed")
-    if again or parted:
-        do("diagnosis", "look for the cause", lambda s: dynamics.explain(m, again, parted, s), *changes)
+    if again or parted:  # what was found is kept even if no time is left to explain it
+        watch("look for the cause", min(1.0, m.budget.used / m.budget.seconds))
+        with m.checking(*changes):
+            m.ready()
+            dynamics.explain(m, again, parted, max(m.budget.part("diagnosis"), m.budget.seconds / 5))
 
 
 def _here(target: Any) -> Target:

@@ -50,8 +50,8 @@ class Budget:
 
     @property
     def over(self) -> bool:
-        """Whether even what may be added to name a cause, a quarter, has passed."""
-        return self.used > 1.25 * self.seconds
+        """Whether even what may be added to name a cause, a half, has passed."""
+        return self.used > 1.5 * self.seconds
 
     def part(self, phase: str) -> float:
         """Seconds for a phase that begins now: its share of what is left for it and those after it."""
