@@ -151,6 +151,38 @@ def worlds() -> str:
     return "\n".join(lines)
 
 
+def grind() -> str:
+    """What was found, one row a target; those of reasoning-gym that are in order are only counted."""
+    path = RESULTS / "grind_audit.json"
+    found = json.loads(path.read_text())
+    rows: dict[str, dict[str, Any]] = found["rows"]
+    lines = ["| target | verdict | binds | all that fail: share that holds (n) |", "| --- | --- | --- | --- |"]
+    counts = {"grindable": 0, "not grindable": 0, "undecided": 0}
+    for name, row in sorted(rows.items()):
+        failed = [check for check in row.get("checks", ()) if check["passed"] is False]
+        decided = row["verdict"] == "grindable" or bool(failed)
+        if name.startswith("reasoning-gym:"):
+            counts[row["verdict"] if decided else "undecided"] += 1
+            if not failed:
+                continue
+        said = ", ".join(
+            f"{check['id']} {check['value']:.2f} ({check['n']})" if check["value"] is not None else check["id"]
+            for check in failed
+        )
+        verdict = row["verdict"] if decided else "nothing fails"
+        binds = row["binding"] if failed else f"{row['binding']} not tested" if row["binding"] else ""
+        lines.append(f"| `{name.removeprefix('python:bench/')}` | {verdict} | {binds} | {said} |")
+    lines += [
+        "",
+        f"Of {sum(counts.values())} generators of reasoning-gym, {counts['grindable']} are grindable, "
+        f"{counts['not grindable']} are not, and for {counts['undecided']} the time was not enough.",
+        "",
+        f"- `bench/results/{path.name}` (with its command): {found['machine']}, "
+        f"{max((row['date'] for row in rows.values()), default='')[:10]}",
+    ]
+    return "\n".join(lines)
+
+
 def redaction() -> str:
     """What redaction costs, and how the libraries compare that could do it."""
     path = RESULTS / "redaction.json"
@@ -175,6 +207,7 @@ def redaction() -> str:
 
 
 TABLES = {
+    "grind": grind,
     "worlds": worlds,
     "night": nights,
     "retention": retention,

@@ -16,6 +16,7 @@ HOME = Path(journeyman.__file__).parent
 # A room imports only rooms above it in this list; the command line, and the package itself, import all.
 ROOMS = (
     "errors",
+    "shares",  # what a share of n says
     "records",
     "store",
     "capture",
@@ -38,6 +39,8 @@ LIBRARIES = {
     "store": {"apsw", "psycopg"},
     "capture": {"aiohttp", "redact_secret", "datafog_core"},  # for an engine over HTTP; for what is not kept
     "world": {"apsw", "orjson", "rpds"},
+    # Each of them where an environment of it is measured; pytest for its plugin.
+    "grind": {"gymnasium", "reasoning_gym", "openenv", "verifiers", "websockets", "pytest"},
     "dream": {"openai"},  # for a writer over HTTP
     "model": {"torch", "transformers", "peft", "safetensors", "numpy"},
     "learn": {"torch", "transformers", "peft", "safetensors", "numpy"},
@@ -131,6 +134,8 @@ def test_the_public_names_are_there_whatever_was_imported_before(first: str) -> 
 import inspect, journeyman
 assert set(journeyman.__all__) <= set(dir(journeyman))
 assert all(callable(getattr(journeyman, name)) for name in journeyman.__all__ if name != "__version__")
+import journeyman.grind.report
+assert callable(journeyman.grind)
 journeyman.night.night = lambda store, **options: (store, options)
 assert journeyman.night("a.db", seed=1) == ("a.db", {{"seed": 1}})
 assert journeyman.night.NightOptions().rows > 0

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from journeyman.capture import import_files, read_sessions
+    from journeyman.grind.measure import grind
     from journeyman.model import load_engine
     from journeyman.night import night
     from journeyman.store import open_store
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "import_files", "load_engine", "night", "open_store", "read_sessions"]
+__all__ = ["__version__", "grind", "import_files", "load_engine", "night", "open_store", "read_sessions"]
 
 _HOMES = {
     "import_files": "journeyman.capture",
@@ -31,11 +32,12 @@ _HOMES = {
     "open_store": "journeyman.store",
     "read_sessions": "journeyman.capture",
 }
+_CALLABLE = ("grind", "night")  # modules, and their functions of the same name
 
 
 def __getattr__(name: str) -> Any:
-    if name == "night":
-        return import_module("journeyman.night")
+    if name in _CALLABLE:
+        return import_module(f"journeyman.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'journeyman' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
@@ -45,21 +47,21 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-class _Night(ModuleType):
-    """The module `journeyman.night`, which can be called as its function of that name.
+class _Callable(ModuleType):
+    """A module such as `journeyman.night`, which can be called as its function of that name.
 
     Python puts a submodule under its name into its package whenever anyone imports it. Without this,
     `journeyman.night(...)` would work until somebody said `from journeyman.night import NightOptions`.
     """
 
-    def __call__(self, *args: Any, **options: Any) -> dict[str, Any]:
-        return self.night(*args, **options)
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return getattr(self, self.__name__.rpartition(".")[2])(*args, **options)
 
 
 class _Package(ModuleType):
     def __setattr__(self, name: str, value: object) -> None:
-        if name == "night" and isinstance(value, ModuleType):
-            value.__class__ = _Night
+        if name in _CALLABLE and isinstance(value, ModuleType):
+            value.__class__ = _Callable
         super().__setattr__(name, value)
 
 

@@ -102,7 +102,7 @@ def night(
             raise UsageError(f"a seed of {seed} is not a whole number from 0", "give 0 or more")
         # Read once, and first: what is wrong with a suite is said before the night is spent.
         items = [item for suite in _paths(suites) for item in load_suite(suite)]
-        imports = import_files(opened, _paths(sessions), tenant)
+        imports = import_files(opened, _paths(sessions), tenant=tenant)
         if imports and not any(each.read for each in imports):
             raise InputError("none of the session files has a readable conversation", "journeyman import says why")
         if not conversations.sessions(opened, *LEARNING, tenant=tenant):
@@ -331,8 +331,7 @@ def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
         "versions": versions(),
         canary.FIELD: canary.sing(engine, LIVE),
     }
-    source = str(locate(engine.name))
-    hash = night.adapters.add(lambda directory: lora.save(state, source, directory), lineage)
+    hash = night.adapters.add(lambda directory: lora.save(state, str(locate(engine.name)), directory), lineage)
     return {"adapter": hash, "curve": curve, "situations": len(situations), "quiet": len(held)}
 
 

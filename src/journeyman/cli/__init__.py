@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         asking,
         demo,
         evaluating,
+        grinding,
         importing,
         keys,
         ledger,
@@ -55,7 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"journeyman {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serving, keys, importing, night, asking, evaluating, reporting, ledger, sessions, remarking, demo):
+    work = (serving, keys, importing, night, asking, evaluating, reporting, ledger, sessions, remarking, grinding, demo)
+    for command in work:
         command.add_parser(subparsers)
     return parser
 

@@ -17,20 +17,10 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-Interval = tuple[float, float]
+from journeyman.shares import Interval
+from journeyman.shares import wilson as wilson
+
 Z95 = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
-
-
-def wilson(k: float, n: float, z: float = 1.96) -> Interval:
-    """The score interval of a share k/n (Wilson 1927, JASA 22:209-212); [0, 1] when there is no item."""
-    if not 0 <= k <= n:
-        raise ValueError(f"{k} of {n} is not a share")
-    if n == 0:
-        return (0.0, 1.0)
-    p, shrink = k / n, 1 + z * z / n
-    middle = (p + z * z / (2 * n)) / shrink
-    half = z / shrink * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (0.0 if k == 0 else max(0.0, middle - half), 1.0 if k == n else min(1.0, middle + half))
 
 
 def exact_mcnemar(wins: int, losses: int) -> float:

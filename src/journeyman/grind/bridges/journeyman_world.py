@@ -1,0 +1,70 @@
+"""`world:NAME`: a suite of Journeyman's own worlds, as `journeyman.world.load` knows it.
+
+Always holds: an action is {"tool", "args"} or {"say"}; the digest is that of the world's state, without what was said
+and tried on the way; the oracle is the task's own.
+
+Knows the public names of `world/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from journeyman.grind.target import Target
+
+
+class Room:
+    """One Env of a suite."""
+
+    def __init__(self, world: Any, env: Any) -> None:
+        self.world, self.env = world, env
+
+    def reset(self, seed: int, task: str) -> Any:
+        return self.env.reset(task, seed=seed)
+
+    def step(self, action: Mapping[str, Any]) -> Any:
+        if "say" in action:
+            return self.env.step(self.world.Say(action["say"]))
+        return self.env.step(self.world.Call(action["tool"], action["args"]))
+
+    def verdict(self) -> float:
+        found = self.env.verdict
+        return 0.0 if found is None else float(found.score)  # an episode that is not over has earned nothing
+
+    def digest(self) -> str:
+        return self.env.snapshot().state.digest
+
+    def fork(self) -> Room:
+        [env] = self.env.fork(1)
+        return Room(self.world, env)
+
+    def snapshot(self) -> Any:
+        return self.env.snapshot()
+
+    def restore(self, snapshot: Any) -> None:
+        self.env.restore(snapshot)
+
+
+def target(name: str, suite: str) -> Target:
+    world = import_module("journeyman.world")
+    found = world.load(suite)
+
+    def written(action: Any) -> dict[str, Any]:
+        if isinstance(action, Mapping):
+            return dict(action)
+        return (
+            {"say": action.said} if isinstance(action, world.Say) else {"tool": action.tool, "args": dict(action.args)}
+        )
+
+    return Target(
+        name=name,
+        make=lambda: Room(world, world.Env(found)),
+        tasks=list(found.tasks),
+        oracle=lambda task, seed: list(found.task(task).oracle),  # noqa: ARG005  # the same whatever the seed
+        style="calls",
+        tools=[{"name": tool.name, "effect": tool.effect} for tool in found.rules.tools.values()],
+        says=True,
+        encode=written,
+    )

@@ -1,0 +1,363 @@
+"""Whether the same actions show the same: again, elsewhere, side by side, from the middle, and from the start.
+
+Always holds: a cause is named only where taking it away made the difference vanish, or where it alone made it; what
+could not be told apart is left untested.
+
+Knows recorded traces and labs; nothing of what an episode is paid.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from journeyman.grind.lab import LabError
+from journeyman.grind.measurement import Measurement, unpaid
+from journeyman.grind.report import Check, share, untested
+from journeyman.grind.surroundings import REFERENCE, Surroundings, another_locale, one_by_one, together
+from journeyman.grind.trace import Trace, difference, same
+
+TASKS = 24  # whose episodes are recorded
+STEPS = 40  # of a random episode
+ORACLE_STEPS = 200
+THREADS = 64
+CHANGES = ("hash_seed", "clock", "time_zone", "locale")
+CAUSES = {"clock": Surroundings(frozen=True), "chance": Surroundings(seeded=True)}
+LATER = 1.1  # seconds: what a clock that counts seconds needs to show
+UNREACHED = "a clock that cannot be stopped from here, SQLite's or another program's"
+ALONE = "no episode is the same again by itself, so that there is nothing to compare with"
+Parted = list[tuple[int, dict[str, Any]]]
+
+
+def record(m: Measurement, seconds: float) -> None:
+    """What everything else is compared with. LabError if no episode can be begun."""
+    tasks = _spread(m.said["tasks"], TASKS)
+    seeds = range(1, 3 if len(tasks) > 4 else 9)
+    scripts: list[dict[str, Any]] = []
+    for seed in seeds:
+        for task in tasks:
+            if m.said["oracle"]:
+                scripts.append({"task": task, "seed": seed, "policy": "oracle", "steps": ORACLE_STEPS})
+            if m.said["samples"]:
+                scripts.append({"task": task, "seed": seed, "policy": "random", "steps": STEPS})
+            if not m.said["oracle"] and not m.said["samples"]:
+                scripts.append({"task": task, "seed": seed, "actions": []})
+    began, limit = m.budget.used, max(seconds, m.budget.seconds / 3)  # one episode is needed, however long it takes
+    found = [trace for _, trace in m.some(m.lab, "play", limit, range(len(scripts)), scripts=scripts, seconds=seconds)]
+    if not found:
+        raise LabError(f"its first episode had not ended after {limit:.0f} s")
+    m.pace = (m.budget.used - began) / len(found)
+    if all(trace["start"] is None for trace in found):
+        raise LabError(f"no episode of it can be begun ({found[0]['error']})")
+    m.traces = found
+    m.scripts = [_script(trace) for trace in found]
+
+
+def repeat(m: Measurement, seconds: float) -> Parted:
+    """Once more in the same process, the last first, each after others."""
+    found = m.played(m.lab, list(reversed(range(len(m.scripts)))), seconds)
+    different = m.parted(found)
+    m.stable = sorted({number for number, _ in found} - {number for number, _ in different})
+    evidence = {"different": different[0][1]} if different else {}
+    m.add(share("deterministic.repeat", len(found) - len(different), len(found), 1.0, evidence))
+    m.add(share("replayable.replay", len(m.stable), len(found), 1.0, evidence))
+    if found and not different:
+        m.add(share("isolated.sequence", len(found), len(found), 1.0))
+    return different
+
+
+def starts(m: Measurement, seconds: float) -> None:
+    """From new instances, and from one that has been used."""
+    good, n, bad = 0, 0, None
+    chosen = _spread(range(len(m.scripts)), 6)
+    for number in chosen:
+        start = m.traces[number]["start"]
+        script = m.scripts[number]
+        limit = seconds / len(chosen)
+        for _, item in m.some(m.lab, "restart", limit, range(6), script=script, times=3, seconds=limit):
+            n += 1
+            if same(start, item["start"]):
+                good += 1
+            elif bad is None:
+                parted = difference(m.traces[number], {**m.traces[number], "start": item["start"]})
+                bad = {"instance": "used before" if item["used"] else "new", **m.where(number, parted)}
+    m.add(share("starts.identical", good, n, 1.0, {"different": bad} if bad else {}))
+
+
+def everything_else() -> list[Surroundings]:
+    """Two surroundings in which everything is changed at once."""
+    return [together(another_locale(), hash_seed) for hash_seed in (1, 2)]
+
+
+def elsewhere(m: Measurement, seconds: float) -> Parted:
+    """In two processes where everything is changed at once: what stays equal there depends on none of it."""
+    if not m.stable:
+        for change in ("process", *CHANGES):
+            m.add(untested(f"deterministic.{change}", ALONE))
+        return []
+    outside = m.said["outside"]
+    locale = another_locale()
+    compared: set[int] = set()
+    different: Parted = []
+    for surroundings in everything_else():
+        try:
+            with m.elsewhere(surroundings) as lab:
+                found = m.played(lab, m.stable, seconds / 3)
+                different += m.parted(found)
+                compared |= {number for number, _ in found}
+                different += _oracles(m, lab, [number for number, _ in found], seconds / 6)
+        except LabError:
+            if not different:  # what one process has shown is enough
+                raise
+            break
+    for change in ("process", *CHANGES):
+        id_ = f"deterministic.{change}"
+        if change in outside:
+            m.add(untested(id_, outside[change]))
+        elif change == "clock" and m.clock not in ("", "late"):
+            m.add(untested(id_, m.clock))
+        elif change == "locale" and locale is None:
+            m.add(untested(id_, "no other locale is installed on this machine"))
+        elif not different:
+            m.add(share(id_, len(compared), len(compared), 1.0))
+    if not different and "process" not in outside:
+        m.add(share("deterministic.chance", len(compared), len(compared), 1.0))
+    first: dict[int, dict[str, Any]] = {}
+    for number, where in different:
+        first.setdefault(number, where)
+    return list(first.items())
+
+
+def explain(m: Measurement, again: Parted, parted: Parted, seconds: float) -> None:
+    """Name what the differences are due to: those in one process first, since a process more explains none of them."""
+    try:
+        if not again and parted and not _again(m, [number for number, _ in parted][:2], REFERENCE, seconds / 6, LATER):
+            again = parted  # it only takes longer to show
+        if again:
+            why_not_again(m, again, seconds / 2)
+        if parted:
+            why_elsewhere(m, parted, seconds / 2)
+    finally:
+        causes = [m.checks.get(f"deterministic.{name}") for name in ("process", "chance", *CHANGES)]
+        if parted and not any(check and check.passed is False for check in causes):
+            evidence = {
+                "different": parted[0][1],
+                "note": "in another process with other surroundings; why is not found",
+            }
+            m.add(Check("deterministic.process", False, None, len(parted), None, evidence))
+
+
+def why_not_again(m: Measurement, different: Parted, seconds: float) -> None:
+    """The clock or chance, if stopping it brings the same again; the clock, too, if only time makes the difference;
+    what an episode leaves behind, if it is always the same alone in a process."""
+    numbers = [number for number, _ in different][:2]
+    part = seconds / 6
+    where = different[0][1]
+    # Always with a pause: what is the same because a second is long must not pass for mended.
+    causes = []
+    if not _again(m, numbers, REFERENCE, part, LATER):
+        for cause, given in CAUSES.items():
+            if _again(m, numbers, given, part, LATER):
+                causes.append(cause)
+                m.add(_caused(m, f"deterministic.{cause}", numbers, where, part))
+        if not causes and _again(m, numbers, Surroundings(seeded=True, frozen=True), part, LATER):
+            causes = list(CAUSES)
+            for cause in causes:
+                m.add(_caused(m, f"deterministic.{cause}", numbers, where, part))
+        if not causes and all(_again(m, numbers, REFERENCE, part, 0.0) for _ in range(2)):
+            evidence = {"different": where, "note": f"the same at once, another {LATER} s later: {UNREACHED}"}
+            m.add(Check("deterministic.clock", False, None, len(numbers), None, evidence))
+            return
+    if not causes and _alike(m, numbers[:1], REFERENCE, part):
+        m.add(Check("isolated.sequence", False, None, len(numbers), None, {"different": where}))
+    m.add(untested("isolated.sequence", ALONE))
+
+
+def why_elsewhere(m: Measurement, different: Parted, seconds: float) -> None:
+    """Each change alone, on what differed under all of them."""
+    numbers = [number for number, _ in different][:8]
+    least = len(m.stable)
+    guilty: dict[str, dict[str, Any]] = {}
+    changes = one_by_one(another_locale())
+    for change, surroundings in changes.items():
+        parted = _apart(m, numbers, surroundings, seconds / (len(changes) + 4), number=1)
+        change = change.removesuffix("_2")
+        if parted and change not in guilty:
+            guilty[change] = parted[0][1]
+        if "process" in guilty:
+            break
+    if "process" in guilty:
+        m.add(Check("deterministic.process", False, None, least, None, {"different": guilty["process"]}))
+        part = seconds / 6
+        # A cause is one only where two processes differ without it being taken away.
+        kept = {} if _alike(m, numbers, REFERENCE, part) else CAUSES
+        for cause, given in kept.items():
+            if _alike(m, numbers, given, part):
+                m.add(_caused(m, f"deterministic.{cause}", numbers, guilty["process"], part))
+        for change in CHANGES:
+            m.add(untested(f"deterministic.{change}", "its traces already differ between two processes that are alike"))
+        return
+    for change in CHANGES:
+        if change in guilty:
+            share_ = share(f"deterministic.{change}", least - len(different), least, 1.0, {"different": guilty[change]})
+            m.add(share_)
+        elif change != "locale" or another_locale():
+            m.add(share(f"deterministic.{change}", least, least, 1.0))
+    m.add(share("deterministic.chance", least, least, 1.0))
+    evidence = {"different": different[0][1], "note": "only with all surroundings changed at once"}
+    m.add(Check("deterministic.process", bool(guilty), None, least, None, {} if guilty else evidence))
+
+
+def isolation(m: Measurement, seconds: float) -> None:
+    """Eight episodes, or as many as the time allows, a step of one and a step of another."""
+    if not m.stable:
+        m.add(untested("isolated.interleaved", ALONE))
+        return
+    count = 8 if not m.pace else max(2, min(8, int(seconds / m.pace)))
+    numbers = _cycle(_spread(m.stable, count), count)
+    found = m.played(m.lab, numbers, seconds, "interleave", order=1)
+    if len(found) < count:
+        m.add(untested("isolated.interleaved", f"the time was over before {count} episodes had ended"))
+        return
+    m.add(_as_alone(m, "isolated.interleaved", found))
+
+
+def concurrency(m: Measurement, seconds: float) -> None:
+    """As many threads as THREADS, all at the same time."""
+    numbers = _cycle(m.stable, THREADS)
+    if not numbers:
+        m.add(untested("deterministic.concurrency", ALONE))
+        return
+    found = m.played(m.lab, numbers, seconds, "together")
+    if len(found) < len(numbers):
+        m.lab.close()  # with the threads that still run
+        reason = f"{len(found)} of {len(numbers)} threads had ended in {seconds:.0f} s"
+        m.add(untested("deterministic.concurrency", reason))
+        return
+    m.add(_as_alone(m, "deterministic.concurrency", found))
+
+
+def replay(m: Measurement, seconds: float) -> None:
+    """Fork and restore at every step of the longest episodes."""
+    offers = m.said["offers"]
+    if not m.steady:
+        for id_ in ("replayable.fork", "replayable.restore"):
+            m.add(untested(id_, ALONE))
+        return
+    longest = sorted(m.steady, key=lambda number: -len(m.traces[number]["steps"]))[:8]
+    longest = [number for number in longest if len(m.traces[number]["steps"]) <= STEPS] or longest[:1]
+    ways = {"replayable.fork": "fork" if "fork" in offers else "copy"}
+    if "snapshot" in offers and "restore" in offers:
+        ways["replayable.restore"] = "restore"
+    else:
+        m.add(untested("replayable.restore", "it offers no snapshot and restore"))
+    for id_, way in ways.items():
+        ok, costs, bad = [], [], None
+        for number in longest:
+            limit = seconds / len(ways) / len(longest)
+            items = m.some(m.lab, "branch", limit, [number] * 10_000, script=m.scripts[number], way=way, seconds=limit)
+            for _, item in items:
+                ok.append(item["ok"])
+                costs.append(item["seconds"])
+                if not item["ok"] and bad is None:
+                    bad = {"who": item["who"], **m.where(number, item.get("difference"))}
+                    bad |= {"raised": item["raised"]} if "raised" in item else {}
+        evidence: dict[str, Any] = {"way": way if way != "copy" else "copy.deepcopy"}
+        if costs:
+            evidence["median_microseconds"] = round(1e6 * sorted(costs)[len(costs) // 2], 1)
+        if way == "copy" and bad is not None:
+            said = bad.get("raised") or "a copy does not go on as its origin does"
+            m.add(untested(id_, f"it offers no fork, and copy.deepcopy is none: {said}"))
+            continue
+        m.add(share(id_, sum(ok), len(ok), 1.0, evidence | ({"different": bad} if bad else {})))
+
+
+def _as_alone(m: Measurement, id_: str, found: Sequence[tuple[int, Trace]]) -> Check:
+    different: Parted = []
+    for number, trace in found:
+        kept = m.traces[number], trace
+        if parted := difference(*(kept if number in m.steady else map(unpaid, kept))):
+            different.append((number, m.where(number, parted)))
+    evidence: dict[str, Any] = {"at_once": len(found)}
+    if different:
+        evidence["different"] = different[0][1]
+        evidence |= _reads(m, [different[0][0]], 5.0)
+    return share(id_, len(found) - len(different), len(found), 1.0, evidence)
+
+
+def _oracles(m: Measurement, lab: Any, numbers: Sequence[int], seconds: float) -> Parted:
+    """Whether the solution that a target publishes is the same elsewhere, where it is a list of actions."""
+    if not m.said["oracle"] or not numbers:
+        return []
+    if m.pace:
+        numbers = numbers[: max(1, int(seconds / m.pace))]
+    items = [(m.scripts[number]["task"], m.scripts[number]["seed"]) for number in numbers]
+    here = [item for _, item in m.some(m.lab, "oracle_of", seconds, numbers, items=items)]
+    m.ready()
+    there = [item for _, item in m.some(lab, "oracle_of", seconds, numbers, items=items)]
+    different: Parted = []
+    for number, one, other in zip(numbers, here, there, strict=False):
+        if not same(one, other):
+            where = {"step": 0, "part": "oracle", "path": "", "one": one["actions"], "other": other["actions"]}
+            different.append((number, m.where(number, where)))
+    return different
+
+
+def _apart(m: Measurement, numbers: Sequence[int], given: Surroundings, seconds: float, number: int = 0) -> Parted:
+    """What differs there from what was recorded."""
+    with m.elsewhere(given, number) as lab:
+        found = m.played(lab, numbers, seconds)
+        return m.parted(found) + _oracles(m, lab, [each for each, _ in found], seconds)
+
+
+def _again(m: Measurement, numbers: Sequence[int], given: Surroundings, seconds: float, pause: float) -> bool:
+    """Whether each of these, played twice in one process with these surroundings, shows the same."""
+    with m.elsewhere(given, number=2) as lab:
+        twice = [number for number in numbers for _ in range(2)]
+        traces = [trace for _, trace in m.played(lab, twice, seconds, pause=pause)]
+    return len(traces) > 1 and all(
+        same(unpaid(one), unpaid(two)) for one, two in zip(traces[::2], traces[1::2], strict=False)
+    )
+
+
+def _alike(m: Measurement, numbers: Sequence[int], given: Surroundings, seconds: float) -> bool:
+    """Whether two processes with these surroundings show the same, the second a while later."""
+    found: list[list[Trace]] = []
+    for number in (3, 4):
+        with m.elsewhere(given, number) as lab:
+            time.sleep(LATER if found else 0.0)
+            found.append([unpaid(trace) for _, trace in m.played(lab, numbers, seconds)])
+    return bool(found[0]) and same(found[0], found[1])
+
+
+def _caused(m: Measurement, id_: str, numbers: Sequence[int], where: dict[str, Any], seconds: float) -> Check:
+    evidence = {"different": where, **_reads(m, numbers[:1], seconds)}
+    return Check(id_, False, None, len(numbers), None, evidence)
+
+
+def _reads(m: Measurement, numbers: Sequence[int], seconds: float) -> dict[str, Any]:
+    """Which lines of the environment ask for the clock or for chance, where that can be watched."""
+    try:
+        with m.elsewhere(Surroundings(watched=True)) as lab:
+            m.played(lab, numbers, seconds)
+            [found] = lab.run("reads", 5.0)
+    except LabError:
+        return {}
+    return {"asks_for": found["reads"]} if found["reads"] else {}
+
+
+def _script(trace: Trace) -> dict[str, Any]:
+    actions = [step["action"] for step in trace["steps"]]
+    return {"task": trace["task"], "seed": trace["seed"], "actions": actions}
+
+
+def _spread(items: Sequence[Any], most: int) -> list[Any]:
+    """At most so many, from all over the sequence."""
+    if len(items) <= most:
+        return list(items)
+    return [items[number * len(items) // most] for number in range(most)]
+
+
+def _cycle(numbers: Sequence[int], count: int) -> list[int]:
+    return [numbers[at % len(numbers)] for at in range(count)] if numbers else []

@@ -1,0 +1,228 @@
+"""Whether what an episode is paid can be believed: solutions are, and nothing else is.
+
+Always holds: a task for which a plan cannot be made is not counted for that plan; a spoilt solution that ends in the
+very state of the solution, and says the same, is none, and must be paid like it; where the state cannot be seen, every
+spoilt solution counts.
+
+Knows verdicts and plans; nothing of what an environment shows.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from journeyman.grind import plans
+from journeyman.grind.dynamics import ALONE, ORACLE_STEPS
+from journeyman.grind.measurement import Measurement
+from journeyman.grind.report import MOST, Check, share, untested
+from journeyman.grind.trace import Trace, same, text
+
+TASKS = 200
+LONG = 1000  # steps of a policy that solves a task
+BATCH = 8  # tasks at a time, so that all checks have come equally far when the time is over
+MARGIN = 0.05  # of the way from floor to top: what may be paid by the floor's own rounding
+IDLE = ("no_op", "random", "read_only", "echo", "wrong_entity")
+REASONS = {
+    "no_op": "no action of it is known to do nothing",
+    "random": "it offers no sample(), and there is no oracle whose actions could be mixed",
+    "read_only": "it does not say which of its tools only read, or its oracles change nothing",
+    "echo": "it cannot be spoken to",
+    "wrong_entity": "its oracles name nothing that other tasks name differently",
+}
+
+
+@dataclass
+class Tally:
+    good: int = 0
+    n: int = 0
+    bad: list[dict[str, Any]] = field(default_factory=list)
+
+    def count(self, good: bool, what: Mapping[str, Any]) -> None:
+        self.n += 1
+        self.good += good
+        if not good:
+            self.bad.append(dict(what))
+
+    def evidence(self) -> dict[str, Any]:
+        return {"tasks": self.bad[:5]} if self.bad else {}
+
+
+def repeats(m: Measurement, seconds: float) -> None:
+    """The verdict on a finished episode, three times over, and in every other process that played it."""
+    good = {number: all(answers) for number, answers in m.asked.items()}
+    bad: dict[str, Any] = {}
+    numbers = list(m.stable)
+    if not numbers:
+        m.add(untested("verifiable.repeats", ALONE))
+        return
+    scripts = [m.scripts[number] for number in numbers]
+    for number, item in m.some(m.lab, "judge", seconds, numbers, scripts=scripts, times=3, seconds=seconds):
+        verdicts = item["verdicts"]
+        good[number] = good.get(number, True) and all(same(verdicts[0], each) for each in verdicts)
+        if not good[number] and "verdicts" not in bad:
+            bad = {**m.where(number, None), "verdicts": verdicts}
+    if not bad and not all(good.values()):
+        bad = m.where(next(number for number, each in good.items() if not each), None)
+        bad["note"] = "the same actions, played again or in another process, are paid differently"
+    m.add(share("verifiable.repeats", sum(good.values()), len(good), 1.0, {"different": bad} if bad else {}))
+
+
+def believed(m: Measurement, seconds: float) -> None:
+    """Oracle, agents without skill, and spoilt solutions, on as many tasks as the time allows."""
+    if (top := m.said["top"]) is None:
+        reason = "it does not say from which score on a task is solved"
+        for name in ("oracle", *IDLE, "mutants"):
+            m.add(untested(f"verifiable.{name}", reason))
+        return
+    judge = _Judge(m, float(top), m.said["floor"])
+    tasks = list(m.said["tasks"])
+    random.Random(0).shuffle(tasks)
+    items = [(task, 1) for task in tasks[:TASKS]]
+    if len(items) < 20:  # few tasks: their seeds are the tasks
+        items = [(task, seed) for seed in range(1, 1 + 24 // len(items)) for task, _ in items]
+    ends = m.budget.used + seconds
+    for at in range(0, len(items), BATCH):
+        judge.batch(items[at : at + BATCH], max(0.1, ends - m.budget.used))
+        if m.budget.used > ends:
+            break
+    judge.conclude()
+
+
+class _Judge:
+    def __init__(self, m: Measurement, top: float, floor: float | None) -> None:
+        self.m = m
+        self.top, self.floor = top, floor
+        self.tallies = {name: Tally() for name in ("oracle", *IDLE, "mutants", "equivalents")}
+        self.reads = {tool["name"] for tool in m.said["tools"] if tool.get("effect") == "read" and "name" in tool}
+        self.style = m.said["style"]
+        self.solutions: list[tuple[tuple[str, int], list[Any]]] = []  # of the tasks so far
+
+    def batch(self, items: Sequence[tuple[str, int]], seconds: float) -> None:
+        m, oracles = self.m, {}
+        if m.said["oracle"]:
+            steps = LONG if self.style == "other" else ORACLE_STEPS
+            scripts = [{"task": task, "seed": seed, "policy": "oracle", "steps": steps} for task, seed in items]
+            found = m.some(m.lab, "play", seconds, items, scripts=scripts, seconds=seconds)
+            oracles = dict(found)
+            for item, trace in oracles.items():
+                self.tallies["oracle"].count(self._solved(trace), self._told(trace))
+                actions = [step["action"] for step in trace["steps"]]
+                if actions and len(actions) <= ORACLE_STEPS:
+                    self.solutions.append((item, actions))
+        planned = [plan for item in items for plan in self._plans(item, oracles.get(item))]
+        planned.sort(key=lambda plan: list(self.tallies).index(plan.name))  # if the time ends, the spoilt ones wait
+        scripts = [plan.script for plan in planned]
+        for plan, trace in m.some(m.lab, "play", seconds, planned, scripts=scripts, seconds=seconds):
+            self._count(plan, trace)
+
+    def _plans(self, item: tuple[str, int], solved: Trace | None) -> list[_Plan]:
+        task, seed = item
+        chance = random.Random(text([task, seed]))
+        solution = [step["action"] for step in solved["steps"]] if solved else []
+        others = [actions for other, actions in self.solutions if other != item]
+        start = solved["start"][0] if solved and solved["start"] else None
+        if start is None:
+            start = next((t["start"][0] for t in self.m.traces if t["task"] == task and t["start"]), None)
+        pool = [action for _, actions in self.solutions for action in actions]
+        made = {
+            "no_op": plans.no_op(self.style, self.m.said["says"], solution),
+            "random": plans.at_random(self.style, start, pool, len(solution), chance),
+            "read_only": plans.read_only(solution, self.reads, self.m.said["says"]),
+            "echo": plans.echo(self.style, self.m.said["says"], start),
+            "wrong_entity": plans.wrong_entity(self.style, solution, others, chance),
+        }
+        base = {"task": task, "seed": seed}
+        found = [
+            _Plan(name, name, {**base, "actions": actions}, solved)
+            for name, actions in made.items()
+            if actions is not None
+        ]
+        if self.m.said["samples"]:
+            steps = LONG if self.style == "other" else max(8, 2 * len(solution))
+            script = {**base, "policy": "random", "steps": steps, "draw": 1}
+            found = [plan for plan in found if plan.name != "random"] + [_Plan("random", "random", script, solved)]
+        if solved and self._solved(solved) and self.style in ("text", "calls"):
+            for kind, actions in plans.mutants(self.style, solution, others, self.reads, chance):
+                found.append(_Plan("mutants", kind, {**base, "actions": actions}, solved))
+        return found
+
+    def _count(self, plan: _Plan, trace: Trace) -> None:
+        name = plan.name
+        if plan.solved is not None and name in ("wrong_entity", "mutants", "random"):
+            ends = _end(trace), _end(plan.solved)
+            if ends[0] is not None and same(*ends):  # it came to the same: that is a solution
+                if name == "mutants":
+                    self.tallies["equivalents"].count(self._solved(trace), {"how": plan.kind, **self._told(trace)})
+                return
+        good = not self._solved(trace) if name == "mutants" else self._idle(trace)
+        told = self._told(trace) | ({"how": plan.kind} if name == "mutants" else {})
+        self.tallies[name].count(good, told)
+
+    def conclude(self) -> None:
+        m = self.m
+        oracle = self.tallies["oracle"]
+        if not m.said["oracle"]:
+            m.add(untested("verifiable.oracle", "it publishes no oracle"))
+        else:
+            m.add(share("verifiable.oracle", oracle.good, oracle.n, MOST, oracle.evidence()))
+        for name in IDLE:
+            tally = self.tallies[name]
+            if tally.n == 0:
+                m.add(untested(f"verifiable.{name}", REASONS[name]))
+            else:
+                m.add(share(f"verifiable.{name}", tally.good, tally.n, MOST, tally.evidence()))
+        spoilt, equal = self.tallies["mutants"], self.tallies["equivalents"]
+        if spoilt.n == 0:
+            m.add(untested("verifiable.mutants", "there is no solution that could be spoilt"))
+            return
+        evidence = {**spoilt.evidence(), "equivalent": equal.n}
+        found = share("verifiable.mutants", spoilt.good, spoilt.n, MOST, evidence)
+        if equal.bad:  # the same state, the same words, and no pay
+            refused = {**found.evidence, "refused": equal.bad[:5]}
+            found = Check(found.id, False, found.value, found.n, found.interval, refused)
+        m.add(found)
+
+    def _paid(self, trace: Trace) -> float:
+        verdict = trace["verdict"]
+        return float(verdict) if isinstance(verdict, (int, float)) else float("-inf")  # it raised: nothing is paid
+
+    def _solved(self, trace: Trace) -> bool:
+        return self._paid(trace) >= self.top - 1e-6 * max(1.0, abs(self.top))
+
+    def _idle(self, trace: Trace) -> bool:
+        if self.floor is None:
+            return not self._solved(trace)
+        return self._paid(trace) <= self.floor + MARGIN * (self.top - self.floor)
+
+    def _told(self, trace: Trace) -> dict[str, Any]:
+        actions = [step["action"] for step in trace["steps"]]
+        told = {"task": trace["task"], "seed": trace["seed"], "paid": trace["verdict"], "actions": _short(actions)}
+        return told | ({"raised": trace["error"]} if trace["error"] else {})
+
+
+@dataclass(frozen=True)
+class _Plan:
+    name: str
+    kind: str
+    script: Mapping[str, Any]
+    solved: Trace | None
+
+
+def _end(trace: Trace) -> Any:
+    """The state at the end and what was said on the way; None where the state cannot be seen."""
+    steps = trace["steps"]
+    state = steps[-1]["state"] if steps else (trace["start"] or [None, None])[1]
+    if state is None:
+        return None
+    return [state, [step["action"]["say"] for step in steps if _says(step["action"])]]
+
+
+def _says(action: Any) -> bool:
+    return isinstance(action, Mapping) and "say" in action
+
+
+def _short(actions: Sequence[Any]) -> list[Any]:
+    return [action if len(text(action)) <= 200 else f"{text(action)[:200]}…" for action in actions[:8]]

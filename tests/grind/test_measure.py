@@ -1,0 +1,182 @@
+"""Each defect is found and named as what binds; a clean environment is grindable, and nothing is claimed untested."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import environments as small
+import pytest
+
+import journeyman
+from journeyman.errors import InputError, JourneymanError, UsageError
+from journeyman.grind import Report, grind
+from journeyman.grind.measurement import Labs
+from journeyman.grind.report import ORDER, share
+
+HERE = Path(small.__file__)
+# Each with the check that is to bind, and a word of what the evidence has to show.
+DEFECTS = {
+    "HiddenGenerator": ("deterministic.chance", "weather"),
+    "AtImport": ("deterministic.chance", "session"),
+    "WallClock": ("deterministic.clock", "now"),
+    "Today": ("deterministic.clock", "day"),
+    "DatabaseClock": ("deterministic.clock", "now"),
+    "HashOrder": ("deterministic.hash_seed", "hint"),
+    "TimeZone": ("deterministic.time_zone", "due"),
+    "ProcessNumber": ("deterministic.process", "session"),
+    "LeavesBehind": ("isolated.sequence", "orders"),
+    "UsedInstance": ("starts.identical", "used before"),
+    "SharedState": ("isolated.interleaved", "value"),
+    "SeededGlobally": ("isolated.interleaved", "global generator of random"),
+    "NotForThreads": ("deterministic.concurrency", "value"),
+    "ForkShares": ("replayable.fork", "branch"),
+    "SnapshotForgets": ("replayable.restore", "branch"),
+    "MoodyVerdict": ("verifiable.repeats", "verdicts"),
+    "BadOracle": ("verifiable.oracle", "reach"),
+    "PaysIdleness": ("verifiable.no_op", "reach"),
+    "PaysAnything": ("verifiable.random", "say"),
+    "IgnoresCollateral": ("verifiable.mutants", "without"),
+}
+
+
+@pytest.fixture(scope="module")
+def labs() -> Any:
+    with Labs() as kept:
+        yield kept
+
+
+def name(defect: str) -> str:
+    return f"python:{HERE}:{defect}"
+
+
+def measured(defect: str, labs: Labs, budget: float = 25.0) -> Report:
+    return grind(name(defect), budget=budget, labs=labs)
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_defect_is_found_and_named(defect: str, labs: Labs) -> None:
+    report = measured(defect, labs)
+    binding, word = DEFECTS[defect]
+    assert report.verdict == "not grindable"
+    assert report.binding == binding
+    assert word in str(report.found[binding].evidence)
+    assert report.remedy == ORDER[binding][1]
+
+
+def test_a_clean_environment_is_grindable(labs: Labs) -> None:
+    report = measured("Clean", labs)
+    assert report.verdict == "grindable"
+    assert report.binding is None
+    assert [check.id for check in report.checks] == list(ORDER)
+    assert not [check.id for check in report.checks if check.passed is False]
+    # Nothing of it names an entity, and another locale may be missing; all else is tested.
+    untested = {check.id: check.evidence["reason"] for check in report.checks if check.passed is None}
+    assert set(untested) <= {"verifiable.wrong_entity", "deterministic.locale"}
+    assert all(untested.values())
+    assert report.found["parallel.instances"].value >= 64  # pyright: ignore[reportOptionalOperand]
+
+
+def test_the_line_that_asks_for_the_clock_is_named(labs: Labs) -> None:
+    evidence = measured("WallClock", labs).found["deterministic.clock"].evidence
+    [place] = [line for line in evidence["asks_for"] if "clock" in line]
+    assert f"{HERE.name}:" in place
+    assert "(reset)" in place
+
+
+def test_a_report_is_json_with_intervals(labs: Labs) -> None:
+    report = measured("PaysIdleness", labs).to_json()
+    assert {"target", "verdict", "binding", "checks"} <= set(report)
+    for check in report["checks"]:
+        assert set(check) == {"id", "passed", "value", "n", "interval", "evidence"}
+        if check["passed"] is None:
+            assert check["evidence"]["reason"]
+        elif check["interval"] and check["id"].startswith("verifiable"):
+            low, high = check["interval"]
+            assert low <= check["value"] <= high
+            assert check["n"] > 0
+    [paid] = [check for check in report["checks"] if check["id"] == "verifiable.no_op"]
+    assert paid["value"] == pytest.approx(2 / 3, abs=1e-4)
+    assert all(task["paid"] == 1.0 and task["actions"] == [{"say": ""}] for task in paid["evidence"]["tasks"])
+
+
+def test_what_one_does_without_does_not_bind(labs: Labs) -> None:
+    report = grind(name("BadOracle"), budget=15, labs=labs, without=["verifiable"])
+    assert report.verdict == "grindable"
+    assert report.found["verifiable.oracle"].passed is False
+    with pytest.raises(UsageError):
+        grind(name("BadOracle"), without=["verifiabel"])
+
+
+def test_no_time_is_no_verdict(labs: Labs) -> None:
+    report = measured("Clean", labs, budget=0.05)
+    assert report.verdict == "not grindable"
+    assert report.binding is not None
+    assert report.found[report.binding].passed is None
+    assert not [check.id for check in report.checks if check.passed is False]
+
+
+@pytest.mark.parametrize(
+    ("defect", "word"), [("Dies", "exit code 3"), ("Hangs", "not ended"), ("NoBeginning", "games.db")]
+)
+def test_what_cannot_be_measured_ends_in_a_sentence(defect: str, word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        grind(name(defect), budget=3)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "CartPole-v1",
+        "python:json",
+        "python:no.such.module:make",
+        "python:no_such_file.py:make",
+        f"python:{HERE}:NoSuchClass",
+        f"python:{HERE}:Clean.tasks",
+        "mcp:/no/such/program",
+    ],
+)
+def test_a_wrong_name_is_the_users_mistake(target: str) -> None:
+    with pytest.raises(JourneymanError) as caught:
+        grind(target, budget=5)
+    assert caught.value.remedy
+
+
+def test_another_python_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match="cannot be started"):
+        grind(name("Clean"), python="/no/such/python")
+
+
+def test_an_environment_of_another_python_needs_nothing_of_ours(tmp_path: Path) -> None:
+    """An interpreter that sees no site-packages at all measures it."""
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
+    bare.chmod(0o755)
+    report = grind(name("Clean"), budget=20, python=bare, without=["parallel"])
+    assert report.verdict == "grindable"
+
+
+def test_a_class_is_measured_as_its_name() -> None:
+    report = journeyman.grind(small.TimeZone, budget=15)
+    assert report.target == f"python:{HERE}:TimeZone"
+    assert report.binding == "deterministic.time_zone"
+
+
+def test_what_has_no_name_is_measured_here_and_the_rest_is_left_open() -> None:
+    report = grind(lambda: small.Clean(), budget=10)
+    assert report.binding == "deterministic.process"
+    assert report.found["deterministic.process"].passed is None
+    assert "python:MODULE:FACTORY" in report.found["deterministic.process"].evidence["reason"]
+    assert report.found["isolated.interleaved"].passed
+    with pytest.raises(UsageError):
+        grind(small.Clean(), budget=1)
+
+
+def test_a_share_fails_only_where_its_interval_says_so() -> None:
+    assert share("verifiable.no_op", 96, 100, 0.95).passed is True
+    assert share("verifiable.no_op", 47, 50, 0.95).passed is None
+    assert "too few" in share("verifiable.no_op", 47, 50, 0.95).evidence["reason"]
+    assert share("verifiable.no_op", 40, 50, 0.95).passed is False
+    assert share("deterministic.repeat", 49, 50, 1.0).passed is False  # one counterexample is enough
+    assert share("verifiable.no_op", 0, 0, 0.95).passed is None

@@ -1,0 +1,97 @@
+"""Equal values have equal forms, and two traces part at a named place."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from journeyman.grind.trace import LONG, canonical, difference, digest, raised, same, text
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def trace(*observations: Any, verdict: float = 0.0, start: Any = "start") -> dict[str, Any]:
+    steps = [
+        {"action": number, "observation": each, "reward": 0.0, "done": False, "state": None}
+        for number, each in enumerate(observations)
+    ]
+    return {
+        "task": "t",
+        "seed": 1,
+        "start": start,
+        "steps": steps,
+        "verdict": verdict,
+        "error": None,
+        "finished": False,
+    }
+
+
+@given(VALUES)
+def test_a_value_is_equal_to_itself_and_to_its_form(value: Any) -> None:
+    assert same(canonical(value), canonical(value))
+    assert text(canonical(canonical(value))) == text(canonical(value))
+
+
+@given(VALUES, VALUES)
+def test_a_difference_is_found_if_and_only_if_there_is_one(one: Any, other: Any) -> None:
+    left, right = canonical(one), canonical(other)
+    found = difference(trace("same", left), trace("same", right))
+    assert (found is None) == same(left, right)
+    if found:
+        assert (found["step"], found["part"]) == (2, "observation")
+
+
+def test_the_first_difference_is_the_one_that_is_named() -> None:
+    one = trace({"rows": [{"id": 1}, {"id": 2}]}, "later")
+    other = trace({"rows": [{"id": 1}, {"id": 3}]}, "even later")
+    found = difference(one, other)
+    assert found == {"step": 1, "part": "observation", "path": ".rows[1].id", "one": 2, "other": 3}
+    assert difference(trace("a"), trace("a", "b"))["part"] == "steps"  # pyright: ignore[reportOptionalSubscript]
+    assert difference(trace("a"), trace("a", verdict=1))["part"] == "verdict"  # pyright: ignore[reportOptionalSubscript]
+
+
+def test_mappings_and_sets_have_no_order_and_objects_no_address() -> None:
+    class Plain:
+        def __init__(self) -> None:
+            self.size = 3
+
+    @dataclasses.dataclass
+    class Row:
+        id: int
+
+    assert same(canonical({"a": 1, "b": 2}), canonical({"b": 2, "a": 1}))
+    assert same(canonical({"x", "y", "z"}), canonical(frozenset("zyx")))
+    assert not same(canonical([1, 2]), canonical([2, 1]))
+    assert same(canonical(Plain()), canonical(Plain()))
+    assert canonical(Row(4)) == {"id": 4}
+    assert "0x7f" not in raised(ValueError(f"no {object()!r}"))
+
+
+def test_what_is_long_is_hashed_whole() -> None:
+    one, other = "x" * (LONG + 1), "x" * LONG + "y"
+    assert not same(canonical(one), canonical(other))
+    assert len(text(canonical(one))) < 1000
+
+
+def test_a_digest_is_the_same_in_a_process_with_another_hash_seed() -> None:
+    code = "from journeyman.grind.trace import digest; print(digest({'b': {1, 'two', (3,)}, 'a': float('nan')}))"
+    done = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**__import__("os").environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for seed in ("1", "2")
+    ]
+    assert done == [digest({"a": float("nan"), "b": {(3,), 1, "two"}})] * 2
