@@ -9,10 +9,10 @@ from typing import Any
 
 import openai
 import pytest
+from asking import ask, client, kept, until, user
 from engine import Engine
 from planted import CARDS, MAILS, PLANTED, SECRETS, on_the_disk, shows
 from served import Served
-from test_gateway import client, kept, post, until, user
 
 from journeyman.capture import conversations
 from journeyman.capture.redaction import Redaction
@@ -95,19 +95,19 @@ def test_hashes_tell_no_card_from_another(serve: Serve) -> None:
 def test_a_retry_is_known_and_gets_no_redacted_answer(serve: Serve, engine: Engine) -> None:
     served, again = serve(), {"x-stainless-retry-count": "1"}
     value = {"model": "m", "messages": user(f"say {MAILS['short']}")}
-    _, first = post(served, "/v1/chat/completions", value)
+    _, first = ask(served, "/v1/chat/completions", value)
     asked = engine.asked
-    _, second = post(served, "/v1/chat/completions", value, **again)
+    _, second = ask(served, "/v1/chat/completions", value, **again)
     assert second["choices"][0]["message"]["content"] == MAILS["short"]
     assert engine.asked == asked + 1, "what is kept is not what it said"
     assert [each.retry_of for each in kept(served)] == ["", first["journeyman"]["receipt"]]
     value = {"model": "m", "messages": [*user(MAILS["short"]), *user("say nothing")]}
-    _, first = post(served, "/v1/chat/completions", value)
+    _, first = ask(served, "/v1/chat/completions", value)
     asked = engine.asked
-    assert post(served, "/v1/chat/completions", value, **again)[1] == first
+    assert ask(served, "/v1/chat/completions", value, **again)[1] == first
     assert engine.asked == asked, "only the request was redacted"
     value["messages"][0]["content"] = MAILS["long"]
-    _, other = post(served, "/v1/chat/completions", value, **again)
+    _, other = ask(served, "/v1/chat/completions", value, **again)
     assert other["journeyman"]["receipt"] != first["journeyman"]["receipt"], "another's, although it is kept alike"
     assert kept(served)[-1].retry_of == ""
 
@@ -127,12 +127,12 @@ def test_a_retry_of_what_was_cut_is_no_second_sample(serve: Serve) -> None:
 
 def test_feedback_and_outcomes_are_redacted(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     served = serve()
-    receipt = post(served, "/v1/chat/completions", {"messages": user("say hello")})[1]["journeyman"]["receipt"]
+    receipt = ask(served, "/v1/chat/completions", {"messages": user("say hello")})[1]["journeyman"]["receipt"]
     remark = {"receipt": receipt, "correction": f"It is {MAILS['short']}.", "better": f"Pay with {CARDS['spaced']}."}
-    assert post(served, "/v1/feedback", {**remark, "tags": [SECRETS["AWS"]]})[0] == 200
+    assert ask(served, "/v1/feedback", {**remark, "tags": [SECRETS["AWS"]]})[0] == 200
     outcome = {"receipt": receipt, "value": {"sent to": MAILS["short"], "card": 4111111111111111}}
-    assert post(served, "/v1/outcomes", outcome)[0] == 200
-    status, said = post(served, "/v1/outcomes", {"key": MAILS["short"], "value": 1})
+    assert ask(served, "/v1/outcomes", outcome)[0] == 200
+    status, said = ask(served, "/v1/outcomes", {"key": MAILS["short"], "value": 1})
     assert (status, "not kept" in said["error"]["message"]) == (400, True)
     store = ["--store", str(served.store)]
     assert main(["feedback", receipt, "--better", f"Ask {MAILS['long']}.", *store]) == 0
@@ -151,7 +151,7 @@ def test_feedback_and_outcomes_are_redacted(serve: Serve, capsys: pytest.Capture
 
 def test_sessions_show_says_how_much(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     served = serve()
-    post(served, "/v1/chat/completions", {"messages": user(f"say {MAILS['short']} {MAILS['long']} {CARDS['plain']}")})
+    ask(served, "/v1/chat/completions", {"messages": user(f"say {MAILS['short']} {MAILS['long']} {CARDS['plain']}")})
     (found,) = kept(served)
     assert main(["sessions", "show", found.session, "--store", str(served.store)]) == 0
     said = capsys.readouterr().out
@@ -163,7 +163,7 @@ def test_sessions_show_says_how_much(serve: Serve, capsys: pytest.CaptureFixture
 
 def test_nothing_is_redacted_where_nobody_wants_it(serve: Serve) -> None:
     served = serve("--redact", "none")
-    post(served, "/v1/chat/completions", {"messages": user(f"say {MAILS['short']}")})
+    ask(served, "/v1/chat/completions", {"messages": user(f"say {MAILS['short']}")})
     (found,) = kept(served)
     assert found.reply
     assert found.reply["content"] == MAILS["short"]
@@ -196,8 +196,8 @@ def test_where_a_hook_fails_no_word_is_kept(serve: Serve, hooks: None, hook: str
         assert found.request == b"{}"
         assert "orange" not in on_the_disk(served.store)
         receipt = {"receipt": found.receipt, "correction": "no orange"}
-        assert post(served, "/v1/feedback", receipt)[0] == 503
-        assert post(served, "/v1/responses", {"input": "orange"})[0] == 200
+        assert ask(served, "/v1/feedback", receipt)[0] == 503
+        assert ask(served, "/v1/responses", {"input": "orange"})[0] == 200
         assert "orange" not in on_the_disk(served.store)
     with open_store(served.store) as store:
         assert conversations.sessions(store) == []
