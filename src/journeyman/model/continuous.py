@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from journeyman.model.transformers_engine import TransformersEngine
 
 KEPT_BYTES = 512 << 20  # of keys and values of earlier prompts
+COLDEST = 1e-3  # a lower temperature is greedy: logits divided by it are no numbers any more
 PACK_TOKENS = 256  # of prompts between two tokens of the others
 
 
@@ -47,15 +48,18 @@ End = Literal["", "stop", "length"]
 @dataclass(eq=False)
 class Request:
     """A prompt to be answered. `hear` is called with each token, and why it was the last, if it was; it says whether
-    to go on. `fail` is for whoever runs the batch: if it breaks. `known`: how many of the prompt's tokens did not have
+    to go on. `fail` is called instead, if it cannot be answered. `scope`: what is read for it is known to others of
+    the same scope alone; top_k 0 means all. `known`: how many of the prompt's tokens did not have
     to be read."""
 
     prompt: Ids
     hear: Callable[[Token, End], bool]
     max_tokens: int
     adapter: str | None = None
+    scope: str = ""
     temperature: float = 0.0
     top_p: float = 1.0
+    top_k: int = 0
     seed: int = 0
     likeliest: int = 0
     fail: Callable[[Exception], None] | None = None
@@ -75,7 +79,7 @@ class ContinuousBatch:
         self.prefixes = Prefixes(kept_bytes)
         self.waiting: list[Request] = []
         self.rows: list[Request] = []
-        self._slots = _Slots(engine.dtype, engine.device)
+        self._slots = _Slots(rows, engine.dtype, engine.device)
         self._hidden_BH = torch.empty(0)  # the last state of each row, whose next token is not chosen yet
         self._reading: Iterator[None] | None = None
         self._group: list[Request] = []  # whose prompts are being read
@@ -95,15 +99,28 @@ class ContinuousBatch:
     @torch.no_grad()
     def step(self) -> None:
         """Read one pack, and give each row one token."""
-        if self._reading is None and self.waiting and len(self.rows) < self.most:
-            self._group = self._next_group()
-            self._reading = self._read(self._group)
-        if self._reading is not None and next(self._reading, self) is self:
-            self._reading = None
+        while self._reading is not None or (self.waiting and len(self.rows) < self.most):
+            if self._reading is None:
+                self._group = self._next_group()
+                self._reading = self._read(tuple(self._group))
+            if self._read_on():
+                break
         if self.rows:
             self._choose()
         if self.rows:
             self._advance()
+
+    def _read_on(self) -> bool:
+        """Whether a pack was read; a group that has been read, or cannot be, is done with."""
+        assert self._reading is not None
+        try:
+            if next(self._reading, self) is not self:
+                return True
+        except Exception as error:  # these prompts' trouble; others are not concerned
+            for request in self._group:
+                _fail(request, error)
+        self._reading, self._group = None, []
+        return False
 
     def forget(self, adapter: str) -> None:
         """Of an adapter that will not be used again."""
@@ -122,7 +139,8 @@ class ContinuousBatch:
         for each in self.waiting[1:]:
             if len(self.rows) + len(group) == self.most:
                 break
-            if each.adapter == first.adapter and list(each.prompt[: first.known]) == list(first.prompt[: first.known]):
+            same = (each.scope, each.adapter) == (first.scope, first.adapter)
+            if same and list(each.prompt[: first.known]) == list(first.prompt[: first.known]):
                 each.known = self._known(each)
                 if each.known == first.known:
                     group.append(each)
@@ -131,34 +149,36 @@ class ContinuousBatch:
 
     def _known(self, request: Request) -> int:
         """At least the last token is read: its state says what comes next."""
-        return self.prefixes.match(request.prompt[:-1], request.adapter)[0]
+        return self.prefixes.match(request.prompt[:-1], (request.scope, request.adapter))[0]
 
     def _read(self, group: Sequence[Request]) -> Iterator[None]:
         """Read prompts and make them rows; a pause after each pack."""
         if not group:
             return
         first = group[0]
-        known, pieces = self.prefixes.match(first.prompt[: first.known], first.adapter)
+        owner = (first.scope, first.adapter)
+        known, pieces = self.prefixes.match(first.prompt[: first.known], owner)
         cache = PathCache.of(pieces)
-        group = tuple(group)
         for packed in walk([request.prompt for request in group], PACK_TOKENS, known):
+            if not any(request.wanted for request in group):
+                return
             with self.engine.using(first.adapter):
                 hidden_TH = self.engine.hidden(packed, cache)
-            for row, path in zip(packed.rows, packed.paths, strict=True):
+            for row, path_T in zip(packed.rows, packed.paths, strict=True):
+                path = path_T.to(self.engine.device)
                 keys = torch.stack([each[0].index_select(1, path) for each in cache.keys])
                 values = torch.stack([each[0].index_select(1, path) for each in cache.values])
-                self.prefixes.add(group[row].prompt, first.adapter, keys, values)
+                self.prefixes.add(group[row].prompt, owner, keys, values)
                 self._join(group[row], keys, values, hidden_TH[path[-1] - packed.carried])
             cache.keep(packed.onward.to(self.engine.device))
             yield
 
     def _join(self, request: Request, keys: torch.Tensor, values: torch.Tensor, state_H: torch.Tensor) -> None:
+        if request.wanted:
+            self._slots.join(keys, values)
+            self._hidden_BH = torch.cat([self._hidden_BH, state_H[None]]) if self.rows else state_H[None]
+            self.rows.append(request)
         self._group.remove(request)
-        if not request.wanted:
-            return
-        self._slots.join(keys, values)
-        self._hidden_BH = torch.cat([self._hidden_BH, state_H[None]]) if self.rows else state_H[None]
-        self.rows.append(request)
 
     # Replies
 
@@ -169,28 +189,33 @@ class ContinuousBatch:
         chosen_B = logits_BV.argmax(1).tolist()
         staying: list[int] = []
         for row, request in enumerate(self.rows):
-            if request.temperature > 0:
-                chosen_B[row] = _sampled(logits_BV[row], request)
-            token = chosen_B[row]
-            request.reply.append(token)
-            end: End = ""
-            if token in self.engine.end_ids:
-                end = "stop"
-            elif len(request.reply) == request.max_tokens:
-                end = "length"
-            top = logp_BV[row].topk(request.likeliest) if request.likeliest else None
-            likeliest = tuple(zip(top.indices.tolist(), top.values.tolist(), strict=True)) if top else ()
-            go_on = request.wanted and request.hear(Token(token, float(logp_BV[row, token]), likeliest), end)
-            if go_on and not end:
-                staying.append(row)
+            try:
+                if self._tell(request, chosen_B[row], logits_BV[row], logp_BV[row]):
+                    staying.append(row)
+            except Exception as error:  # this row's trouble; others share the batch
+                _fail(request, error)
         if len(staying) < len(self.rows):
             self._leave(staying)
+
+    def _tell(self, request: Request, likeliest: int, logits_V: torch.Tensor, logp_V: torch.Tensor) -> bool:
+        """Give a row its next token; whether it goes on."""
+        token = _sampled(logits_V, request) if request.temperature > COLDEST else likeliest
+        request.reply.append(token)
+        end: End = ""
+        if token in self.engine.end_ids:
+            end = "stop"
+        elif len(request.reply) == request.max_tokens:
+            end = "length"
+        top = logp_V.topk(request.likeliest) if request.likeliest else None
+        others = tuple(zip(top.indices.tolist(), top.values.tolist(), strict=True)) if top else ()
+        return request.wanted and request.hear(Token(token, float(logp_V[token]), others), end) and not end
 
     def _leave(self, staying: list[int]) -> None:
         for row in set(range(len(self.rows))) - set(staying):
             request = self.rows[row]
             seen = [*request.prompt, *request.reply[:-1]]  # the last token has not been through the model
-            self.prefixes.add(seen, request.adapter, *self._slots.of(row))
+            if request.adapter is None or request.adapter in self.engine.adapters:  # else it has been dropped
+                self.prefixes.add(seen, (request.scope, request.adapter), *self._slots.of(row))
         self._slots.keep(staying)
         self._hidden_BH = self._hidden_BH[staying]
         self.rows = [self.rows[row] for row in staying]
@@ -221,8 +246,8 @@ class _Slots:
     """Keys and values [layer][B, heads, L, D] of rows of any length, in transformers' cache interface. Row b holds its
     first `lengths[b]` tokens; an update writes one more of each."""
 
-    def __init__(self, dtype: torch.dtype, device: torch.device) -> None:
-        self.dtype, self.device = dtype, device
+    def __init__(self, most: int, dtype: torch.dtype, device: torch.device) -> None:
+        self.most, self.dtype, self.device = most, dtype, device
         self.keys: list[torch.Tensor] = []
         self.values: list[torch.Tensor] = []
         self.lengths: list[int] = []
@@ -269,7 +294,7 @@ class _Slots:
         if rows <= had_rows and length <= had_length:
             return
         if rows > had_rows:
-            rows += rows // 2
+            rows = min(rows + rows // 2, max(rows, self.most))
         if length > had_length:
             length += max(64, length // 4)
         rows, length = max(rows, had_rows), max(length, had_length)
@@ -287,13 +312,25 @@ class _Slots:
         self.lengths = [self.lengths[row] for row in rows]
         if not rows:
             self.keys, self.values = [], []
+        elif 4 * max(self.lengths) * len(rows) < self.keys[0].shape[0] * self.keys[0].shape[2]:
+            for held in (self.keys, self.values):
+                held[:] = [each[: len(rows), :, : max(self.lengths)].clone() for each in held]
 
 
 def _sampled(logits_V: torch.Tensor, request: Request) -> int:
-    """One token by temperature and nucleus (Holtzman et al. 2020): the fewest tokens that hold `top_p` of the mass."""
+    """One token by temperature, among the `top_k` likeliest and the nucleus (Holtzman et al. 2020): the fewest tokens
+    that hold `top_p` of the mass."""
+    if 0 < request.top_k < logits_V.numel():
+        logits_V = logits_V.masked_fill(logits_V < logits_V.topk(request.top_k).values[-1], -torch.inf)
     p_V = (logits_V / request.temperature).softmax(0).cpu()
     if request.top_p < 1.0:
         sorted_V, order_V = p_V.sort(descending=True)
         beyond_V = sorted_V.cumsum(0) - sorted_V >= request.top_p
         p_V[order_V[beyond_V]] = 0.0
     return int(torch.multinomial(p_V, 1, generator=request.generator))
+
+
+def _fail(request: Request, error: Exception) -> None:
+    request.wanted = False
+    if request.fail:
+        request.fail(error)

@@ -1,10 +1,11 @@
 """Keys and values of what has been read before, so that it need not be read again.
 
-A radix tree for each adapter: an edge holds some tokens and what every layer keeps of them, so that beginnings which
-many conversations share (a system prompt, the turns so far) are held once. What was used longest ago goes first.
+A radix tree for each owner (whose prompts they are, and under which adapter): an edge holds some tokens and what every
+layer keeps of them, so that beginnings which many conversations share (a system prompt, the turns so far) are held
+once. What was used longest ago goes first.
 
-Always holds: what `match` gives belongs to exactly those tokens under exactly that adapter; the tree never holds more
-than `limit` bytes, except for what is in use while it is being added.
+Always holds: what `match` gives belongs to exactly those tokens of exactly that owner; the tree never holds more than
+`limit` bytes, except for what is in use while it is being added.
 
 Knows token ids and tensors; nothing of models.
 """
@@ -19,6 +20,7 @@ import torch
 
 from journeyman.model.packing import common_prefix
 
+Owner = tuple[str, str | None]  # whose, and under which adapter
 KeysValues = tuple[torch.Tensor, torch.Tensor]  # of some tokens: each [layers, heads, tokens, D]
 
 
@@ -42,23 +44,25 @@ class Prefixes:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.bytes = 0
-        self._roots: dict[str | None, _Node] = {}
+        self._roots: dict[Owner, _Node] = {}
         self._clock = count(1)
 
-    def match(self, ids: Sequence[int], adapter: str | None) -> tuple[int, list[KeysValues]]:
+    def match(self, ids: Sequence[int], owner: Owner) -> tuple[int, list[KeysValues]]:
         """How many of the first tokens are known, and what is kept of them, in pieces that follow each other."""
         known, pieces = 0, []
-        for node, shared in self._path(ids, adapter):
+        for node, shared in self._path(ids, owner):
             assert node.held
             keys, values = node.held
             pieces.append((keys[:, :, :shared], values[:, :, :shared]))
             known += shared
         return known, pieces
 
-    def add(self, ids: Sequence[int], adapter: str | None, keys: torch.Tensor, values: torch.Tensor) -> None:
+    def add(self, ids: Sequence[int], owner: Owner, keys: torch.Tensor, values: torch.Tensor) -> None:
         """Keep what `keys` and `values` [layers, heads, len(ids), D] say of these tokens; what is known stays."""
-        node, known = self._roots.setdefault(adapter, _Node()), 0
-        for child, shared in self._path(ids, adapter):
+        if sum(each.numel() * each.element_size() for each in (keys, values)) > self.limit:
+            return  # it would push out all the others', and then itself
+        node, known = self._roots.setdefault(owner, _Node()), 0
+        for child, shared in self._path(ids, owner):
             known += shared
             if shared < len(child.ids):
                 self._split(child, shared)
@@ -71,13 +75,13 @@ class Prefixes:
         self._shrink()
 
     def forget(self, adapter: str | None) -> None:
-        """Drop all that was read under this adapter."""
-        root = self._roots.pop(adapter, None)
-        self.bytes -= sum(node.bytes for node, _, _ in _below(root)) if root else 0
+        """Drop all that was read under this adapter, whoever asked."""
+        for owner in [each for each in self._roots if each[1] == adapter]:
+            self.bytes -= sum(node.bytes for node, _, _ in _below(self._roots.pop(owner)))
 
-    def _path(self, ids: Sequence[int], adapter: str | None) -> Iterator[tuple[_Node, int]]:
+    def _path(self, ids: Sequence[int], owner: Owner) -> Iterator[tuple[_Node, int]]:
         """The edges that these tokens run along, and how many tokens of each; they count as used now."""
-        node, place = self._roots.get(adapter), 0
+        node, place = self._roots.get(owner), 0
         while node and place < len(ids) and (child := node.children.get(ids[place])):
             shared = common_prefix(child.ids, ids[place : place + len(child.ids)])
             child.used = next(self._clock)

@@ -56,6 +56,15 @@ def as_text(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
     return [{name: each for name, each in message.items() if name != "answers"} for message in result]
 
 
+def with_objects(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """The same conversation with the calls' arguments as objects, which is how templates that know tools write them."""
+    result: list[dict[str, Any]] = []
+    for message in messages:
+        calls = [{**call, "function": _parsed(call["function"])} for call in message.get("tool_calls") or ()]
+        result.append({**message, **({"tool_calls": calls} if calls else {})})
+    return result
+
+
 def calls_in(text: str) -> tuple[str, list[dict[str, str]]]:
     """What a reply says besides its calls, and the calls: name, and arguments as JSON text."""
     calls: list[dict[str, str]] = []
@@ -76,12 +85,17 @@ def calls_in(text: str) -> tuple[str, list[dict[str, str]]]:
 
 
 def _call(call: Mapping[str, Any]) -> str:
-    function = call["function"]
+    function = _parsed(call["function"])
+    said = {"name": function["name"], "arguments": function["arguments"]}
+    return f"<tool_call>\n{json.dumps(said)}\n</tool_call>"
+
+
+def _parsed(function: Mapping[str, Any]) -> dict[str, Any]:
     try:
         arguments = json.loads(function.get("arguments") or "{}")
-    except ValueError:  # as some engine said it
+    except (ValueError, RecursionError):  # as some engine said it
         arguments = function["arguments"]
-    return f"<tool_call>\n{json.dumps({'name': function['name'], 'arguments': arguments})}\n</tool_call>"
+    return {**function, "arguments": arguments}
 
 
 def _plain(content: Any) -> str:

@@ -16,6 +16,8 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from journeyman.errors import AdapterError, JourneymanError, StoreError
 from journeyman.model.continuous import ContinuousBatch, Request, Token
@@ -25,8 +27,9 @@ from journeyman.serving.worker import Worker
 from journeyman.store import Store
 
 FRESH_SECONDS = 1.0  # how long what the store said is believed
+AGAIN_SECONDS = 30.0  # after which an adapter that could not be loaded is tried again
 LOADED = 32  # adapters that stay in memory although nobody uses them now
-_CANARY_TOKENS = 4
+_CANARY_TOKENS = 16
 _ROUNDING = 0.01  # nats between a batch of one and a batch of several, in single precision
 
 
@@ -47,7 +50,7 @@ class Champions:
         self.counts = Counts()
         self._serving: dict[str, str | None] = {}  # by tenant
         self._asked: dict[str, float] = {}  # when the store was, by tenant
-        self._refused: dict[str, str] = {}  # by tenant: what could not be loaded
+        self._refused: dict[str, tuple[str, float]] = {}  # by tenant: what could not be loaded, and when
         self._loaded: OrderedDict[str, None] = OrderedDict()  # used longest ago first
         self._users: Counter[str] = Counter()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -59,50 +62,58 @@ class Champions:
     @asynccontextmanager
     async def in_service(self, tenant: str) -> AsyncIterator[str | None]:
         """The adapter that answers for this tenant now (None: the base), for as long as the block runs."""
-        async with self._locks[tenant]:
-            adapter = await self._current(tenant)
-        if adapter:
-            self._users[adapter] += 1
+        # A client that goes while an adapter is being loaded takes nothing with it.
+        adapter = await asyncio.shield(asyncio.ensure_future(self._held(tenant)))
         try:
             yield adapter
         finally:
             if adapter:
                 self._users[adapter] -= 1
 
-    async def _current(self, tenant: str) -> str | None:
-        if time.monotonic() - self._asked.get(tenant, -FRESH_SECONDS) >= FRESH_SECONDS:
-            champion = self.store.champion(self.base, tenant)
-            wanted = champion.hash if champion else None
-            if wanted != self._serving.get(tenant) and (wanted is None or wanted != self._refused.get(tenant)):
-                await self._swap(tenant, wanted)
-            self._asked[tenant] = time.monotonic()
-        adapter = self._serving.get(tenant)
-        if adapter:
-            self._loaded.move_to_end(adapter)
+    async def _held(self, tenant: str) -> str | None:
+        async with self._locks[tenant]:
+            adapter = await self._current(tenant)
+            if adapter:
+                self._users[adapter] += 1
+                self._loaded.move_to_end(adapter)
+        if len(self._loaded) > LOADED:
+            await self._make_room()
         return adapter
 
-    async def _swap(self, tenant: str, wanted: str | None) -> None:
-        if wanted and wanted not in self._loaded:
-            try:
-                lineage = self.directory.lineage(wanted)
-                path = self.directory.path(wanted)
-                await asyncio.wrap_future(
-                    self.worker.between(lambda batch: _load(batch, wanted, path, lineage))  # type: ignore[arg-type]
-                )
-            except JourneymanError as error:
-                # What was in service may have been withdrawn, so that the base takes over, not what was there before.
-                self._refused[tenant] = wanted
-                self.counts.failures += 1
-                print(f"adapter {wanted} stays out of service: {error.message}; {error.remedy}", file=sys.stderr)
-                before = self._serving.get(tenant)
-                if before and not self._in_good_standing(before, tenant):
-                    self._serving[tenant] = None
-                return
-            self._loaded[wanted] = None
-            await self._make_room()
-        self._serving[tenant] = wanted
+    async def _current(self, tenant: str) -> str | None:
+        now = time.monotonic()
+        wanted = self._serving.get(tenant)
+        if now - self._asked.get(tenant, -FRESH_SECONDS) >= FRESH_SECONDS:
+            champion = self.store.champion(self.base, tenant)
+            wanted = champion.hash if champion else None
+            self._asked[tenant] = now
+        before = self._serving.get(tenant)
+        refused, when = self._refused.get(tenant, ("", 0.0))
+        if wanted == refused and now - when < AGAIN_SECONDS:
+            wanted = before
+        if wanted is None or wanted in self._loaded or await self._load(tenant, wanted):
+            self.counts.swaps += wanted != before
+            self._serving[tenant] = wanted
+            return wanted
+        # What was in service may have been withdrawn: then the base takes over, and not what was there before.
+        stays = before in self._loaded and self._in_good_standing(before, tenant) if before else False
+        self._serving[tenant] = before if stays else None
+        return self._serving[tenant]
+
+    async def _load(self, tenant: str, adapter: str) -> bool:
+        """Whether it is loaded now; if not, it is tried again later."""
+        try:
+            lineage, path = self.directory.lineage(adapter), self.directory.path(adapter)
+            await asyncio.wrap_future(self.worker.between(lambda batch: _load(batch, adapter, path, lineage)))
+        except Exception as error:  # whatever is wrong with it, others are served
+            self._refused[tenant] = (adapter, time.monotonic())
+            self.counts.failures += 1
+            why = f"{error.message}; {error.remedy}" if isinstance(error, JourneymanError) else repr(error)
+            print(f"adapter {adapter} stays out of service: {why}", file=sys.stderr, flush=True)
+            return False
+        self._loaded[adapter] = None
         self._refused.pop(tenant, None)
-        self.counts.swaps += 1
+        return True
 
     def _in_good_standing(self, adapter: str, tenant: str) -> bool:
         try:
@@ -111,26 +122,30 @@ class Champions:
             return False
 
     async def _make_room(self) -> None:
-        in_service = set(self._serving.values())
-        idle = [each for each in self._loaded if not self._users[each] and each not in in_service]
-        for adapter in idle[: max(0, len(self._loaded) - LOADED)]:
-            del self._loaded[adapter]
+        """Let go of those that nobody uses now; they are loaded again when they are asked for."""
+        for adapter in [*self._loaded]:
+            if len(self._loaded) <= LOADED:
+                return
+            if self._users[adapter] or adapter not in self._loaded:
+                continue
+            del self._loaded[adapter], self._users[adapter]
 
             def drop(batch: ContinuousBatch, adapter: str = adapter) -> None:
-                batch.engine.drop_adapter(adapter)
-                batch.forget(adapter)
+                if adapter not in self._loaded:  # it may have come back
+                    batch.engine.drop_adapter(adapter)
+                    batch.forget(adapter)
 
             await asyncio.wrap_future(self.worker.between(drop))
 
 
-def _load(batch: ContinuousBatch, adapter: str, path: object, lineage: dict) -> None:
+def _load(batch: ContinuousBatch, adapter: str, path: Path, lineage: dict[str, Any]) -> None:
     """In the model's thread: read the weights and let the canary sing, alone and in company."""
     engine = batch.engine
-    engine.load_adapter(str(path), adapter)
+    engine.load_adapter(path, adapter)
     try:
         canary.prove(engine, adapter, lineage)
         _prove_in_company(batch, adapter)
-    except JourneymanError:
+    except Exception:
         engine.drop_adapter(adapter)
         raise
 

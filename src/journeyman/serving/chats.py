@@ -33,7 +33,19 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "modalities": (["text"],),
     "audio": (),
     "prediction": (),
+    "min_p": (0,),
+    "repetition_penalty": (1,),
+    "min_tokens": (0,),
+    "ignore_eos": (False,),
+    "parallel_tool_calls": (True,),
+    "web_search_options": (),
+    "guided_json": (),
+    "guided_regex": (),
+    "guided_choice": (),
+    "guided_grammar": (),
 }
+# What a client may tell a chat template; anything else is the template's program, and not a client's to choose.
+_TEMPLATE = ("enable_thinking", "thinking", "thinking_budget", "reasoning_effort")
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,8 @@ class Asked:
     stop: tuple[str, ...] = ()
     max_tokens: int = REPLY_TOKENS
     temperature: float | None = None
-    top_p: float = 1.0
+    top_p: float | None = None
+    top_k: int | None = None
     seed: int | None = None
     likeliest: int | None = None  # how many with each token; None: no log-probabilities are wanted
     token_ids: bool = False
@@ -73,21 +86,31 @@ def parse(value: Mapping[str, Any]) -> Asked:
     stream = value.get("stream_options")
     asks_ids = value.get("return_token_ids") is True
     likeliest = int(_number(value, "top_logprobs", 0, MOST_LIKELIEST, 0, whole=True))
-    template = value.get("chat_template_kwargs")
+    template = value.get("chat_template_kwargs") or {}
+    if not isinstance(template, dict) or not all(
+        name in _TEMPLATE and isinstance(each, bool | int | str) for name, each in template.items()
+    ):
+        raise _refused("the template takes no such arguments", f"it knows {', '.join(_TEMPLATE)}")
+    messages = [_message(each) for each in value["messages"]]
+    try:
+        json.dumps([messages, tools], ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise _refused("the text holds half of a surrogate pair", "send whole characters") from error
     return Asked(
-        messages=[_message(each) for each in value["messages"]],
+        messages=messages,
         tools=tuple(tools),
         n=int(_number(value, "n", 1, MOST_CHOICES, 1, whole=True)),
         stop=tuple(stops),
         max_tokens=int(_number(value, bounded, 1, 1 << 20, REPLY_TOKENS, whole=True)),
         temperature=_number(value, "temperature", 0.0, 2.0, None),
-        top_p=_number(value, "top_p", 1e-9, 1.0, 1.0),
+        top_p=_number(value, "top_p", 1e-9, 1.0, None),
+        top_k=_number(value, "top_k", -1, 1 << 20, None, whole=True),
         seed=_number(value, "seed", -(1 << 63), (1 << 63) - 1, None, whole=True),
         likeliest=likeliest if value.get("logprobs") is True else None,
         token_ids=asks_ids,
         stream=value.get("stream") is True,
         usage=isinstance(stream, Mapping) and stream.get("include_usage") is True,
-        template=dict(template) if isinstance(template, Mapping) else {},
+        template=dict(template),
     )
 
 
@@ -154,7 +177,7 @@ class Choice:
         return rest, self.calls
 
     def message(self) -> dict[str, Any]:
-        content = self.text.rstrip() or None if self.calls else self.text
+        content = (self.text or None) if self.calls else self.text
         called = {"tool_calls": self.calls} if self.calls else {}
         return {"role": "assistant", "content": content, "refusal": None, **called}
 

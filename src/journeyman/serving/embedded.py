@@ -12,10 +12,12 @@ Knows the API's addresses; sessions and stores are the gateway's.
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +25,7 @@ from typing import Any
 from journeyman.capture.upstream import Answer, CutShort
 from journeyman.capture.wire import HTTPError, Request
 from journeyman.errors import JourneymanError
-from journeyman.model import continuous, tools
+from journeyman.model import chat, continuous, tools
 from journeyman.model.continuous import ContinuousBatch, Token
 from journeyman.model.transformers_engine import TransformersEngine
 from journeyman.serving import chats
@@ -52,6 +54,9 @@ class Embedded:
         self.worker = Worker(lambda: ContinuousBatch(engine, rows))
         self.champions = Champions(store, self.worker, engine.fingerprint)
         self.counts: Counter[str] = Counter()
+        # Tokenizers are not made for several threads: the model's thread keeps the engine's.
+        self._tokenizer, self._writer = copy.deepcopy(engine.tokenizer), copy.deepcopy(engine.tokenizer)
+        self._front = ThreadPoolExecutor(1, "prompts")
         self._knows_tools = tools.known_to(engine.tokenizer.chat_template)
 
     async def start(self) -> None:
@@ -59,6 +64,7 @@ class Embedded:
 
     async def stop(self) -> None:
         await asyncio.to_thread(self.worker.stop)
+        self._front.shutdown(wait=False, cancel_futures=True)
 
     def metrics(self) -> dict[str, int]:
         """For the gateway's page of counters."""
@@ -83,7 +89,8 @@ class Embedded:
         if request.path != "/v1/chat/completions":
             raise HTTPError(404, f"the embedded engine does not answer {request.path}", "use /v1/chat/completions")
         asked = chats.parse(request.json())
-        prompt = self._prompt(asked)
+        # In a thread of its own: a long conversation takes its time, and others' tokens must not wait for it.
+        prompt = await asyncio.get_running_loop().run_in_executor(self._front, self._prompt, asked)
         async with self.champions.in_service(tenant) as adapter:
             seed = secrets.randbits(32) if asked.seed is None else asked.seed
             choices = [chats.Choice(len(prompt)) for _ in range(asked.n)]
@@ -91,7 +98,7 @@ class Embedded:
                 "adapter": adapter or "",
                 "engine": self.engine.fingerprint,
                 "seed": seed,
-                "temperature": self._temperature(asked),
+                "sampling": dict(zip(("temperature", "top_p", "top_k"), self._sampling(asked), strict=True)),
                 "prompt_ids": prompt,
                 "response_ids": choices[0].ids,
                 "logprobs": choices[0].logprobs,
@@ -99,7 +106,7 @@ class Embedded:
             if asked.n > 1:
                 details["more_choices"] = [{"response_ids": c.ids, "logprobs": c.logprobs} for c in choices[1:]]
             answers = chats.Answers(asked, self.engine.name, f"{self.engine.fingerprint}@{adapter or 'base'}")
-            with self._rows(asked, prompt, adapter, seed) as (rows, heard):
+            with self._rows(asked, prompt, adapter, seed, tenant) as (rows, heard):
                 pieces = self._streamed if asked.stream else self._whole
                 kind = "text/event-stream" if asked.stream else "application/json"
                 yield Answer(200, kind, pieces(answers, choices, rows, heard), details=details)
@@ -108,29 +115,43 @@ class Embedded:
         messages, shown = asked.messages, list(asked.tools)
         if not self._knows_tools:
             messages, shown = tools.as_text(messages, shown), []
+        else:
+            messages = tools.with_objects(messages)
         try:
-            prompt = self.engine.chat(messages, tools=shown or None, options=asked.template)
+            prompt = chat.render(
+                self._tokenizer, self.engine.name, messages, tools=shown or None, options=asked.template
+            )
         except JourneymanError as error:
             raise HTTPError(400, error.message, error.remedy) from error
         limit = self.engine.limit
         if limit and len(prompt) >= limit:
-            raise HTTPError(400, f"the conversation fills all {limit} tokens that the model reads", "shorten it")
+            raise HTTPError(
+                400, f"the conversation has {len(prompt)} tokens, and the model reads {limit} at most", "shorten it"
+            )
+        if not prompt:
+            raise HTTPError(400, "there is nothing to answer", "send a message")
         return prompt
 
-    def _temperature(self, asked: chats.Asked) -> float:
-        """What the model's authors advise, where the request does not say; else greedy, as its adapters were proven."""
-        if asked.temperature is not None:
-            return asked.temperature
+    def _sampling(self, asked: chats.Asked) -> tuple[float, float, int]:
+        """Temperature, top_p and top_k: what the model's authors advise, where the request does not say; else greedy,
+        as its adapters were proven."""
         advised = self.engine.model.generation_config
-        return float(advised.temperature or 0.0) if advised.do_sample else 0.0
+        temperature, top_p, top_k = asked.temperature, asked.top_p, asked.top_k
+        if advised.do_sample:
+            temperature = advised.temperature if temperature is None else temperature
+            top_p = advised.top_p if top_p is None else top_p
+            top_k = advised.top_k if top_k is None else top_k
+        return temperature or 0.0, 1.0 if top_p is None else top_p, max(top_k or 0, 0)
 
     @contextmanager
     def _rows(
-        self, asked: chats.Asked, prompt: list[int], adapter: str | None, seed: int
+        self, asked: chats.Asked, prompt: list[int], adapter: str | None, seed: int, tenant: str
     ) -> Iterator[tuple[list[continuous.Request], asyncio.Queue[_Heard | Exception]]]:
         """A row of the batch for each choice, and what they say; they leave it with the block."""
         loop, heard = asyncio.get_running_loop(), asyncio.Queue[_Heard | Exception]()
         most = min(asked.max_tokens, self.engine.limit - len(prompt)) if self.engine.limit else asked.max_tokens
+
+        temperature, top_p, top_k = self._sampling(asked)
 
         def tell(what: _Heard | Exception) -> None:
             loop.call_soon_threadsafe(heard.put_nowait, what)
@@ -149,11 +170,13 @@ class Embedded:
                 hear,
                 most,
                 adapter,
-                self._temperature(asked),
-                asked.top_p,
-                (seed + index) % (1 << 63),
-                asked.likeliest or 0,
-                tell,
+                scope=tenant,
+                temperature=temperature,
+                top_p=top_p,
+                top_k=top_k,
+                seed=(seed + index) % (1 << 63),
+                likeliest=asked.likeliest or 0,
+                fail=tell,
             )
 
         rows = [row(index) for index in range(asked.n)]
@@ -225,7 +248,7 @@ class Embedded:
         return rows[0].known
 
     def _written(self, token: int) -> str:
-        return self.engine.tokenizer.decode([token], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return self._writer.decode([token], skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

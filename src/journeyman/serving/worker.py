@@ -44,6 +44,8 @@ class Worker:
         future: Future[T] = Future()
 
         def do() -> None:
+            if not future.set_running_or_notify_cancel():  # whoever wanted it is gone
+                return
             try:
                 future.set_result(work(self.batch))
             except Exception as error:
@@ -69,5 +71,6 @@ class Worker:
         except Exception as error:  # one batch's trouble; the next may do
             failed, self.batch = self.batch.requests, self._make()
             for request in failed:
+                request.wanted = False
                 if request.fail:
                     request.fail(error)
