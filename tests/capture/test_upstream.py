@@ -99,7 +99,8 @@ SSE = "text/event-stream"
 
 def asked(engine: RawEngine, tmp_path: Path, streamed: bool, *options: str) -> tuple[int, bytes, Exchange]:
     """One request: the status and the bytes that came for it, and what is kept."""
-    with engine, serving(tmp_path / "day.db", engine.url, *options) as served:
+    # What is looked at here is whether bytes are kept as they came.
+    with engine, serving(tmp_path / "day.db", engine.url, "--redact", "none", *options) as served:
         body = json.dumps({"messages": user("hello"), "stream": streamed}).encode()
         connection = http.client.HTTPConnection(urlsplit(served.url).netloc, timeout=20)
         connection.request("POST", "/v1/chat/completions", body)
@@ -143,7 +144,7 @@ def test_an_answer_that_stops_half_way_is_kept_as_far_as_it_came(
 ) -> None:
     begun = event("a") if streamed else ANSWER[:30]
     engine = RawEngine([[head(SSE if streamed else "application/json"), chunk(begun), *rest]], pause=0.2)
-    status, got, found = asked(engine, tmp_path, streamed, "--timeout", "1", "--redact", "none")
+    status, got, found = asked(engine, tmp_path, streamed, "--timeout", "1")
     assert b"broke off" in got
     assert status == (200 if streamed else 502)
     assert found.ending == "cut by upstream"
