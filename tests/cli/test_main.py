@@ -52,7 +52,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     out = capsys.readouterr().out
     assert out.startswith(f"usage: journeyman {command} ")
     if command not in ("sessions", "keys"):  # its actions have their own
-        assert "--store" in out or command == "demo"
+        assert "--store" in out or command in ("demo", "grind")
         assert "--json" in out
 
 
