@@ -30,8 +30,11 @@ class Room:
         return self.env.step(self.world.Call(action["tool"], action["args"]))
 
     def verdict(self) -> float:
-        found = self.env.verdict
-        return 0.0 if found is None else float(found.score)  # an episode that is not over has earned nothing
+        """As it would be judged if the agent stopped here: one that stops takes its leave, which ends an episode."""
+        [env] = self.env.fork(1)
+        while not env.info["over"]:
+            env.step(self.world.Say(""))
+        return float(env.verdict.score) if env.verdict else 0.0
 
     def digest(self) -> str:
         return self.env.snapshot().state.digest
