@@ -78,13 +78,13 @@ def main() -> int:
 
 
 def _cells(url: str, running: Running | None, args: argparse.Namespace) -> list[dict[str, Any]]:
-    cells = []
+    cells, key = [], running.key if running else "none"
     for mode in args.modes:
         for clients in args.clients:
-            uvloop.run(load(url, clients, mode, 0.5, 200))  # everything is imported, every connection was made once
+            uvloop.run(load(url, key, clients, mode, 0.5, 200))  # all is imported and connected
             time.sleep(0.2)
             spent = running.cpu_seconds() if running else 0.0
-            found = uvloop.run(load(url, clients, mode, args.seconds, MOST))
+            found = uvloop.run(load(url, key, clients, mode, args.seconds, MOST))
             time.sleep(0.2)  # what it does after the answer is its cost too
             spent = running.cpu_seconds() - spent if running else 0.0
             cells.append({"mode": mode, "clients": clients, **_figures(found, spent)})
@@ -115,7 +115,7 @@ def _killed(running: Running) -> dict[str, int]:
     async def ask_and_kill() -> Found:
         import asyncio
 
-        asking = asyncio.create_task(load(running.url, KILLED_CLIENTS, "plain", KILLED_AFTER + 10))
+        asking = asyncio.create_task(load(running.url, running.key, KILLED_CLIENTS, "plain", KILLED_AFTER + 10))
         await asyncio.sleep(KILLED_AFTER)
         running.kill()
         return await asking

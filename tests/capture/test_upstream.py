@@ -230,3 +230,13 @@ def test_an_engines_cookie_reaches_nobody(tmp_path: Path) -> None:
         for n in range(2):
             assert ask(served, "/v1/chat/completions", {"messages": user(str(n))})[0] == 200
         assert not any(b"cookie" in each.lower() for each in engine.heads)
+
+
+def test_a_text_that_speaks_of_an_end_is_no_end(tmp_path: Path) -> None:
+    said = event("data: [DONE] is").replace(b"\n\n", b"") + b"\n\n"
+    engine = RawEngine([[head(SSE), chunk(said), HANG]])
+    with engine, serving(tmp_path / "day.db", engine.url) as served:
+        connection = http.client.HTTPConnection(urlsplit(served.url).netloc, timeout=20)
+        connection.request("POST", "/v1/chat/completions", json.dumps({"messages": user("a"), "stream": True}))
+        assert b"[DONE] is" in connection.getresponse().readline(), "it is not held back"
+        connection.close()

@@ -31,6 +31,7 @@ from journeyman.capture import openapi, recognition, remarks
 from journeyman.capture.keys import Doorkeeper, Holder
 from journeyman.capture.names import name, purposes
 from journeyman.capture.openapi import KEY_HEADER, PURPOSES_HEADER, RETRY_HEADER
+from journeyman.capture.recent import Recent
 from journeyman.capture.recorder import Recorder
 from journeyman.capture.relay import SESSION_HEADER, Relay, marked, names
 from journeyman.capture.upstream import Backend, CutShort
@@ -70,6 +71,7 @@ class Gateway:
         self._running: dict[tuple[str, str, str], asyncio.Future[Exchange]] = {}
         self.purposes, self.limits = purposes, limits or Limits()
         self.doorkeeper = Doorkeeper(reader)
+        self.recent = Recent(reader, RETRY_SECONDS)
         self.under_way = 0
         self.seen: Counter[tuple[str, int]] = Counter()  # (path, status)
         self.endings: Counter[str] = Counter()
@@ -203,6 +205,8 @@ class Gateway:
             return await relay.run(self._forwarded(request))
         finally:
             self.endings[relay.ending] += 1
+            if relay.exchange.ends:
+                self.recent.end(relay.exchange.tenant, relay.exchange.ends, relay.exchange.session)
             ended.set_result(relay.exchange)
             if self._running.get(mine) is ended:
                 del self._running[mine]
@@ -221,8 +225,10 @@ class Gateway:
                 for message, each in zip(messages or [], hashes, strict=True)
                 if isinstance(message, dict) and message.get("role") == "assistant"
             ]
-            before = self.reader.newest_exchange(tenant, ends=ends[::-1])
-            session = before.session if before else f"s_{secrets.token_hex(8)}"
+            session = self.recent.session(tenant, ends[-1]) if ends else ""
+            if ends and not session and (before := self.reader.newest_exchange(tenant, ends=ends[::-1])):
+                session = before.session
+            session = session or f"s_{secrets.token_hex(8)}"
         return Exchange(
             receipt=f"r_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}",
             session=session,
@@ -252,6 +258,8 @@ class Gateway:
         if says_so and mine in self._running:
             with reply.unless_gone():
                 return await asyncio.shield(self._running[mine])
+        if not self.recent.begin(exchange.tenant, exchange.begins):
+            return None
         earlier = self.reader.newest_exchange(exchange.tenant, begins=exchange.begins, request=request.body)
         if earlier is None:
             return None

@@ -22,6 +22,8 @@ from typing import Any
 from journeyman.capture.depth import too_deep
 
 _encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring_ascii
+_PLAIN = {"role", "content"}
 _SAID = ("role", "content", "name", "tool_call_id", "refusal")
 
 
@@ -42,8 +44,15 @@ def alone(message: Any) -> str:
 
 def extended(state: str, message: Any) -> str:
     """The hash of the conversation that `state` stands for with one more message."""
-    text = _encoded(_essence(message))
-    return hashlib.sha256(f"{state}:{text}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{state}:{_written(message)}".encode()).hexdigest()[:32]
+
+
+def _written(message: Any) -> str:
+    if type(message) is dict and message.keys() == _PLAIN:  # most are: the same text, sooner
+        role, content = message["role"], message["content"]
+        if type(role) is str and type(content) is str and (content := content.strip()):
+            return f'{{"content":{_quoted(content)},"role":{_quoted(role)}}}'
+    return _encoded(_essence(message))
 
 
 def _essence(message: Any) -> Any:

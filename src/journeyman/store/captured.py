@@ -115,6 +115,11 @@ class CapturedInSqlite:
                 return _exchange(row)
         return None
 
+    def begun_since(self, time: float) -> set[tuple[str, str]]:
+        # A receipt begins with the time, and has an index.
+        query = "SELECT tenant, begins FROM exchanges WHERE receipt >= ?"
+        return set(self._db.rows(query, f"r_{int(time * 1000):012x}"))
+
     def add_feedback(self, feedback: Feedback, tenant: str = "") -> bool:
         insert = "INSERT INTO feedback (id, receipt, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         with self._db.transaction():
