@@ -70,7 +70,8 @@ class CapturedInSqlite:
             self._db.write(begin, map(_row, opened))
             self._db.write("INSERT INTO pieces (receipt, bytes) VALUES (?, ?)", pieces)
             self._db.write(end, map(_row, closed))
-            self._db.write("DELETE FROM pieces WHERE receipt = ?", ((each.receipt,) for each in closed))
+            ended = json.dumps([each.receipt for each in closed])
+            self._db.changes("DELETE FROM pieces WHERE receipt IN (SELECT value FROM json_each(?))", ended)
 
     def cut_open_exchanges(self, reply: Callable[[bytes], dict[str, Any] | None]) -> int:
         with self._db.transaction():
@@ -194,5 +195,4 @@ def _exchange(row: Iterable[Any]) -> Exchange:
     return Exchange(**dict(zip(names, columns, strict=True)), **rest)
 
 
-def _dump(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)  # ASCII: a lone surrogate is no UTF-8
+_dump = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode  # ASCII: a lone surrogate is no UTF-8
