@@ -240,3 +240,15 @@ def test_a_text_that_speaks_of_an_end_is_no_end(tmp_path: Path) -> None:
         connection.request("POST", "/v1/chat/completions", json.dumps({"messages": user("a"), "stream": True}))
         assert b"[DONE] is" in connection.getresponse().readline(), "it is not held back"
         connection.close()
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_answer_that_ends_with_its_connection_is_whole(streamed: bool, tmp_path: Path) -> None:
+    long = event("a" * 1000) * 5000
+    body = long + event("", '"stop"') if streamed else ANSWER.replace(b"a b", b"a" * 5_000_000)
+    first = f"HTTP/1.1 200 OK\r\ncontent-type: {SSE if streamed else 'application/json'}\r\n\r\n".encode()
+    status, got, found = asked(RawEngine([[first + body]]), tmp_path, streamed)
+    assert (status, found.ending, found.response == body) == (200, "complete", True)
+    assert found.reply
+    assert len(found.reply["content"]) == 5_000_000
+    assert len(got) > len(body)

@@ -205,7 +205,7 @@ class Gateway:
             return await relay.run(self._forwarded(request))
         finally:
             self.endings[relay.ending] += 1
-            if relay.exchange.ends:
+            if relay.ending == "complete" and relay.exchange.ends:
                 self.recent.end(relay.exchange.tenant, relay.exchange.ends, relay.exchange.session)
             ended.set_result(relay.exchange)
             if self._running.get(mine) is ended:
@@ -218,7 +218,8 @@ class Gateway:
         tenant, user = holder.tenant, name("user", value.get("user"))
         messages = value.get("messages") if request.path == "/v1/chat/completions" else [value.get("input")]
         hashes = recognition.chain(messages or [], tenant, f"{client}:{user}")
-        session = name("session", request.headers.get(SESSION_HEADER) or metadata.get("session_id"))
+        session, key = name("session", metadata.get("session_id")), name("key", metadata.get("key"))
+        session = name("session", request.headers.get(SESSION_HEADER)) or session
         if not session:
             ends = [
                 each
@@ -237,7 +238,7 @@ class Gateway:
             tenant=tenant,
             user=user,
             begins=hashes[-1] if hashes else "",
-            key=name("key", request.headers.get(KEY_HEADER) or metadata.get("key")),
+            key=name("key", request.headers.get(KEY_HEADER)) or key,
             stream=value.get("stream") is True,
             purposes=self._purposes(request, holder),
             details={
