@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -43,11 +44,14 @@ def test_who_goes_is_not_waited_for() -> None:
     replying(test)
 
 
-def test_who_goes_when_it_is_done_disturbs_nothing() -> None:
+@pytest.mark.parametrize("steps", range(6))
+def test_who_goes_when_it_is_done_disturbs_nothing(steps: int) -> None:
     async def test(reply: Reply, gone: asyncio.Event) -> None:
-        with reply.unless_gone():
+        with suppress(ClientGone), reply.unless_gone():
             await asyncio.sleep(0)
             gone.set()
+            for _ in range(steps):  # it is noticed in this step or the next, before or after this block has ended
+                await asyncio.sleep(0)
         for _ in range(5):
             await asyncio.sleep(0)
         assert reply.gone.done()

@@ -139,12 +139,13 @@ class Reply:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("only within a task")
-        cancelled_before, fired = task.cancelling(), False
+        cancelled_before, within, fired = task.cancelling(), True, False
 
         def leave(gone: object) -> None:  # noqa: ARG001
             nonlocal fired
-            fired = True
-            task.cancel()
+            if within:  # a callback that is on its way can not be taken back
+                fired = True
+                task.cancel()
 
         self.gone.add_done_callback(leave)
         try:
@@ -154,6 +155,7 @@ class Reply:
                 raise ClientGone from None
             raise
         finally:
+            within = False
             self.gone.remove_done_callback(leave)
 
     def end(self) -> None:
