@@ -206,6 +206,44 @@ def redaction() -> str:
     )
 
 
+def gateway() -> str:
+    """One row a gateway and way of answering, at each number of clients; and what survived kill -9."""
+    path = RESULTS / "gateway.json"
+    found = json.loads(path.read_text())
+    cells: list[dict[str, Any]] = found["cells"]
+    clients = list(dict.fromkeys(cell["clients"] for cell in cells))
+    columns = " / ".join(map(str, clients))
+    lines = [
+        f"| gateway | answers | CPU-ms a request, {columns} clients | added p50, ms | added p99, ms | requests/s |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+
+    def row(name: str, mode: str, field: str, digits: int) -> str:
+        values = {cell["clients"]: cell.get(field) for cell in cells if (cell["gateway"], cell["mode"]) == (name, mode)}
+        return " / ".join("–" if values[each] is None else f"{values[each]:.{digits}f}" for each in clients)
+
+    for name in dict.fromkeys(cell["gateway"] for cell in cells):
+        for mode in dict.fromkeys(cell["mode"] for cell in cells):
+            cpu = "–" if name == "none" else row(name, mode, "cpu_ms", 2)
+            lines.append(
+                f"| {name} | {mode} | {cpu} | {row(name, mode, 'added_p50_ms', 1)} "
+                f"| {row(name, mode, 'added_p99_ms', 1)} | {row(name, mode, 'per_second', 0)} |"
+            )
+    lines += [
+        "",
+        "Answers that a client had received whole when the gateway was killed (`kill -9`), and what was kept:",
+        "",
+    ]
+    lines += [f"- {each['gateway']} ({each['what']}): {each['kept']} of {each['answered']}" for each in found["killed"]]
+    lines += [
+        "",
+        f"- `bench/results/{path.name}` (with its command): {', '.join(found['packages'])}, {found['machine']}, "
+        f"{found['date'][:10]}; {found['busy_with_others']:.1f} cores were busy with something else, and "
+        f"a step of a loop in Python took {found['loop_ns']:.0f} ns",
+    ]
+    return "\n".join(lines)
+
+
 TABLES = {
     "grind": grind,
     "worlds": worlds,
@@ -214,6 +252,7 @@ TABLES = {
     "train_step": train_step,
     "learning": learning,
     "redaction": redaction,
+    "gateway": gateway,
 }
 
 

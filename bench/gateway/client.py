@@ -1,7 +1,7 @@
 """Clients that ask one after the other over kept connections, as cheaply as Python can.
 
 Always holds: an answer counts only if it came whole, with status 200, and with its last word; each request carries a
-mark of its own, by which it can be found again where answers are kept.
+mark of its own, by which it can be found again where answers are kept; each client goes on from what it was answered.
 
 Knows HTTP; not who answers.
 """
@@ -20,10 +20,8 @@ import httptools
 LAST = b"word63"
 _MARKS = count()
 SYSTEM = "You are the assistant of a small hotel by the sea. " * 20
-EARLIER = [
-    {"role": "user", "content": "Is there a room with a view of the harbour in the second week of June?"},
-    {"role": "assistant", "content": "Yes, two: number 12 on the second floor, and number 21 under the roof. " * 3},
-]
+ANSWER = "".join(f" word{number}" for number in range(64))  # what the mock engine says
+TURNS = 3  # of a conversation
 
 
 @dataclass
@@ -36,25 +34,30 @@ class Found:
     took: float = 0.0
 
 
-async def load(url: str, clients: int, mode: str, seconds: float, most: int = 1 << 30) -> Found:
+async def load(url: str, key: str, clients: int, mode: str, seconds: float, most: int = 1 << 30) -> Found:
     """`clients` at once ask `url` (.../chat/completions) until the time is over or there are `most` answers."""
     found = Found()
     begun = time.perf_counter()
-    await asyncio.gather(*(_client(url, mode, begun + seconds, most, found) for _ in range(clients)))
+    await asyncio.gather(*(_client(url, key, mode, begun + seconds, most, found) for _ in range(clients)))
     found.took = time.perf_counter() - begun
     return found
 
 
-async def _client(url: str, mode: str, end: float, most: int, found: Found) -> None:
+async def _client(url: str, key: str, mode: str, end: float, most: int, found: Found) -> None:
     address = urlsplit(url)
     host, port = address.hostname or "", address.port or 80
     loop = asyncio.get_running_loop()
     connection: _Connection | None = None
+    messages: list[dict[str, str]] = []
     while time.perf_counter() < end and len(found.seconds) + len(found.failed) < most:
         mark = f"mark-{next(_MARKS):07d}-"
-        body = _body(mode, mark)
+        if len(messages) in (0, 1 + 2 * TURNS):
+            messages = [{"role": "system", "content": SYSTEM}]
+        messages.append({"role": "user", "content": f"{mark} And what does breakfast cost there?"})
+        body = json.dumps({"model": mode, "messages": messages, "max_tokens": 64, "stream": mode != "plain"}).encode()
+        messages.append({"role": "assistant", "content": ANSWER})
         lines = (
-            f"POST {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer none\r\n"
+            f"POST {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {key}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         try:
@@ -73,12 +76,6 @@ async def _client(url: str, mode: str, end: float, most: int, found: Found) -> N
             found.failed.append(bytes(connection.body[-300:]).decode(errors="replace"))
     if connection is not None:
         connection.transport.close()
-
-
-def _body(mode: str, mark: str) -> bytes:
-    question = {"role": "user", "content": f"{mark} And what does breakfast cost there?"}
-    value = {"model": mode, "messages": [{"role": "system", "content": SYSTEM}, *EARLIER, question]}
-    return json.dumps({**value, "max_tokens": 64, "stream": mode != "plain"}).encode()
 
 
 class _Connection(asyncio.Protocol):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import sqlite3
@@ -67,6 +68,7 @@ class Contestant:
     @contextmanager
     def running(self, engine: str, folder: Path, environments: Path) -> Iterator[Running]:
         command, path, environment = self._command(engine, folder, environments)
+        key = environment.get("LITELLM_MASTER_KEY") or ("none" if self.package else _issued(folder))
         port = _free_port()
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(
@@ -77,7 +79,7 @@ class Contestant:
                 stderr=log,
                 start_new_session=True,
             )
-        running = Running(process, f"http://127.0.0.1:{port}{path}", folder)
+        running = Running(process, f"http://127.0.0.1:{port}{path}", key, folder)
         try:
             running.wait()
             yield running
@@ -100,18 +102,20 @@ class Contestant:
             }
             for mode in MODES
         ]
-        settings = {"callbacks": "keeping.keep"} if self.keeps else {}
-        (folder / "config.yaml").write_text(json.dumps({"model_list": models, "litellm_settings": settings}))
+        callbacks = {"callbacks": "keeping.keep"} if self.keeps else {}
+        (folder / "config.yaml").write_text(json.dumps({"model_list": models, "litellm_settings": callbacks}))
         (folder / "keeping.py").write_text(_CALLBACK)
         command = [str(python.parent / "litellm"), "--config", "config.yaml", "--host", "127.0.0.1", "--port", "PORT"]
-        quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "LITELLM_MODE": "PRODUCTION"}
-        return [*command, "--num_workers", "1", "--telemetry", "False"], "/v1/chat/completions", quiet
+        settings = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "LITELLM_MODE": "PRODUCTION"}
+        settings["LITELLM_MASTER_KEY"] = f"sk-{secrets.token_hex(32)}"  # it does not start without one
+        return [*command, "--num_workers", "1", "--telemetry", "False"], "/v1/chat/completions", settings
 
 
 @dataclass
 class Running:
     process: subprocess.Popen[bytes]
     url: str
+    key: str
     folder: Path
 
     def wait(self, seconds: float = 120.0) -> None:
@@ -120,7 +124,7 @@ class Running:
         end = time.monotonic() + seconds
         while True:
             request = urllib.request.Request(
-                self.url, body, {"content-type": "application/json", "authorization": "Bearer none"}
+                self.url, body, {"content-type": "application/json", "authorization": f"Bearer {self.key}"}
             )
             try:
                 with urllib.request.urlopen(request, timeout=10) as response:
@@ -154,6 +158,15 @@ class Running:
                 return "\n".join(data for (data,) in connection.execute("SELECT data FROM traces"))
         path = self.folder / "kept.jsonl"
         return path.read_text() if path.exists() else ""
+
+
+def _issued(folder: Path) -> str:
+    """A key of ours: the others look one up for each request too."""
+    from journeyman.capture.keys import issue
+    from journeyman.store import open_store
+
+    with open_store(folder / "day.db") as store:
+        return issue(store, "bench")[0]
 
 
 def cpu_seconds(group: int) -> float:

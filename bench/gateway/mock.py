@@ -75,7 +75,8 @@ class _Connection(asyncio.Protocol):
                 return
             self._transport.write(_chunk(event.replace(b"NUMBER", number)))
             await asyncio.sleep(PACE)
-        self._transport.write(_LAST)
+        if not self._transport.is_closing():
+            self._transport.write(_LAST)
 
 
 def _whole(value: object) -> bytes:

@@ -58,6 +58,7 @@ def test_a_page_in_a_browser_cannot_ask(serve: Serve, header: dict[str, str]) ->
         b'{"messages": [], "seed": 1e999}',
         {"messages": [], "metadata": {"session_id": "a\r\nx: 1"}},
         {"messages": [], "metadata": {"key": "\ud800"}},
+        {"messages": [], "metadata": {"key": "a\u202eb"}},
         {"messages": [], "user": ["ann"]},
         {"messages": [], "user": "a" * 201},
     ],

@@ -231,3 +231,25 @@ def test_an_engines_cookie_reaches_nobody(tmp_path: Path) -> None:
         for n in range(2):
             assert ask(served, "/v1/chat/completions", {"messages": user(str(n))})[0] == 200
         assert not any(b"cookie" in each.lower() for each in engine.heads)
+
+
+def test_a_text_that_speaks_of_an_end_is_no_end(tmp_path: Path) -> None:
+    said = event("data: [DONE] is").replace(b"\n\n", b"") + b"\n\n"
+    engine = RawEngine([[head(SSE), chunk(said), HANG]])
+    with engine, serving(tmp_path / "day.db", engine.url) as served:
+        connection = http.client.HTTPConnection(urlsplit(served.url).netloc, timeout=20)
+        connection.request("POST", "/v1/chat/completions", json.dumps({"messages": user("a"), "stream": True}))
+        assert b"[DONE] is" in connection.getresponse().readline(), "it is not held back"
+        connection.close()
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_answer_that_ends_with_its_connection_is_whole(streamed: bool, tmp_path: Path) -> None:
+    long = event("a" * 1000) * 5000
+    body = long + event("", '"stop"') if streamed else ANSWER.replace(b"a b", b"a" * 5_000_000)
+    first = f"HTTP/1.1 200 OK\r\ncontent-type: {SSE if streamed else 'application/json'}\r\n\r\n".encode()
+    status, got, found = asked(RawEngine([[first + body]]), tmp_path, streamed)
+    assert (status, found.ending, found.response == body) == (200, "complete", True)
+    assert found.reply
+    assert len(found.reply["content"]) == 5_000_000
+    assert len(got) > len(body)

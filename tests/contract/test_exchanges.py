@@ -149,3 +149,13 @@ def test_an_exchange_is_found_by_the_name_of_its_response(store: Store) -> None:
     assert found.receipt == "r2"
     assert store.newest_exchange("other", response="resp_1") is None
     assert store.newest_exchange("t", response="resp_3") is None
+
+
+def test_what_began_since_a_time(store: Store) -> None:
+    begun = [(1000.0, "t", "b1"), (2000.0, "t", "b2"), (2000.5, "u", "b2")]
+    for at, tenant, begins in begun:
+        receipt = f"r_{int(at * 1000):012x}{'0' * 12}"
+        store.write_exchanges(closed=[replace(RICH, receipt=receipt, tenant=tenant, begins=begins)])
+    assert store.begun_since(1000.0) == {("t", "b1"), ("t", "b2"), ("u", "b2")}
+    assert store.begun_since(2000.0) == {("t", "b2"), ("u", "b2")}
+    assert store.begun_since(2001.0) == set()

@@ -32,6 +32,7 @@ from journeyman.capture import openapi, recognition, remarks, responses
 from journeyman.capture.keys import Doorkeeper, Holder
 from journeyman.capture.names import name, purposes
 from journeyman.capture.openapi import KEY_HEADER, PURPOSES_HEADER, RETRY_HEADER
+from journeyman.capture.recent import Recent
 from journeyman.capture.recorder import Recorder
 from journeyman.capture.redaction import Kept, Redaction, aside, is_as_the_engine_gave_it
 from journeyman.capture.relay import SESSION_HEADER, Relay, marked, names
@@ -77,6 +78,7 @@ class Gateway:
         self.purposes, self.limits = purposes, limits or Limits()
         self.doorkeeper = Doorkeeper(reader)
         self.redaction, self._asked, self.unredacted = redaction, Asked(), 0
+        self.recent = Recent(reader, RETRY_SECONDS)
         self.under_way = 0
         self.seen: Counter[tuple[str, int]] = Counter()  # (path, status)
         self.endings: Counter[str] = Counter()
@@ -213,6 +215,8 @@ class Gateway:
         finally:
             self.endings[relay.ending] += 1
             self.unredacted += "failed" in relay.exchange.details.get("redacted", ())
+            if relay.ending == "complete" and relay.exchange.ends:
+                self.recent.end(relay.exchange.tenant, relay.exchange.ends, relay.exchange.session)
             ended.set_result(relay.exchange)
             if self._running.get(mine) is ended:
                 del self._running[mine]
@@ -232,8 +236,9 @@ class Gateway:
         given = value.get("metadata")
         given = given if isinstance(given, dict) else {}
         user = name("user", value.get("user"))
-        session = name("session", request.headers.get(SESSION_HEADER) or given.get("session_id"))
-        key = name("key", request.headers.get(KEY_HEADER) or given.get("key"))
+        session, key = name("session", given.get("session_id")), name("key", given.get("key"))
+        session = name("session", request.headers.get(SESSION_HEADER)) or session
+        key = name("key", request.headers.get(KEY_HEADER)) or key
         redacted = kept.noted("request")
         if kept.failed:
             user = session = key = ""
@@ -254,8 +259,9 @@ class Gateway:
                 for message, each in zip(messages, hashes, strict=True)
                 if isinstance(message, dict) and message.get("role") == "assistant"
             ]
-            before = self.reader.newest_exchange(tenant, ends=ends[::-1], response=follows)
-            session = before.session if before else f"s_{secrets.token_hex(8)}"
+            known = self.recent.session(tenant, ends[-1]) if ends and not follows else ""
+            before = None if known else self.reader.newest_exchange(tenant, ends=ends[::-1], response=follows)
+            session = known or (before.session if before else f"s_{secrets.token_hex(8)}")
         return Exchange(
             receipt=f"r_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}",
             session=session,
@@ -286,6 +292,8 @@ class Gateway:
         if says_so and mine in self._running:
             with reply.unless_gone():
                 return await asyncio.shield(self._running[mine])
+        if not self.recent.begin(exchange.tenant, exchange.begins):
+            return None
         earlier = self._asked.earlier(self.reader, exchange, request.body)
         if earlier is None:
             return None

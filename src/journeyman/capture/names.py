@@ -7,20 +7,24 @@ Knows words; nothing of HTTP or of the command line.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from journeyman.errors import UsageError
 from journeyman.records import PURPOSES, Purpose
 
 LONGEST = 200
-# What `name` takes, as JSON Schema: letters, marks, numbers, punctuation, symbols and the space can be printed.
-SCHEMA: dict[str, Any] = {
-    "type": ["string", "null"],
-    "maxLength": LONGEST,
-    "pattern": r"^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$",
-}
+# No control characters, no ends of lines, nothing invisible and nothing that turns the direction of writing. By their
+# numbers: which characters there are at all changes with each Unicode.
+_PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$"
+# What `name` takes, as JSON Schema.
+SCHEMA: dict[str, Any] = {"type": ["string", "null"], "maxLength": LONGEST, "pattern": _PRINTABLE}
 # The same in a header, whose bytes are Latin-1.
-HEADER_SCHEMA: dict[str, Any] = {"type": "string", "maxLength": LONGEST, "pattern": "^[ -~¡-¬®-ÿ]*$"}
+HEADER_SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "maxLength": LONGEST,
+    "pattern": r"^[ -~\u00a0-\u00ac\u00ae-\u00ff]*$",
+}
 
 
 def is_text(value: object) -> bool:
@@ -32,7 +36,7 @@ def name(what: str, given: Any) -> str:
     """The name that somebody gives to a thing of his own; "" where there is none."""
     if given is None or given == "":
         return ""
-    if not is_text(given) or len(given) > LONGEST or not given.isprintable():
+    if not is_text(given) or len(given) > LONGEST or not re.fullmatch(_PRINTABLE, given):
         raise UsageError(f"the {what} is no name", f"give a printable text of at most {LONGEST} characters")
     return given
 

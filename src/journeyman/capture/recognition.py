@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from journeyman.capture.depth import too_deep
 
+_encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring_ascii
+_PLAIN = {"role", "content"}
 _SAID = ("role", "content", "name", "tool_call_id", "refusal")
 
 
@@ -41,13 +44,20 @@ def alone(message: Any) -> str:
 
 def extended(state: str, message: Any) -> str:
     """The hash of the conversation that `state` stands for with one more message."""
-    text = json.dumps(_essence(message), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(f"{state}:{text}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{state}:{_written(message)}".encode()).hexdigest()[:32]
+
+
+def _written(message: Any) -> str:
+    if type(message) is dict and message.keys() == _PLAIN:  # most are: the same text, sooner
+        role, content = message["role"], message["content"]
+        if type(role) is str and type(content) is str and (content := content.strip()):
+            return f'{{"content":{_quoted(content)},"role":{_quoted(role)}}}'
+    return _encoded(_essence(message))
 
 
 def _essence(message: Any) -> Any:
     """What a message says, without what clients add, leave out or write in another way when they send it back."""
-    if not isinstance(message, Mapping):
+    if not isinstance(message, dict):
         return message
     kept = {name: message[name] for name in _SAID if message.get(name) is not None}
     if "content" in kept:
@@ -55,7 +65,7 @@ def _essence(message: Any) -> Any:
         if kept["content"] == "":  # a caller of tools has said nothing: null, absent or empty
             del kept["content"]
     calls = message.get("tool_calls")
-    if isinstance(calls, Sequence) and calls:
+    if calls and isinstance(calls, list):
         kept["tool_calls"] = [_call(call) for call in calls]
     return kept
 
@@ -65,16 +75,15 @@ def _text(content: Any) -> Any:
     if isinstance(content, str):
         return content.strip()
     if isinstance(content, list) and all(
-        isinstance(part, Mapping) and part.get("type") == "text" and isinstance(part.get("text"), str)
-        for part in content
+        isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str) for part in content
     ):
         return "".join(part["text"] for part in content).strip()
     return content
 
 
 def _call(call: Any) -> Any:
-    function = call.get("function") if isinstance(call, Mapping) else None
-    if not isinstance(function, Mapping):
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict):
         return call
     arguments = function.get("arguments")
     if isinstance(arguments, str):

@@ -32,12 +32,14 @@ from journeyman.records import Ending, Exchange
 
 SESSION_HEADER = "x-journeyman-session"
 RECEIPT_HEADER = "x-journeyman-receipt"
-# From here on the client has all that was sampled: the end of a stream is held back until it is durable.
-_END = re.compile(
-    rb'"finish_reason"\s*:\s*"[^"]|^data: ?\[DONE\]|"type"\s*:\s*"response\.(?:completed|incomplete|failed)"',
-    re.MULTILINE,
+# From here on the client has all that was sampled: the end of a stream is held back until it is durable. Each pattern
+# begins with plain text, which makes the search of every piece a quick one.
+_ENDS = (
+    re.compile(rb'"finish_reason"\s*:\s*"[^"]'),
+    re.compile(rb'"type"\s*:\s*"response\.(?:completed|incomplete|failed)"'),
+    re.compile(rb"data: ?\[DONE\]"),
 )
-_DONE = re.compile(rb"^data: ?\[DONE\]\r?\n\r?\n", re.MULTILINE)
+_DONE = re.compile(rb"data: ?\[DONE\]\r?\n\r?\n")
 _LARGE = 1 << 20  # bytes; a response beyond it is read in a thread, so that others need not wait
 _JUDGED_SECONDS = 0.5  # how often what came of an open stream is judged, and what may be kept of it goes to the disk
 
@@ -130,12 +132,12 @@ class Relay:
             held += piece
             if not is_marked:
                 held, is_marked = _marked_stream(held, self.exchange)
-            end = _END.search(held)
+            end = _end(held)
             # Whole events only: the end of one that has not come yet may be what has to be held back.
-            if ready := _whole_events(held, end.start() if end else len(held)):
+            if ready := _whole_events(held, len(held) if end is None else end):
                 await self.reply.piece(bytes(held[:ready]))
                 del held[:ready]
-            if end and _DONE.search(held):  # some engines leave the connection open
+            if end is not None and _DONE.search(held):  # some engines leave the connection open
                 break
         return bytes(held)
 
@@ -239,6 +241,16 @@ def marked(body: bytes, exchange: Exchange) -> bytes:
         return body
     comma = b"" if end[1:-1].strip() == b"" else b","
     return end[:-1] + comma + _mark(exchange) + b"}"
+
+
+def _end(data: bytearray) -> int | None:
+    """Where the end of a stream begins, if it has come."""
+    found = [match.start() for pattern in _ENDS[:-1] if (match := pattern.search(data))]
+    for match in _ENDS[-1].finditer(data):
+        if match.start() == 0 or data[match.start() - 1] == ord("\n"):  # else it is a text that says so
+            found.append(match.start())
+            break
+    return min(found, default=None)
 
 
 def _whole_events(data: bytearray, stop: int) -> int:

@@ -119,7 +119,7 @@ def _joined(so_far: Any, piece: Any) -> Any:
 
 def _join_calls(calls: dict[int, dict[str, Any]], pieces: Any) -> None:
     for piece in pieces if isinstance(pieces, list) else ():
-        if not isinstance(piece, Mapping):
+        if not isinstance(piece, dict):
             continue
         index = piece.get("index")
         if not isinstance(index, int):  # some engines leave it out: a call with an id is a new one
@@ -127,7 +127,7 @@ def _join_calls(calls: dict[int, dict[str, Any]], pieces: Any) -> None:
         call = calls.setdefault(index, {"id": None, "type": "function", "function": {}})
         call["id"] = call["id"] or piece.get("id")
         function = piece.get("function")
-        for name, part in function.items() if isinstance(function, Mapping) else ():
+        for name, part in function.items() if isinstance(function, dict) else ():
             if isinstance(part, str):
                 call["function"][name] = call["function"].get(name, "") + part
 
@@ -146,8 +146,8 @@ def _more_details(choice: Mapping[str, Any], details: dict[str, Any]) -> None:
     if _are_ids(choice.get("token_ids")):
         details.setdefault("response_ids", []).extend(choice["token_ids"])
     logprobs = choice.get("logprobs")
-    content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
-    if isinstance(content, list) and all(isinstance(each, Mapping) and "logprob" in each for each in content):
+    content = logprobs.get("content") if isinstance(logprobs, dict) else None
+    if isinstance(content, list) and all(isinstance(each, dict) and "logprob" in each for each in content):
         details.setdefault("logprobs", []).extend(each["logprob"] for each in content)
 
 
@@ -169,12 +169,16 @@ def _finite(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _parsed(data: bytes) -> Any:
-    def refuse(constant: str) -> Any:
-        raise ValueError(f"{constant} is not JSON")
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
 
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+
+
+def _parsed(data: bytes) -> Any:
     try:
-        value = json.loads(data, parse_constant=refuse, parse_float=_finite)
+        value = _DECODER.decode(data.decode(errors="surrogatepass"))
     except (ValueError, RecursionError):
         return None
     return None if too_deep(data, value) else value

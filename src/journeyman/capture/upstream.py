@@ -143,15 +143,17 @@ class Upstream:
 
 async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     import aiohttp
+    from aiohttp.http import HttpProcessingError
 
     content = response.content
+    protocol = response.connection.protocol if response.connection else None
 
     def tell(closed: object) -> None:  # noqa: ARG001
         # aiohttp's parser in C finds a broken chunk, closes, and tells nobody: the reader would wait for ever.
-        if not content.is_eof() and content.exception() is None:
+        broken = protocol is not None and isinstance(protocol.exception(), HttpProcessingError)
+        if broken and not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError("what it sent is not HTTP"))
 
-    protocol = response.connection.protocol if response.connection else None
     closed = protocol.closed if protocol is not None else None
     if closed is not None:
         closed.add_done_callback(tell)

@@ -107,6 +107,10 @@ class Store(Protocol):
         in; or that begins so with this very request."""
         ...
 
+    def begun_since(self, time: float) -> set[tuple[str, str]]:
+        """Tenant and beginning of each exchange that began after this time (seconds since 1970)."""
+        ...
+
     def add_feedback(self, feedback: Feedback, tenant: str = "") -> bool:
         """Whether it is new. UnknownError if the tenant has no such receipt."""
         ...

@@ -79,7 +79,8 @@ class Captured:
             self._db.write(begin, map(_row, opened))
             self._db.write("INSERT INTO pieces (receipt, bytes) VALUES (?, ?)", pieces)
             self._db.write(end, map(_row, closed))
-            self._db.write("DELETE FROM pieces WHERE receipt = ?", ((each.receipt,) for each in closed))
+            ended, receipts = self._db.among("receipt", [each.receipt for each in closed])
+            self._db.changes(f"DELETE FROM pieces WHERE {ended}", receipts)
             self._db.write(named, (each for each in names if each[1]))
 
     def cut_open_exchanges(self, reply: Callable[[bytes], dict[str, Any] | None]) -> int:
@@ -133,6 +134,11 @@ class Captured:
             for row in self._db.rows(query.format(term), tenant, *values):
                 return _exchange(row)
         return None
+
+    def begun_since(self, time: float) -> set[tuple[str, str]]:
+        # A receipt begins with the time, and has an index.
+        query = "SELECT tenant, begins FROM exchanges WHERE receipt >= ?"
+        return set(self._db.rows(query, f"r_{int(time * 1000):012x}"))
 
     def add_feedback(self, feedback: Feedback, tenant: str = "") -> bool:
         insert = "INSERT INTO feedback (id, receipt, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
@@ -208,5 +214,4 @@ def _exchange(row: Iterable[Any]) -> Exchange:
     return Exchange(**dict(zip(names, columns, strict=True)), **rest)
 
 
-def _dump(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)  # ASCII: a lone surrogate is no UTF-8
+_dump = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode  # ASCII: a lone surrogate is no UTF-8
