@@ -60,9 +60,6 @@ def test_a_defect_is_found_and_named(defect: str, labs: Labs) -> None:
     report = measured(defect, labs)
     binding, word = DEFECTS[defect]
     assert report.verdict == "not grindable"
-    if defect == "DatabaseClock" and report.binding != binding:
-        # A second that ends while 64 run at once is seen there first, and by right.
-        binding = "deterministic.concurrency"
     assert report.binding == binding
     assert word in str(report.found[binding].evidence)
     assert report.remedy == ORDER[binding][1]

@@ -52,6 +52,7 @@ def record(m: Measurement, seconds: float) -> None:
         raise LabError(f"no episode of it can be begun ({found[0]['error']})")
     m.traces = found
     m.scripts = [_script(trace) for trace in found]
+    m.recorded = time.monotonic()
 
 
 def repeat(m: Measurement, seconds: float) -> Parted:
@@ -91,13 +92,15 @@ def everything_else() -> list[Surroundings]:
 
 
 def elsewhere(m: Measurement, seconds: float) -> Parted:
-    """In two processes where everything is changed at once: what stays equal there depends on none of it."""
+    """In two processes where everything is changed at once, and not within the same second as what was recorded: what
+    stays equal there depends on none of it."""
     if not m.stable:
         for change in ("process", *CHANGES):
             m.add(untested(f"deterministic.{change}", ALONE))
         return []
     outside = m.said["outside"]
     locale = another_locale()
+    time.sleep(max(0.0, m.recorded + LATER - time.monotonic()))
     compared: set[int] = set()
     different: Parted = []
     for surroundings in everything_else():

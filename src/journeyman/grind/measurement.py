@@ -95,6 +95,7 @@ class Measurement:
     said: Mapping[str, Any] = field(default_factory=dict)  # what the target says of itself
     scripts: list[dict[str, Any]] = field(default_factory=list)
     traces: list[Trace] = field(default_factory=list)
+    recorded: float = 0.0  # when the last of them had ended, on the monotonic clock
     clock: str = ""  # how it bears another clock: "late", or why it does not
     pace: float = 0.0  # seconds of an episode
     stable: list[int] = field(default_factory=list)  # the scripts that showed the same again
