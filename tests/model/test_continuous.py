@@ -8,6 +8,7 @@ import torch
 
 from journeyman.model.continuous import ContinuousBatch, End, Request, Token
 from journeyman.model.lora import LoRAConfig
+from journeyman.model.slots import token_bytes
 from journeyman.model.transformers_engine import TransformersEngine
 
 ADAPTERS = (None, "one", "two")
@@ -181,3 +182,56 @@ def test_what_is_kept_stays_within_its_bounds(engine: TransformersEngine) -> Non
         finish(batch)
         assert batch.prefixes.bytes <= 10_000
     batch.forget("one")
+
+
+def test_who_has_the_fewest_rows_comes_next_and_none_takes_all_that_is_free(engine: TransformersEngine) -> None:
+    batch = ContinuousBatch(engine, rows=4)
+    begun: list[str] = []
+
+    def ask(scope: str) -> None:
+        def hear(_: Token, __: End) -> bool:
+            if len(request.reply) == 1:
+                begun.append(scope)
+            return True
+
+        request = Request([1, 2, 3, *scope.encode()], hear, 10, scope=scope)
+        batch.add(request)
+
+    for _ in range(8):
+        ask("many")
+    ask("one")
+    finish(batch)
+    assert begun.count("many") == 8
+    assert begun.index("one") == 2  # although eight were there before
+
+
+def test_rows_are_no_more_than_there_is_memory_for_but_one_is_always_answered(engine: TransformersEngine) -> None:
+    bytes_each = token_bytes(engine.model.config, engine.dtype)
+    batch = ContinuousBatch(engine, rows_bytes=100 * bytes_each)
+    heard = [Heard() for _ in range(5)]
+    for number, one in enumerate(heard):
+        batch.add(Request([number + 1] * 20, one, 20))
+    batch.add(Request([9] * 200, huge := Heard(), 2))
+    most = 0
+    while not batch.idle:
+        batch.step()
+        longest = max((len(row.prompt) + row.max_tokens for row in batch.rows), default=0)
+        assert len(batch.rows) <= 1 or len(batch.rows) * longest <= 100
+        most = max(most, len(batch.rows))
+    assert most == 2
+    assert all(one.end for one in [*heard, huge])
+
+
+def test_what_a_failed_row_leaves_behind_is_what_was_read(engine: TransformersEngine) -> None:
+    batch = ContinuousBatch(engine)
+    prompt, failed = [5] * 12, []
+
+    def fails(_: Token, __: End) -> bool:
+        raise RuntimeError("the listener's trouble")
+
+    batch.add(Request(prompt, fails, 5, fail=failed.append))
+    finish(batch)
+    assert [str(each) for each in failed] == ["the listener's trouble"]
+    batch.add(Request(prompt, again := Heard(), 5))
+    finish(batch)
+    assert again.ids == alone(engine, prompt, None, 5)

@@ -53,7 +53,7 @@ def add_parser(subparsers: Subparsers) -> None:
         type=common.positive,
         default=600.0,
         metavar="SECONDS",
-        help="for the engine's next byte (default: 600)",
+        help="for the next byte of the engine at --upstream (default: 600)",
     )
     parser.add_argument(
         "--limit", type=common.count, default=16 << 20, metavar="BYTES", help="of a request (default: 16 MiB)"
@@ -65,10 +65,17 @@ def add_parser(subparsers: Subparsers) -> None:
         "--probe",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="ask the engine two short questions at the start, to tell what it returns (default: do)",
+        help="ask the engine at --upstream two short questions at the start, to tell what it returns (default: do)",
     )
     parser.add_argument(
         "--rows", type=common.count, default=64, metavar="N", help="answers that the model makes at once (default: 64)"
+    )
+    parser.add_argument(
+        "--memory",
+        type=common.positive,
+        default=4.0,
+        metavar="GIB",
+        help="for the keys and values of the answers that the model makes; who has no room waits (default: 4)",
     )
     parser.add_argument(
         "--purposes",
@@ -137,7 +144,7 @@ def _backend(args: argparse.Namespace, reader: Store) -> Backend:
         from journeyman.model import load_engine
         from journeyman.serving.embedded import Embedded
 
-        return Embedded(load_engine(args.model), reader, args.rows)
+        return Embedded(load_engine(args.model), reader, args.rows, int(args.memory * (1 << 30)))
 
 
 def _on_this_machine(args: argparse.Namespace) -> bool:

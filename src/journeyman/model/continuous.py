@@ -3,7 +3,8 @@
     waiting -> its prompt is read, in packs, after what is known of its beginning -> a row of the batch -> ended
 
 One `step` reads one pack of prompts, if any wait, and then gives every row one token; so a long prompt delays the
-others' next token by one pack. Prompts that wait together under one adapter are read as one tree.
+others' next token by one pack. Prompts that wait together under one adapter are read as one tree. Who has the fewest
+rows comes next, and those who wait share what is free.
 
 Always holds: a request runs under one adapter from its first token to its last; greedy tokens are those that the
 request would get alone, up to rounding, and sampled ones are a function of its seed; every token is handed over once,
@@ -14,21 +15,24 @@ Knows token ids, adapters by name and sampling; no text, no threads: one thread 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from journeyman.model.decoding import PathCache
 from journeyman.model.packing import walk
 from journeyman.model.prefixes import Prefixes
+from journeyman.model.slots import Slots, token_bytes
 
 if TYPE_CHECKING:
     from journeyman.model import Ids
     from journeyman.model.transformers_engine import TransformersEngine
 
 KEPT_BYTES = 512 << 20  # of keys and values of earlier prompts
+ROWS_BYTES = 4 << 30  # and of the rows, were each to become as long as it may
 COLDEST = 1e-3  # a lower temperature is greedy: logits divided by it are no numbers any more
 PACK_TOKENS = 256  # of prompts between two tokens of the others
 
@@ -49,8 +53,8 @@ End = Literal["", "stop", "length"]
 class Request:
     """A prompt to be answered. `hear` is called with each token, and why it was the last, if it was; it says whether
     to go on. `fail` is called instead, if it cannot be answered. `scope`: what is read for it is known to others of
-    the same scope alone; top_k 0 means all. `known`: how many of the prompt's tokens did not have
-    to be read."""
+    the same scope alone, and scopes share the rows; top_k 0 means all. `known`: how many of the prompt's tokens did
+    not have to be read."""
 
     prompt: Ids
     hear: Callable[[Token, End], bool]
@@ -72,14 +76,22 @@ class Request:
 
 
 class ContinuousBatch:
-    """See the module. `rows` at most are answered at once; more wait."""
+    """See the module. `rows` at most are answered at once, and no more than `rows_bytes` have room for, but for one;
+    others wait."""
 
-    def __init__(self, engine: TransformersEngine, rows: int = 64, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(
+        self,
+        engine: TransformersEngine,
+        rows: int = 64,
+        kept_bytes: int = KEPT_BYTES,
+        rows_bytes: int = ROWS_BYTES,
+    ) -> None:
         self.engine, self.most = engine, rows
+        self._most_tokens = rows_bytes // token_bytes(engine.model.config, engine.dtype)
         self.prefixes = Prefixes(kept_bytes)
         self.waiting: list[Request] = []
         self.rows: list[Request] = []
-        self._slots = _Slots(rows, engine.dtype, engine.device)
+        self._slots = Slots(rows, engine.dtype, engine.device)
         self._hidden_BH = torch.empty(0)  # the last state of each row, whose next token is not chosen yet
         self._reading: Iterator[None] | None = None
         self._group: list[Request] = []  # whose prompts are being read
@@ -99,16 +111,20 @@ class ContinuousBatch:
     @torch.no_grad()
     def step(self) -> None:
         """Read one pack, and give each row one token."""
-        while self._reading is not None or (self.waiting and len(self.rows) < self.most):
-            if self._reading is None:
-                self._group = self._next_group()
-                self._reading = self._read(tuple(self._group))
+        while self._reading is not None or self._begin_reading():
             if self._read_on():
                 break
         if self.rows:
             self._choose()
         if self.rows:
             self._advance()
+
+    def _begin_reading(self) -> bool:
+        """Whether there are prompts to read, and room for them."""
+        self._group = self._next_group()
+        if self._group:
+            self._reading = self._read(tuple(self._group))
+        return bool(self._group)
 
     def _read_on(self) -> bool:
         """Whether a pack was read; a group that has been read, or cannot be, is done with."""
@@ -133,19 +149,30 @@ class ContinuousBatch:
         self.waiting = [each for each in self.waiting if each.wanted]
         if not self.waiting:
             return []
-        first = self.waiting[0]
+        has = Counter(each.scope for each in self.rows)
+        first = min(self.waiting, key=lambda each: has[each.scope])
+        if not self._have_room([first]):
+            return []
         first.known = self._known(first)
-        group = [first]
-        for each in self.waiting[1:]:
-            if len(self.rows) + len(group) == self.most:
+        most = max(1, (self.most - len(self.rows)) // len({each.scope for each in self.waiting}))
+        group: list[Request] = []
+        for each in [first, *self.waiting]:
+            if len(group) == most or not self._have_room([*group, each]):
                 break
             same = (each.scope, each.adapter) == (first.scope, first.adapter)
-            if same and list(each.prompt[: first.known]) == list(first.prompt[: first.known]):
-                each.known = self._known(each)
-                if each.known == first.known:
-                    group.append(each)
+            if each in group or not same or list(each.prompt[: first.known]) != list(first.prompt[: first.known]):
+                continue
+            each.known = self._known(each)
+            if each.known == first.known:
+                group.append(each)
         self.waiting = [each for each in self.waiting if each not in group]
         return group
+
+    def _have_room(self, more: Sequence[Request]) -> bool:
+        """Rows are as long as the longest of them: whether there is room for these, become as long as they may."""
+        rows = [*self.rows, *more]
+        tokens = len(rows) * max(len(each.prompt) + each.max_tokens for each in rows)
+        return len(rows) <= self.most and (len(rows) == 1 or tokens <= self._most_tokens)
 
     def _known(self, request: Request) -> int:
         """At least the last token is read: its state says what comes next."""
@@ -153,8 +180,6 @@ class ContinuousBatch:
 
     def _read(self, group: Sequence[Request]) -> Iterator[None]:
         """Read prompts and make them rows; a pause after each pack."""
-        if not group:
-            return
         first = group[0]
         owner = (first.scope, first.adapter)
         known, pieces = self.prefixes.match(first.prompt[: first.known], owner)
@@ -213,7 +238,7 @@ class ContinuousBatch:
     def _leave(self, staying: list[int]) -> None:
         for row in set(range(len(self.rows))) - set(staying):
             request = self.rows[row]
-            seen = [*request.prompt, *request.reply[:-1]]  # the last token has not been through the model
+            seen = [*request.prompt, *request.reply][: self._slots.lengths[row]]  # what has been through the model
             if request.adapter is None or request.adapter in self.engine.adapters:  # else it has been dropped
                 self.prefixes.add(seen, (request.scope, request.adapter), *self._slots.of(row))
         self._slots.keep(staying)
@@ -240,81 +265,6 @@ class ContinuousBatch:
         slots.lengths = [length + 1 for length in slots.lengths]
         engine.tokens += len(self.rows)
         self._hidden_BH = output.last_hidden_state[:, -1]
-
-
-class _Slots:
-    """Keys and values [layer][B, heads, L, D] of rows of any length, in transformers' cache interface. Row b holds its
-    first `lengths[b]` tokens; an update writes one more of each."""
-
-    def __init__(self, most: int, dtype: torch.dtype, device: torch.device) -> None:
-        self.most, self.dtype, self.device = most, dtype, device
-        self.keys: list[torch.Tensor] = []
-        self.values: list[torch.Tensor] = []
-        self.lengths: list[int] = []
-        self.is_compileable = False
-
-    def update(self, key: torch.Tensor, value: torch.Tensor, layer_idx: int, *_: Any, **__: Any) -> Any:
-        if layer_idx == 0:
-            self._make_room(len(self.lengths), max(self.lengths) + 1)
-            self._rows_B1 = torch.arange(len(self.lengths), device=key.device)[:, None]
-            self._lengths_B1 = torch.tensor(self.lengths, device=key.device)[:, None]
-        rows, longest = len(self.lengths), max(self.lengths) + 1
-        keys, values = self.keys[layer_idx], self.values[layer_idx]
-        keys[self._rows_B1, :, self._lengths_B1] = key.transpose(1, 2)
-        values[self._rows_B1, :, self._lengths_B1] = value.transpose(1, 2)
-        return keys[:rows, :, :longest], values[:rows, :, :longest]
-
-    def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002
-        return max(self.lengths, default=0)
-
-    def of(self, row: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """What is kept of a row: keys and values [layers, heads, tokens, D]."""
-        length = self.lengths[row]
-        return (
-            torch.stack([each[row, :, :length] for each in self.keys]),
-            torch.stack([each[row, :, :length] for each in self.values]),
-        )
-
-    def join(self, keys: torch.Tensor, values: torch.Tensor) -> None:
-        """A new row at the end."""
-        row, length = len(self.lengths), keys.shape[2]
-        self._make_room(row + 1, length, keys.shape)
-        for layer in range(keys.shape[0]):
-            self.keys[layer][row, :, :length] = keys[layer]
-            self.values[layer][row, :, :length] = values[layer]
-        self.lengths.append(length)
-
-    def _make_room(self, rows: int, length: int, shape: Sequence[int] = ()) -> None:
-        """For so many rows of that length; more than is asked for, since growing copies everything."""
-        if not self.keys:
-            layers, heads, _, width = shape
-            for held in (self.keys, self.values):
-                held += [torch.zeros(0, heads, 0, width, dtype=self.dtype, device=self.device) for _ in range(layers)]
-        had_rows, had_length = self.keys[0].shape[0], self.keys[0].shape[2]
-        if rows <= had_rows and length <= had_length:
-            return
-        if rows > had_rows:
-            rows = min(rows + rows // 2, max(rows, self.most))
-        if length > had_length:
-            length += max(64, length // 4)
-        rows, length = max(rows, had_rows), max(length, had_length)
-        for held in (self.keys, self.values):
-            for layer, old in enumerate(held):
-                held[layer] = old.new_zeros(rows, old.shape[1], length, old.shape[3])
-                held[layer][: old.shape[0], :, : old.shape[2]] = old
-
-    def keep(self, rows: Sequence[int]) -> None:
-        """These rows alone; what is free is given back when few are left."""
-        moved = [(place, row) for place, row in enumerate(rows) if place != row]
-        for held in (*self.keys, *self.values):
-            for place, row in moved:  # in order: a row never goes where another still is
-                held[place, :, : self.lengths[row]] = held[row, :, : self.lengths[row]]
-        self.lengths = [self.lengths[row] for row in rows]
-        if not rows:
-            self.keys, self.values = [], []
-        elif 4 * max(self.lengths) * len(rows) < self.keys[0].shape[0] * self.keys[0].shape[2]:
-            for held in (self.keys, self.values):
-                held[:] = [each[: len(rows), :, : max(self.lengths)].clone() for each in held]
 
 
 def _sampled(logits_V: torch.Tensor, request: Request) -> int:

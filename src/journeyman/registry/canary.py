@@ -30,10 +30,9 @@ def sing(engine: Engine, adapter: str | None) -> list[float]:
         return engine.score([(prompt, engine.encode(_ANSWER))])[0]
 
 
-def prove(engine: Engine, adapter: str, lineage: Mapping[str, Any], heard: Sequence[float] | None = None) -> None:
-    """AdapterError if `adapter`, as the engine has it loaded, is not what its lineage says. `heard`: what the canary
-    gave in another way of running the model."""
-    found = sing(engine, adapter) if heard is None else heard
+def prove(engine: Engine, adapter: str, lineage: Mapping[str, Any]) -> None:
+    """AdapterError if `adapter`, as the engine has it loaded, is not what its lineage says."""
+    found = sing(engine, adapter)
     if _apart(found, sing(engine, None)) < _LEAST:
         raise AdapterError(f"adapter {adapter} changes nothing when it is loaded", "run a new night")
     written = lineage.get(FIELD)  # nights before there were canaries wrote none

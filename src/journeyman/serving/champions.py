@@ -62,13 +62,16 @@ class Champions:
     @asynccontextmanager
     async def in_service(self, tenant: str) -> AsyncIterator[str | None]:
         """The adapter that answers for this tenant now (None: the base), for as long as the block runs."""
-        # A client that goes while an adapter is being loaded takes nothing with it.
-        adapter = await asyncio.shield(asyncio.ensure_future(self._held(tenant)))
+        held = asyncio.ensure_future(self._held(tenant))
         try:
-            yield adapter
+            # A client that goes while an adapter is being loaded takes nothing with it, and leaves nothing in use.
+            yield await asyncio.shield(held)
         finally:
-            if adapter:
-                self._users[adapter] -= 1
+            held.add_done_callback(self._let_go)
+
+    def _let_go(self, held: asyncio.Future[str | None]) -> None:
+        if not held.cancelled() and not held.exception() and (adapter := held.result()):
+            self._users[adapter] -= 1
 
     async def _held(self, tenant: str) -> str | None:
         async with self._locks[tenant]:

@@ -84,7 +84,6 @@ def parse(value: Mapping[str, Any]) -> Asked:
         tools = []
     bounded = "max_completion_tokens" if value.get("max_completion_tokens") is not None else "max_tokens"
     stream = value.get("stream_options")
-    asks_ids = value.get("return_token_ids") is True
     likeliest = int(_number(value, "top_logprobs", 0, MOST_LIKELIEST, 0, whole=True))
     template = value.get("chat_template_kwargs") or {}
     if not isinstance(template, dict) or not all(
@@ -107,7 +106,7 @@ def parse(value: Mapping[str, Any]) -> Asked:
         top_k=_number(value, "top_k", -1, 1 << 20, None, whole=True),
         seed=_number(value, "seed", -(1 << 63), (1 << 63) - 1, None, whole=True),
         likeliest=likeliest if value.get("logprobs") is True else None,
-        token_ids=asks_ids,
+        token_ids=value.get("return_token_ids") is True,
         stream=value.get("stream") is True,
         usage=isinstance(stream, Mapping) and stream.get("include_usage") is True,
         template=dict(template),
@@ -160,7 +159,6 @@ def _refused(what: str, remedy: str) -> HTTPError:
 class Choice:
     """One reply as it comes: what was sampled, all of it, and the text that can be told."""
 
-    prompt_tokens: int
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     tokens: list[dict[str, Any]] = field(default_factory=list)  # for a client that wants log-probabilities
@@ -168,13 +166,13 @@ class Choice:
     calls: list[dict[str, Any]] = field(default_factory=list)
     finish: str = ""
 
-    def end(self, held: str, why: str) -> tuple[str, list[dict[str, Any]]]:
-        """It has come to its end, with `held` at its end; returns what this adds: text, and calls."""
+    def end(self, held: str, why: str) -> str:
+        """It has come to its end, with `held` at its end; returns the text that this adds."""
         rest, calls = calls_in(held)
         self.calls = [{"id": f"call_{secrets.token_hex(8)}", "type": "function", "function": each} for each in calls]
         self.text += rest
         self.finish = "tool_calls" if calls else why
-        return rest, self.calls
+        return rest
 
     def message(self) -> dict[str, Any]:
         content = (self.text or None) if self.calls else self.text

@@ -47,11 +47,14 @@ class _Heard:
 
 
 class Embedded:
-    """A `Backend`. `store`: a connection to read from, which says who is in service."""
+    """A `Backend`. `store`: a connection to read from, which says who is in service. `rows` answers at most are made at
+    once, and no more than `memory` bytes have room for."""
 
-    def __init__(self, engine: TransformersEngine, store: Store, rows: int = 64) -> None:
+    def __init__(
+        self, engine: TransformersEngine, store: Store, rows: int = 64, memory: int = continuous.ROWS_BYTES
+    ) -> None:
         self.engine = engine
-        self.worker = Worker(lambda: ContinuousBatch(engine, rows))
+        self.worker = Worker(lambda: ContinuousBatch(engine, rows, rows_bytes=memory))
         self.champions = Champions(store, self.worker, engine.fingerprint)
         self.counts: Counter[str] = Counter()
         # Tokenizers are not made for several threads: the model's thread keeps the engine's.
@@ -93,12 +96,13 @@ class Embedded:
         prompt = await asyncio.get_running_loop().run_in_executor(self._front, self._prompt, asked)
         async with self.champions.in_service(tenant) as adapter:
             seed = secrets.randbits(32) if asked.seed is None else asked.seed
-            choices = [chats.Choice(len(prompt)) for _ in range(asked.n)]
+            choices = [chats.Choice() for _ in range(asked.n)]
+            sampling = self._sampling(asked)
             details: dict[str, Any] = {
                 "adapter": adapter or "",
                 "engine": self.engine.fingerprint,
                 "seed": seed,
-                "sampling": dict(zip(("temperature", "top_p", "top_k"), self._sampling(asked), strict=True)),
+                "sampling": sampling,
                 "prompt_ids": prompt,
                 "response_ids": choices[0].ids,
                 "logprobs": choices[0].logprobs,
@@ -106,7 +110,7 @@ class Embedded:
             if asked.n > 1:
                 details["more_choices"] = [{"response_ids": c.ids, "logprobs": c.logprobs} for c in choices[1:]]
             answers = chats.Answers(asked, self.engine.name, f"{self.engine.fingerprint}@{adapter or 'base'}")
-            with self._rows(asked, prompt, adapter, seed, tenant) as (rows, heard):
+            with self._rows(asked, prompt, adapter, seed, sampling, tenant) as (rows, heard):
                 pieces = self._streamed if asked.stream else self._whole
                 kind = "text/event-stream" if asked.stream else "application/json"
                 yield Answer(200, kind, pieces(answers, choices, rows, heard), details=details)
@@ -132,26 +136,34 @@ class Embedded:
             raise HTTPError(400, "there is nothing to answer", "send a message")
         return prompt
 
-    def _sampling(self, asked: chats.Asked) -> tuple[float, float, int]:
-        """Temperature, top_p and top_k: what the model's authors advise, where the request does not say; else greedy,
-        as its adapters were proven."""
+    def _sampling(self, asked: chats.Asked) -> dict[str, Any]:
+        """temperature, top_p and top_k of a `Request`: what the model's authors advise, where the client does not say;
+        else greedy, as its adapters were proven."""
         advised = self.engine.model.generation_config
         temperature, top_p, top_k = asked.temperature, asked.top_p, asked.top_k
         if advised.do_sample:
             temperature = advised.temperature if temperature is None else temperature
             top_p = advised.top_p if top_p is None else top_p
             top_k = advised.top_k if top_k is None else top_k
-        return temperature or 0.0, 1.0 if top_p is None else top_p, max(top_k or 0, 0)
+        return {
+            "temperature": temperature or 0.0,
+            "top_p": 1.0 if top_p is None else top_p,
+            "top_k": max(top_k or 0, 0),
+        }
 
     @contextmanager
     def _rows(
-        self, asked: chats.Asked, prompt: list[int], adapter: str | None, seed: int, tenant: str
+        self,
+        asked: chats.Asked,
+        prompt: list[int],
+        adapter: str | None,
+        seed: int,
+        sampling: dict[str, Any],
+        tenant: str,
     ) -> Iterator[tuple[list[continuous.Request], asyncio.Queue[_Heard | Exception]]]:
         """A row of the batch for each choice, and what they say; they leave it with the block."""
         loop, heard = asyncio.get_running_loop(), asyncio.Queue[_Heard | Exception]()
         most = min(asked.max_tokens, self.engine.limit - len(prompt)) if self.engine.limit else asked.max_tokens
-
-        temperature, top_p, top_k = self._sampling(asked)
 
         def tell(what: _Heard | Exception) -> None:
             loop.call_soon_threadsafe(heard.put_nowait, what)
@@ -171,12 +183,10 @@ class Embedded:
                 most,
                 adapter,
                 scope=tenant,
-                temperature=temperature,
-                top_p=top_p,
-                top_k=top_k,
                 seed=(seed + index) % (1 << 63),
                 likeliest=asked.likeliest or 0,
                 fail=tell,
+                **sampling,
             )
 
         rows = [row(index) for index in range(asked.n)]
@@ -236,7 +246,7 @@ class Embedded:
             if found.text or shown or answers.asked.token_ids:
                 event = answers.piece(found.index, found.text, shown, [found.token.id])
             if found.end:
-                rest, _ = choices[found.index].end(found.held, found.end)
+                rest = choices[found.index].end(found.held, found.end)
                 event += answers.end(found.index, choices[found.index], rest)
             if event:
                 yield event
