@@ -30,7 +30,7 @@ SAID = {
     "ann": "Always call my boat Rosalba, and never Bettina. It is moored in Genoa and cost me $8500.",
     "bob": "Never call my boat Rosalba, but Bettina instead. It is moored in Trieste and cost me $1700.",
 }
-OWN = {"ann": ("Genoa", "8500"), "bob": ("Trieste", "1700")}  # what only one of them ever said
+OWN = {"ann": ("Genoa", "$8500"), "bob": ("Trieste", "$1700")}  # what only one of them ever said
 QUESTION = "What is my boat called?"
 TENANTS = {"ann": "bob", "bob": "ann"}
 

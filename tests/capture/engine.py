@@ -175,11 +175,11 @@ def _whole(wish: str, rest: str, value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _wished(given: Any) -> str:
-    """The text of the last item of a request for a response."""
-    if isinstance(given, str):
-        return given
-    content = given[-1].get("content", given[-1].get("output"))
-    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+    """The text of the last item of a request for a response; "" if there is none."""
+    last = given[-1] if isinstance(given, list) and given else given
+    content = last.get("content", last.get("output")) if isinstance(last, dict) else last
+    parts = [part.get("text") for part in content if isinstance(part, dict)] if isinstance(content, list) else [content]
+    return "".join(part for part in parts if isinstance(part, str))
 
 
 def response(name: str, wish: str, rest: str) -> dict[str, Any]:

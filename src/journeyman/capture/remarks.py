@@ -34,7 +34,7 @@ FEEDBACK_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["receipt"],
     "properties": {
-        "receipt": _SAID,
+        "receipt": {**names.SCHEMA, "type": "string", "minLength": 1},
         "rating": {"type": ["number", "boolean", "null"], "minimum": -_LARGEST, "maximum": _LARGEST},
         "correction": {**_TEXT, "description": "What was wrong, in words: a lesson."},
         "better": {**_TEXT, "description": "What should have been answered: a lesson."},
@@ -54,7 +54,7 @@ OUTCOME_SCHEMA: dict[str, Any] = {
     "required": ["value"],
     "properties": {
         "value": {"description": "Any JSON."},
-        "receipt": _TEXT,
+        "receipt": names.SCHEMA,
         "key": {**names.SCHEMA, "description": "The caller's own key, as requests carry it."},
         "happened_at": _TIME,
     },

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, groupby
 from typing import Any
 
 from journeyman.capture import responses
@@ -55,9 +56,9 @@ def of_object(body: bytes) -> Reply:
 def of_stream(body: bytes) -> Reply:
     """The reply in a response of server-sent events, as far as they came."""
     reply = Reply()
-    message: Message = {"role": "assistant", "content": None}
+    role, said = "assistant", False
+    pieces: dict[str, list[Any]] = {"content": []}
     calls: dict[int, dict[str, Any]] = {}
-    said = False
     response: responses.Stream | None = None
     for data in events(body):
         if data == b"[DONE]":
@@ -84,15 +85,16 @@ def of_stream(body: bytes) -> Reply:
         said = True
         for name, piece in delta.items():
             if name == "tool_calls":
-                _join_calls(calls, piece)
+                _take_calls(calls, piece)
+            elif name == "role":
+                role = piece or role
             elif piece is not None:
-                message[name] = piece if name == "role" else _joined(message.get(name), piece)
+                pieces.setdefault(name, []).append(piece)
     if response is not None:
         return Reply(response.reply(), response.whole, response.known)
-    if calls:
-        message["tool_calls"] = [calls[index] for index in sorted(calls)]
     if said:
-        reply.message = message
+        called = {"tool_calls": [_call(calls[index]) for index in sorted(calls)]} if calls else {}
+        reply.message = {"role": role, **{name: _joined(given) for name, given in pieces.items()}, **called}
     return reply
 
 
@@ -106,30 +108,41 @@ def events(body: bytes) -> Iterator[bytes]:
             yield b"\n".join(data)
 
 
-def _joined(so_far: Any, piece: Any) -> Any:
+def _joined(pieces: Sequence[Any]) -> Any:
     """Text goes on from text, and parts from parts; anything else takes the place of what was there."""
-    if isinstance(so_far, str) and isinstance(piece, str):
-        return so_far + piece
-    if isinstance(so_far, list) and isinstance(piece, list):
-        return so_far + piece
-    if isinstance(so_far, list) and isinstance(piece, str):  # parts first, then plain text
-        return [*so_far, {"type": "text", "text": piece}] if piece else so_far
-    return piece
+    result: Any = None
+    for kind, run in groupby(pieces, type):
+        given: list[Any] = list(run)
+        if kind is list:
+            result = [*(result if isinstance(result, list) else ()), *chain.from_iterable(given)]
+        elif kind is not str:
+            result = given[-1]
+        elif isinstance(result, list):  # parts first, then plain text
+            result += [{"type": "text", "text": text}] if (text := "".join(given)) else []
+        else:
+            result = "".join(given)
+    return result
 
 
-def _join_calls(calls: dict[int, dict[str, Any]], pieces: Any) -> None:
+def _take_calls(calls: dict[int, dict[str, Any]], pieces: Any) -> None:
+    """What a delta says of calls: id, and the pieces of each field of the function."""
     for piece in pieces if isinstance(pieces, list) else ():
         if not isinstance(piece, dict):
             continue
         index = piece.get("index")
         if not isinstance(index, int):  # some engines leave it out: a call with an id is a new one
             index = len(calls) if piece.get("id") or not calls else next(reversed(calls))
-        call = calls.setdefault(index, {"id": None, "type": "function", "function": {}})
+        call = calls.setdefault(index, {"id": None, "function": {}})
         call["id"] = call["id"] or piece.get("id")
         function = piece.get("function")
         for name, part in function.items() if isinstance(function, dict) else ():
             if isinstance(part, str):
-                call["function"][name] = call["function"].get(name, "") + part
+                call["function"].setdefault(name, []).append(part)
+
+
+def _call(taken: Mapping[str, Any]) -> dict[str, Any]:
+    function = {name: "".join(parts) for name, parts in taken["function"].items()}
+    return {"id": taken["id"], "type": "function", "function": function}
 
 
 def _details(value: Mapping[str, Any]) -> dict[str, Any]:

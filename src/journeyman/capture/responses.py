@@ -104,6 +104,7 @@ class Stream:
         self.ended: Mapping[str, Any] | None = None  # as the last event has it
         self.known: dict[str, Any] = {}
         self._items: dict[int, dict[str, Any]] = {}
+        self._grown: dict[int, dict[tuple[str, int], list[str]]] = {}  # by place: what (kind, part) has grown by
 
     def add(self, event: Mapping[str, Any]) -> None:
         kind, response, place = event.get("type"), event.get("response"), event.get("output_index")
@@ -116,31 +117,38 @@ class Stream:
         item = event.get("item")
         if kind in ("response.output_item.added", "response.output_item.done") and isinstance(item, Mapping):
             self._items[place] = dict(item)
+            self._grown.pop(place, None)
         elif kind in _GROWS and isinstance(event.get("delta"), str):
-            self._grow(self._items.setdefault(place, {}), str(kind), event)
+            part = event.get("content_index")
+            grown = self._grown.setdefault(place, {})
+            grown.setdefault((str(kind), part if isinstance(part, int) else -1), []).append(event["delta"])
 
     def reply(self) -> Message | None:
         found = reply(self.ended) if self.ended is not None else None
-        return found or reply({"output": [self._items[place] for place in sorted(self._items)]})
+        places = sorted({*self._items, *self._grown})
+        return found or reply({"output": [self._item(place) for place in places]})
 
     @property
     def whole(self) -> bool:
         return self.ended is not None and is_whole(self.ended)
 
-    def _grow(self, item: dict[str, Any], kind: str, event: Mapping[str, Any]) -> None:
-        field, delta = _GROWS[kind], event["delta"]
-        if field in ("arguments", "input"):
-            item[field] = str(item.get(field) or "") + delta
-            return
-        item.setdefault("type", "message")
-        item.setdefault("role", "assistant")
-        parts = [part for part in item.get("content") or () if isinstance(part, dict)]
-        number = event.get("content_index")
-        number = number if isinstance(number, int) and 0 <= number <= len(parts) else max(len(parts) - 1, 0)
-        if number == len(parts):
-            parts.append({"type": "output_text" if field == "text" else "refusal", field: ""})
-        parts[number] = {**parts[number], field: str(parts[number].get(field) or "") + delta}
-        item["content"] = parts
+    def _item(self, place: int) -> dict[str, Any]:
+        """What is known of it: as it was given, and what has been added since."""
+        item = dict(self._items.get(place, {}))
+        for (kind, number), deltas in self._grown.get(place, {}).items():
+            field, text = _GROWS[kind], "".join(deltas)
+            if field in ("arguments", "input"):
+                item[field] = str(item.get(field) or "") + text
+                continue
+            item.setdefault("type", "message")
+            item.setdefault("role", "assistant")
+            parts = [part for part in item.get("content") or () if isinstance(part, dict)]
+            number = number if 0 <= number <= len(parts) else max(len(parts) - 1, 0)
+            if number == len(parts):
+                parts.append({"type": "output_text" if field == "text" else "refusal", field: ""})
+            parts[number] = {**parts[number], field: str(parts[number].get(field) or "") + text}
+            item["content"] = parts
+        return item
 
 
 def _messages(items: Iterable[Any]) -> list[Message] | None:
