@@ -49,7 +49,8 @@ class Clean:
         return float(self.value == self.goal and self.said == f"It is {self.goal}.")
 
     def digest(self) -> str:
-        return f"{self.goal}/{self.value}/{self.chance.getstate()}"
+        drawn = hash(self.chance.getstate()[1])  # of numbers alone: the same in every process
+        return f"{self.goal}/{self.value}/{drawn}"
 
     def fork(self) -> Clean:
         return copy.deepcopy(self)
