@@ -215,7 +215,7 @@ def isolation(m: Measurement, seconds: float) -> None:
         m.add(untested("isolated.interleaved", ALONE))
         return
     count = 8 if not m.pace else max(2, min(8, int(seconds / m.pace)))
-    numbers = _cycle(_spread(m.stable, count), count)
+    numbers = cycle(_spread(m.stable, count), count)
     found = m.played(m.lab, numbers, seconds, "interleave", order=1)
     if len(found) < count:
         m.add(untested("isolated.interleaved", f"the time was over before {count} episodes had ended"))
@@ -225,7 +225,7 @@ def isolation(m: Measurement, seconds: float) -> None:
 
 def concurrency(m: Measurement, seconds: float) -> None:
     """As many threads as THREADS, all at the same time."""
-    numbers = _cycle(m.stable, THREADS)
+    numbers = cycle(m.stable, THREADS)
     if not numbers:
         m.add(untested("deterministic.concurrency", ALONE))
         return
@@ -275,9 +275,10 @@ def replay(m: Measurement, seconds: float) -> None:
 
 def _as_alone(m: Measurement, id_: str, found: Sequence[tuple[int, Trace]]) -> Check:
     different: Parted = []
+    steady = set(m.steady)
     for number, trace in found:
         kept = m.traces[number], trace
-        if parted := difference(*(kept if number in m.steady else map(unpaid, kept))):
+        if parted := difference(*(kept if number in steady else map(unpaid, kept))):
             different.append((number, m.where(number, parted)))
     evidence: dict[str, Any] = {"at_once": len(found)}
     if different:
@@ -359,5 +360,6 @@ def _spread(items: Sequence[Any], most: int) -> list[Any]:
     return [items[number * len(items) // most] for number in range(most)]
 
 
-def _cycle(numbers: Sequence[int], count: int) -> list[int]:
+def cycle(numbers: Sequence[int], count: int) -> list[int]:
+    """So many, the same ones again and again; none of none."""
     return [numbers[at % len(numbers)] for at in range(count)] if numbers else []

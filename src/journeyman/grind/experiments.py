@@ -10,6 +10,7 @@ interpreter, and needs nothing but Python (3.10 or newer).
 from __future__ import annotations
 
 import gc
+import itertools
 import random
 import sys
 import threading
@@ -208,26 +209,25 @@ class Workbench:
 
     # -- how fast
 
-    def speed(self, scripts: Sequence[Script], seconds: float) -> Iterator[dict[str, Any]]:
-        """Episodes one after the other on one core: {seconds, cpu, steps} of each."""
+    def speed(self, scripts: Sequence[Script], times: int, seconds: float) -> Iterator[dict[str, Any]]:
+        """Episodes one after the other on one core, so many at most: {seconds, cpu, steps} of each."""
         ends = time.monotonic() + seconds
         gc.collect()
-        while True:
-            for script in scripts:
-                began, cpu = time.perf_counter(), time.process_time()
-                episode = self.target.open()
-                steps = 0
-                with suppress(Exception):
-                    episode.reset(script["seed"], script["task"])
-                    for action in script["actions"]:
-                        steps += 1
-                        if episode.step(action).done:
-                            break
-                    episode.verdict()
-                episode.close()
-                yield {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu, "steps": steps}
-                if time.monotonic() > ends:
-                    return
+        for script in itertools.islice(itertools.cycle(scripts), times):
+            began, cpu = time.perf_counter(), time.process_time()
+            episode = self.target.open()
+            steps = 0
+            with suppress(Exception):  # what it raises, the recorded trace has
+                episode.reset(script["seed"], script["task"])
+                for action in script["actions"]:
+                    steps += 1
+                    if episode.step(action).done:
+                        break
+                episode.verdict()
+            episode.close()
+            yield {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu, "steps": steps}
+            if time.monotonic() > ends:
+                return
 
     def reads(self) -> Iterator[dict[str, Any]]:
         """What asked for the clock or for chance, most often first; only in surroundings that are watched."""
