@@ -68,11 +68,9 @@ class Workbench:
 
     # -- one after the other
 
-    def play(self, scripts: Sequence[Script], seconds: float, pause: float = 0.0) -> Iterator[Trace]:
+    def play(self, scripts: Sequence[Script], seconds: float) -> Iterator[Trace]:
         ends = time.monotonic() + seconds
-        for number, script in enumerate(scripts):
-            if number:
-                time.sleep(pause)
+        for script in scripts:
             yield self._played(script)
             if time.monotonic() > ends:
                 return
