@@ -161,7 +161,6 @@ class Measurement:
             try:
                 self.budget.began += lab.open(self.target, self.opening)
             except LabError as error:
-                lab.leave()
                 if way is ways[-1] or error.kind == "Timeout":
                     raise
                 self.clock = "late" if not way.late else f"it cannot be opened under another clock: {error}"
