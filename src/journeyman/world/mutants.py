@@ -216,11 +216,12 @@ def _everything(state: State) -> Iterator[str]:
 def _writes(suite: Suite, task: Task, chance: Stream, count: int) -> Iterator[Call]:
     """Calls that change something at the task's start and that nobody asked for."""
     writes = [tool for tool in suite.rules.tools.values() if tool.writes]
-    found = 0
+    start, found = task.start.as_start(0), 0
     for _ in range(60):
         call = guess(task, chance.choice(writes), chance, task.start)
-        env = Env(suite)
-        env.reset(task, 0)
-        env.step(call)
-        if env.world.state.changes() and (found := found + 1) <= count:
+        world = World(suite.rules, start)
+        world.call(call.tool, call.args)
+        if world.state.changes():
             yield call
+            if (found := found + 1) == count:
+                return
