@@ -44,7 +44,6 @@ class Workbench:
         target = self.target
         episode = target.open()
         yield {
-            "name": target.name,
             "tasks": [str(task) for task in target.tasks],
             "oracle": target.oracle is not None,
             "top": target.top,
@@ -55,7 +54,6 @@ class Workbench:
             "outside": dict(target.outside),
             "offers": [name for name in ("fork", "snapshot", "restore", "digest", "verdict") if episode.offers(name)],
             "samples": episode.offers("sample"),
-            "python": sys.version.split()[0],
         }
         episode.close()
 
@@ -76,14 +74,12 @@ class Workbench:
                 return
 
     def judge(self, scripts: Sequence[Script], times: int, seconds: float) -> Iterator[dict[str, Any]]:
-        """The verdict on a finished episode, asked for again and again: {task, verdicts}."""
+        """The verdict on a finished episode, asked for again and again: {verdicts}."""
         ends = time.monotonic() + seconds
         for script in scripts:
             episode = self.target.open()
-            with suppress(Exception):
-                self._walk(episode, script)
-                verdicts = [episode.verdict() for _ in range(times)]
-                yield {"task": script["task"], "seed": script["seed"], "verdicts": canonical(verdicts)}
+            self._walk(episode, script)
+            yield {"verdicts": [_verdict(episode) for _ in range(times)]}
             episode.close()
             if time.monotonic() > ends:
                 return
@@ -335,10 +331,7 @@ class _Player:
 
     def finish(self) -> None:
         if hasattr(self, "episode"):
-            try:
-                self.trace["verdict"] = canonical(self.episode.verdict())
-            except Exception as error:
-                self.trace["verdict"] = {"raised": raised(error)}
+            self.trace["verdict"] = _verdict(self.episode)
             if self.own:
                 with suppress(Exception):
                     self.episode.close()
@@ -352,6 +345,13 @@ class _Player:
         if self.choose:
             return self.bench.target.encode(self.choose(self.seen))
         return self.episode.sample(self.chance)
+
+
+def _verdict(episode: Episode) -> Any:
+    try:
+        return canonical(episode.verdict())
+    except Exception as error:
+        return {"raised": raised(error)}
 
 
 def _parted(recorded: Trace, trace: Trace, whole: bool) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from journeyman.grind import capacity, dynamics, verdicts
 from journeyman.grind.lab import Here, LabError
 from journeyman.grind.measurement import Budget, Labs, Measurement
 from journeyman.grind.names import KINDS, checked, name_of
-from journeyman.grind.report import ORDER, Report, untested
+from journeyman.grind.report import ORDER, Report, named, untested
 from journeyman.grind.surroundings import REFERENCE
 from journeyman.grind.target import Target, adapted
 
@@ -43,7 +43,7 @@ def grind(
     another is then untested.
     """
     for each in without:
-        if not any(id_ == each or id_.startswith(f"{each}.") for id_ in ORDER):
+        if not any(named(id_, each) for id_ in ORDER):
             known = ", ".join(sorted({id_.partition(".")[0] for id_ in ORDER}))
             raise UsageError(f"there is no check {each!r}", f"name one of {known}, or one of their checks")
     name = target if isinstance(target, str) else name_of(target)

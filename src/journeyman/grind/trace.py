@@ -53,10 +53,6 @@ text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=Fals
 """The one text of a canonical value."""
 
 
-def digest(value: Any) -> str:
-    return hashlib.sha256(text(canonical(value)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
 def raised(error: BaseException) -> str:
     """An exception as part of a trace."""
     return _ADDRESS.sub("0x", f"{type(error).__name__}: {error}"[:2000])
