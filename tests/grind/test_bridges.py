@@ -20,7 +20,7 @@ SERVER = f"mcp:{shlex.quote(sys.executable)} -I -S {shlex.quote(str(Path(__file_
 
 
 def test_an_mcp_server_is_measured_as_far_as_mcp_goes(labs: Labs) -> None:
-    report = grind(SERVER, budget=15, labs=labs, without=["verifiable", "deterministic.clock", "parallel"])
+    report = grind(SERVER, budget=25, labs=labs, without=["verifiable", "deterministic.clock", "parallel"])
     assert not [check.id for check in report.checks if check.passed is False and not check.id.startswith("parallel")]
     assert report.verdict == "grindable"
     assert report.found["replayable.replay"].passed
