@@ -258,10 +258,3 @@ class Hangs(Clean):
 class NoBeginning(Clean):
     def reset(self, seed: int, task: str) -> Any:
         raise FileNotFoundError("games.db")
-
-
-class AddressOrder(Clean):
-    """The hash of an object is its address, which another process gives to another."""
-
-    def reset(self, seed: int, task: str) -> Any:
-        return {**super().reset(seed, task), "key": hash((seed, object)) % 1000}
