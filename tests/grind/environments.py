@@ -180,7 +180,7 @@ class NotForThreads(Clean):
 
     def step(self, action: dict[str, Any]) -> Any:
         type(self).scratch = self.value
-        time.sleep(0.0005)
+        time.sleep(0.0001)
         self.value = type(self).scratch
         return super().step(action)
 
