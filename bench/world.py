@@ -189,7 +189,7 @@ def fork_costs() -> list[dict[str, Any]]:
     import copy
 
     import apsw
-    from world_sides import Sqlite
+    from world_grounds import Sqlite
 
     rules = load("shop").rules
     found: list[dict[str, Any]] = []

@@ -12,14 +12,15 @@ import pytest
 
 from journeyman.errors import InputError, MissingExtraError
 from journeyman.grind import grind
+from journeyman.grind.measurement import Labs
 from journeyman.grind.names import open_target
 from journeyman.grind.schemas import drawn
 
-SERVER = f"mcp:{shlex.quote(sys.executable)} {shlex.quote(str(Path(__file__).parent / 'server.py'))}"
+SERVER = f"mcp:{shlex.quote(sys.executable)} -I -S {shlex.quote(str(Path(__file__).parent / 'server.py'))}"
 
 
-def test_an_mcp_server_is_measured_as_far_as_mcp_goes() -> None:
-    report = grind(SERVER, budget=25, without=["verifiable", "deterministic.clock", "parallel"])
+def test_an_mcp_server_is_measured_as_far_as_mcp_goes(labs: Labs) -> None:
+    report = grind(SERVER, budget=25, labs=labs, without=["verifiable", "deterministic.clock", "parallel"])
     assert not [check.id for check in report.checks if check.passed is False and not check.id.startswith("parallel")]
     assert report.verdict == "grindable"
     assert report.found["replayable.replay"].passed
@@ -28,15 +29,15 @@ def test_an_mcp_server_is_measured_as_far_as_mcp_goes() -> None:
     assert "clock" in report.found["deterministic.clock"].evidence["reason"]
 
 
-def test_an_mcp_server_that_is_never_the_same_is_found() -> None:
-    report = grind(f"{SERVER} --leaky", budget=15)
+def test_an_mcp_server_that_is_never_the_same_is_found(labs: Labs) -> None:
+    report = grind(f"{SERVER} --leaky", budget=8, labs=labs)
     assert report.binding is not None
     assert report.found["deterministic.repeat"].passed is False
 
 
-def test_a_program_that_does_not_speak_mcp() -> None:
+def test_a_program_that_does_not_speak_mcp(labs: Labs) -> None:
     with pytest.raises(InputError):
-        grind("mcp:true", budget=5)
+        grind("mcp:true", budget=5, labs=labs)
 
 
 @pytest.mark.parametrize("seed", range(5))

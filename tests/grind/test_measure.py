@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import environments as small
 import pytest
 
 import journeyman
-from journeyman.errors import InputError, JourneymanError, UsageError
+from journeyman.errors import InputError, JourneymanError, MissingExtraError, UsageError
 from journeyman.grind import Report, grind
 from journeyman.grind.measurement import Labs
 from journeyman.grind.report import ORDER, share
@@ -39,12 +38,6 @@ DEFECTS = {
     "PaysAnything": ("verifiable.random", "say"),
     "IgnoresCollateral": ("verifiable.mutants", "without"),
 }
-
-
-@pytest.fixture(scope="module")
-def labs() -> Any:
-    with Labs() as kept:
-        yield kept
 
 
 def name(defect: str) -> str:
@@ -120,9 +113,16 @@ def test_no_time_is_no_verdict(labs: Labs) -> None:
 @pytest.mark.parametrize(
     ("defect", "word"), [("Dies", "exit code 3"), ("Hangs", "not ended"), ("NoBeginning", "games.db")]
 )
-def test_what_cannot_be_measured_ends_in_a_sentence(defect: str, word: str) -> None:
+def test_what_cannot_be_measured_ends_in_a_sentence(defect: str, word: str, labs: Labs) -> None:
     with pytest.raises(InputError, match=word):
-        grind(name(defect), budget=3)
+        grind(name(defect), budget=3, labs=labs)
+
+
+@pytest.mark.parametrize("defect", ["NoBeginning", "NoSuchClass"])
+def test_what_could_not_be_measured_is_not_measured_in_the_next_ones_place(defect: str, labs: Labs) -> None:
+    with pytest.raises(InputError):
+        grind(name(defect), budget=3, labs=labs)
+    assert measured("TimeZone", labs, budget=1).found["deterministic.repeat"].passed
 
 
 @pytest.mark.parametrize(
@@ -148,17 +148,28 @@ def test_another_python_that_is_not_there() -> None:
         grind(name("Clean"), python="/no/such/python")
 
 
-def test_an_environment_of_another_python_needs_nothing_of_ours(tmp_path: Path) -> None:
-    """An interpreter that sees no site-packages at all measures it."""
-    bare = tmp_path / "python"
-    bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
-    bare.chmod(0o755)
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """An interpreter that sees no site-packages at all."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
+    python.chmod(0o755)
+    return python
+
+
+def test_an_environment_of_another_python_needs_nothing_of_ours(bare: Path) -> None:
     report = grind(name("Clean"), budget=20, python=bare, without=["parallel"])
     assert report.verdict == "grindable"
 
 
-def test_a_class_is_measured_as_its_name() -> None:
-    report = journeyman.grind(small.TimeZone, budget=15)
+def test_a_library_that_the_other_python_lacks_is_named(bare: Path) -> None:
+    with pytest.raises(MissingExtraError, match="this needs gymnasium") as caught:
+        grind("gymnasium:CartPole-v1", budget=5, python=bare)
+    assert "--python" in caught.value.remedy
+
+
+def test_a_class_is_measured_as_its_name(labs: Labs) -> None:
+    report = journeyman.grind(small.TimeZone, budget=15, labs=labs)
     assert report.target == f"python:{HERE}:TimeZone"
     assert report.binding == "deterministic.time_zone"
 

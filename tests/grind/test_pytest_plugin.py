@@ -26,11 +26,15 @@ def test_defect(assert_grindable):
     assert_grindable(environments.HashOrder, budget=20)
 """
     )
-    plugin = ["-p", "no:journeyman", "-p", "journeyman.grind.pytest_plugin", "-p", "no:cacheprovider"]
+    plugin = ["-p", "journeyman.grind.pytest_plugin", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *plugin, str(tmp_path)],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(journeyman.__file__).parents[1])},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(journeyman.__file__).parents[1]),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # of what else is installed, none
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -64,8 +64,9 @@ def test_a_record_of_other_rules_is_refused() -> None:
         replay({**episode(), "format": 0}, SUITE)
 
 
-@pytest.mark.parametrize(("hash_seed", "zone"), [("0", "UTC"), ("1", "Asia/Tokyo"), ("271828", "America/Lima")])
-def test_other_processes_give_the_same_bits(hash_seed: str, zone: str) -> None:
+@pytest.fixture(scope="module")
+def lines() -> list[str]:
+    """Episodes of both worlds, one a line."""
     lines: list[str] = []
     for world in ("office", "shop"):
         suite = load(world)
@@ -75,6 +76,11 @@ def test_other_processes_give_the_same_bits(hash_seed: str, zone: str) -> None:
                 for played in (play(suite, task, task.oracle, 3), at_random(suite, task, 5))
             ]
     assert len(lines) > 50
+    return lines
+
+
+@pytest.mark.parametrize(("hash_seed", "zone"), [("0", "UTC"), ("1", "Asia/Tokyo"), ("271828", "America/Lima")])
+def test_other_processes_give_the_same_bits(lines: list[str], hash_seed: str, zone: str) -> None:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "TZ": zone, "LC_ALL": "C"}
     done = subprocess.run(
         [sys.executable, "-c", OTHERS],

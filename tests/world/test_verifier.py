@@ -9,7 +9,7 @@ import pytest
 from lending import LOANS, RULES
 
 from journeyman.errors import WorldError
-from journeyman.world import Allowed, Call, Fact, Forbidden, Say, Table, Task, Verdict, World, fact
+from journeyman.world import Allowed, Call, Context, Fact, Forbidden, Say, Table, Task, Tier, Verdict, World, fact
 from journeyman.world.mutants import essence
 from journeyman.world.task import Made, expectations
 from journeyman.world.verifier import Verifier
@@ -118,9 +118,6 @@ def test_a_task_that_pays_for_nothing_is_none() -> None:
 
 def made(pairs: list[tuple[str, str]]) -> Any:
     """A state with new readers by name, and loans to them."""
-    from journeyman.world.context import Context
-    from journeyman.world.outcome import Tier
-
     here = Context(lending.start().as_start(), True, Tier.CODE)
     ids: dict[str, str] = {}
     for name, book in pairs:
@@ -151,17 +148,11 @@ def test_twins_are_told_apart_by_search() -> None:
     twins = [lending.Reader(f"U-{n}", "Di", False, None) for n in (1, 2)]
 
     def state(first: str, second: str) -> Any:
-        from journeyman.world.making import with_rows
-
-        rows = [(lending.READERS, twin) for twin in twins]
-        loans = [lending.Loan("L-1", first, "B1", 0, ""), lending.Loan("L-2", second, "B2", 0, "")]
-        start = with_rows(lending.start(), [])
-        from journeyman.world.context import Context
-        from journeyman.world.outcome import Tier
-
-        context = Context(start, True, Tier.CODE)
-        for table, row in [*rows, *((LOANS, loan) for loan in loans)]:
-            context.put(table, row)
+        context = Context(lending.start(), True, Tier.CODE)
+        for twin in twins:
+            context.put(lending.READERS, twin)
+        for loan in (lending.Loan("L-1", first, "B1", 0, ""), lending.Loan("L-2", second, "B2", 0, "")):
+            context.put(LOANS, loan)
         return context.result()
 
     task = Task("twins", "…", lending.start(), (), expectations(tables, state("U-1", "U-2").changes(), {}))

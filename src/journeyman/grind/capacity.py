@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import statistics
 
-from journeyman.grind.dynamics import ALONE
+from journeyman.grind.dynamics import ALONE, cycle
 from journeyman.grind.measurement import Measurement
 from journeyman.grind.report import MOST, Check, untested
 from journeyman.grind.trace import difference
@@ -20,7 +20,7 @@ from journeyman.shares import wilson
 AT_ONCE = 64  # what a verdict asks for
 MOST_AT_ONCE = 1024
 CORE_HOUR = 0.05  # dollars: about what one core of a large cloud's general machines costs on demand
-LONGEST = 2.0  # seconds in which the cost of short episodes is known well enough
+EPISODES, LONGEST = 1000, 2.0  # so many, or in so many seconds, tell the cost of short episodes well enough
 AFFORDABLE = 3600.0  # core-seconds for 1,000 episodes
 
 
@@ -31,7 +31,7 @@ def parallel(m: Measurement, seconds: float) -> None:
 
 def instances(m: Measurement, seconds: float) -> None:
     """The largest number of live episodes, of 64, 256 and 1,024, or below, at which 95 % equal themselves alone."""
-    if not m.steady:
+    if not (steady := m.steady):
         m.add(untested("parallel.instances", ALONE))
         return
     ends = m.budget.used + seconds
@@ -42,8 +42,7 @@ def instances(m: Measurement, seconds: float) -> None:
         if largest and not bad and took * n / largest > left:  # there would be nothing to show for it
             break
         began = m.budget.used
-        numbers = [m.steady[at % len(m.steady)] for at in range(n)]
-        found = m.played(m.lab, numbers, left, "interleave", order=n)
+        found = m.played(m.lab, cycle(steady, n), left, "interleave", order=n)
         took = m.budget.used - began
         if len(found) < n:
             break
@@ -69,8 +68,8 @@ def instances(m: Measurement, seconds: float) -> None:
 def speed(m: Measurement, seconds: float) -> None:
     """Core-seconds for 1,000 episodes of the recorded kind."""
     seconds = min(seconds, LONGEST)
-    request = {"scripts": m.scripts, "seconds": seconds}
-    found = [item for _, item in m.some(m.lab, "speed", seconds, range(10**9), **request)]
+    request = {"scripts": m.scripts, "times": EPISODES, "seconds": seconds}
+    found = [item for _, item in m.some(m.lab, "speed", seconds, range(EPISODES), **request)]
     if not found:
         m.add(untested("parallel.speed", "the time was over before one episode had ended"))
         return

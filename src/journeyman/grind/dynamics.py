@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from journeyman.grind.lab import LabError
@@ -135,7 +136,8 @@ def elsewhere(m: Measurement, seconds: float) -> Parted:
 def explain(m: Measurement, again: Parted, parted: Parted, seconds: float) -> None:
     """Name what the differences are due to: those in one process first, since a process more explains none of them."""
     try:
-        if not again and parted and not _again(m, [number for number, _ in parted][:2], REFERENCE, seconds / 6, LATER):
+        numbers = [number for number, _ in parted][:2]
+        if numbers and not again and _alike(m, numbers, [REFERENCE], seconds / 12) == [False]:
             again = parted  # it only takes longer to show
         if again:
             why_not_again(m, again, seconds / 2)
@@ -158,21 +160,19 @@ def why_not_again(m: Measurement, different: Parted, seconds: float) -> None:
     part = seconds / 6
     where = different[0][1]
     # Always with a pause: what is the same because a second is long must not pass for mended.
-    causes = []
-    if not _again(m, numbers, REFERENCE, part, LATER):
-        for cause, given in CAUSES.items():
-            if _again(m, numbers, given, part, LATER):
-                causes.append(cause)
-                m.add(_caused(m, f"deterministic.{cause}", numbers, where, part))
-        if not causes and _again(m, numbers, Surroundings(seeded=True, frozen=True), part, LATER):
+    causes: list[str] = []
+    as_it_is, *without = _alike(m, numbers, [REFERENCE, *CAUSES.values()], part / 2)
+    if not as_it_is:
+        causes = [cause for cause, alike in zip(CAUSES, without, strict=True) if alike]
+        if not causes and _alike(m, numbers, [Surroundings(seeded=True, frozen=True)], part / 2) == [True]:
             causes = list(CAUSES)
-            for cause in causes:
-                m.add(_caused(m, f"deterministic.{cause}", numbers, where, part))
-        if not causes and all(_again(m, numbers, REFERENCE, part, 0.0) for _ in range(2)):
+        for cause in causes:
+            m.add(_caused(m, f"deterministic.{cause}", numbers, where, part))
+        if not causes and all(_alike(m, numbers, [REFERENCE], part / 2, pause=0.0) == [True] for _ in range(2)):
             evidence = {"different": where, "note": f"the same at once, another {LATER} s later: {UNREACHED}"}
             m.add(Check("deterministic.clock", False, None, len(numbers), None, evidence))
             return
-    if not causes and _alike(m, numbers[:1], REFERENCE, part):
+    if not causes and _alike(m, numbers[:1], [REFERENCE], part, processes=2) == [True]:
         m.add(Check("isolated.sequence", False, None, len(numbers), None, {"different": where}))
     m.add(untested("isolated.sequence", ALONE))
 
@@ -193,10 +193,9 @@ def why_elsewhere(m: Measurement, different: Parted, seconds: float) -> None:
     if "process" in guilty:
         m.add(Check("deterministic.process", False, None, least, None, {"different": guilty["process"]}))
         part = seconds / 6
-        # A cause is one only where two processes differ without it being taken away.
-        kept = {} if _alike(m, numbers, REFERENCE, part) else CAUSES
-        for cause, given in kept.items():
-            if _alike(m, numbers, given, part):
+        as_it_is, *without = _alike(m, numbers, [REFERENCE, *CAUSES.values()], part, processes=2)
+        for cause, alike in zip(CAUSES, without, strict=True):
+            if alike and not as_it_is:  # two processes differ without it being taken away
                 m.add(_caused(m, f"deterministic.{cause}", numbers, guilty["process"], part))
         for change in CHANGES:
             m.add(untested(f"deterministic.{change}", "its traces already differ between two processes that are alike"))
@@ -218,7 +217,7 @@ def isolation(m: Measurement, seconds: float) -> None:
         m.add(untested("isolated.interleaved", ALONE))
         return
     count = 8 if not m.pace else max(2, min(8, int(seconds / m.pace)))
-    numbers = _cycle(_spread(m.stable, count), count)
+    numbers = cycle(_spread(m.stable, count), count)
     found = m.played(m.lab, numbers, seconds, "interleave", order=1)
     if len(found) < count:
         m.add(untested("isolated.interleaved", f"the time was over before {count} episodes had ended"))
@@ -228,7 +227,7 @@ def isolation(m: Measurement, seconds: float) -> None:
 
 def concurrency(m: Measurement, seconds: float) -> None:
     """As many threads as THREADS, all at the same time."""
-    numbers = _cycle(m.stable, THREADS)
+    numbers = cycle(m.stable, THREADS)
     if not numbers:
         m.add(untested("deterministic.concurrency", ALONE))
         return
@@ -278,9 +277,10 @@ def replay(m: Measurement, seconds: float) -> None:
 
 def _as_alone(m: Measurement, id_: str, found: Sequence[tuple[int, Trace]]) -> Check:
     different: Parted = []
+    steady = set(m.steady)
     for number, trace in found:
         kept = m.traces[number], trace
-        if parted := difference(*(kept if number in m.steady else map(unpaid, kept))):
+        if parted := difference(*(kept if number in steady else map(unpaid, kept))):
             different.append((number, m.where(number, parted)))
     evidence: dict[str, Any] = {"at_once": len(found)}
     if different:
@@ -314,24 +314,32 @@ def _apart(m: Measurement, numbers: Sequence[int], given: Surroundings, seconds:
         return m.parted(found) + _oracles(m, lab, [each for each, _ in found], seconds)
 
 
-def _again(m: Measurement, numbers: Sequence[int], given: Surroundings, seconds: float, pause: float) -> bool:
-    """Whether each of these, played twice in one process with these surroundings, shows the same."""
-    with m.elsewhere(given, number=2) as lab:
-        twice = [number for number in numbers for _ in range(2)]
-        traces = [trace for _, trace in m.played(lab, twice, seconds, pause=pause)]
-    return len(traces) > 1 and all(
-        same(unpaid(one), unpaid(two)) for one, two in zip(traces[::2], traces[1::2], strict=False)
-    )
+def _alike(
+    m: Measurement,
+    numbers: Sequence[int],
+    surroundings: Sequence[Surroundings],
+    seconds: float,
+    processes: int = 1,
+    pause: float = LATER,
+) -> list[bool]:
+    """For each of these surroundings, whether what is played there shows the same again a while later, in the same
+    process or in a second one. All of them share the one pause; `seconds` are for each playing."""
+    with ExitStack() as opened:
 
+        def labs(number: int) -> list[Any]:
+            return [opened.enter_context(m.elsewhere(given, number)) for given in surroundings]
 
-def _alike(m: Measurement, numbers: Sequence[int], given: Surroundings, seconds: float) -> bool:
-    """Whether two processes with these surroundings show the same, the second a while later."""
-    found: list[list[Trace]] = []
-    for number in (3, 4):
-        with m.elsewhere(given, number) as lab:
-            time.sleep(LATER if found else 0.0)
-            found.append([unpaid(trace) for _, trace in m.played(lab, numbers, seconds)])
-    return bool(found[0]) and same(found[0], found[1])
+        def played(lab: Any) -> list[Trace]:
+            return [unpaid(trace) for _, trace in m.played(lab, numbers, seconds)]
+
+        first = labs(2)
+        before = [played(lab) for lab in first]
+        second = first if processes == 1 else labs(3)
+        time.sleep(pause)
+        after = [played(lab) for lab in second]
+    if processes == 1:  # where the time was not enough for all, those that were played twice
+        before = [one[: len(two)] for one, two in zip(before, after, strict=True)]
+    return [bool(one) and same(one, two) for one, two in zip(before, after, strict=True)]
 
 
 def _caused(m: Measurement, id_: str, numbers: Sequence[int], where: dict[str, Any], seconds: float) -> Check:
@@ -362,5 +370,6 @@ def _spread(items: Sequence[Any], most: int) -> list[Any]:
     return [items[number * len(items) // most] for number in range(most)]
 
 
-def _cycle(numbers: Sequence[int], count: int) -> list[int]:
+def cycle(numbers: Sequence[int], count: int) -> list[int]:
+    """So many, the same ones again and again; none of none."""
     return [numbers[at % len(numbers)] for at in range(count)] if numbers else []

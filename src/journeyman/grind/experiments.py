@@ -10,6 +10,7 @@ interpreter, and needs nothing but Python (3.10 or newer).
 from __future__ import annotations
 
 import gc
+import itertools
 import random
 import sys
 import threading
@@ -43,7 +44,6 @@ class Workbench:
         target = self.target
         episode = target.open()
         yield {
-            "name": target.name,
             "tasks": [str(task) for task in target.tasks],
             "oracle": target.oracle is not None,
             "top": target.top,
@@ -54,7 +54,6 @@ class Workbench:
             "outside": dict(target.outside),
             "offers": [name for name in ("fork", "snapshot", "restore", "digest", "verdict") if episode.offers(name)],
             "samples": episode.offers("sample"),
-            "python": sys.version.split()[0],
         }
         episode.close()
 
@@ -67,24 +66,20 @@ class Workbench:
 
     # -- one after the other
 
-    def play(self, scripts: Sequence[Script], seconds: float, pause: float = 0.0) -> Iterator[Trace]:
+    def play(self, scripts: Sequence[Script], seconds: float) -> Iterator[Trace]:
         ends = time.monotonic() + seconds
-        for number, script in enumerate(scripts):
-            if number:
-                time.sleep(pause)
+        for script in scripts:
             yield self._played(script)
             if time.monotonic() > ends:
                 return
 
     def judge(self, scripts: Sequence[Script], times: int, seconds: float) -> Iterator[dict[str, Any]]:
-        """The verdict on a finished episode, asked for again and again: {task, verdicts}."""
+        """The verdict on a finished episode, asked for again and again: {verdicts}."""
         ends = time.monotonic() + seconds
         for script in scripts:
             episode = self.target.open()
-            with suppress(Exception):
-                self._walk(episode, script)
-                verdicts = [episode.verdict() for _ in range(times)]
-                yield {"task": script["task"], "seed": script["seed"], "verdicts": canonical(verdicts)}
+            self._walk(episode, script)
+            yield {"verdicts": [_verdict(episode) for _ in range(times)]}
             episode.close()
             if time.monotonic() > ends:
                 return
@@ -208,26 +203,25 @@ class Workbench:
 
     # -- how fast
 
-    def speed(self, scripts: Sequence[Script], seconds: float) -> Iterator[dict[str, Any]]:
-        """Episodes one after the other on one core: {seconds, cpu, steps} of each."""
+    def speed(self, scripts: Sequence[Script], times: int, seconds: float) -> Iterator[dict[str, Any]]:
+        """Episodes one after the other on one core, so many at most: {seconds, cpu, steps} of each."""
         ends = time.monotonic() + seconds
         gc.collect()
-        while True:
-            for script in scripts:
-                began, cpu = time.perf_counter(), time.process_time()
-                episode = self.target.open()
-                steps = 0
-                with suppress(Exception):
-                    episode.reset(script["seed"], script["task"])
-                    for action in script["actions"]:
-                        steps += 1
-                        if episode.step(action).done:
-                            break
-                    episode.verdict()
-                episode.close()
-                yield {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu, "steps": steps}
-                if time.monotonic() > ends:
-                    return
+        for script in itertools.islice(itertools.cycle(scripts), times):
+            began, cpu = time.perf_counter(), time.process_time()
+            episode = self.target.open()
+            steps = 0
+            with suppress(Exception):  # what it raises, the recorded trace has
+                episode.reset(script["seed"], script["task"])
+                for action in script["actions"]:
+                    steps += 1
+                    if episode.step(action).done:
+                        break
+                episode.verdict()
+            episode.close()
+            yield {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu, "steps": steps}
+            if time.monotonic() > ends:
+                return
 
     def reads(self) -> Iterator[dict[str, Any]]:
         """What asked for the clock or for chance, most often first; only in surroundings that are watched."""
@@ -337,10 +331,7 @@ class _Player:
 
     def finish(self) -> None:
         if hasattr(self, "episode"):
-            try:
-                self.trace["verdict"] = canonical(self.episode.verdict())
-            except Exception as error:
-                self.trace["verdict"] = {"raised": raised(error)}
+            self.trace["verdict"] = _verdict(self.episode)
             if self.own:
                 with suppress(Exception):
                     self.episode.close()
@@ -354,6 +345,13 @@ class _Player:
         if self.choose:
             return self.bench.target.encode(self.choose(self.seen))
         return self.episode.sample(self.chance)
+
+
+def _verdict(episode: Episode) -> Any:
+    try:
+        return canonical(episode.verdict())
+    except Exception as error:
+        return {"raised": raised(error)}
 
 
 def _parted(recorded: Trace, trace: Trace, whole: bool) -> dict[str, Any] | None:

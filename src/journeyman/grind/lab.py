@@ -18,11 +18,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from journeyman.errors import InputError, JourneymanError, MissingExtraError, UsageError
-from journeyman.grind import inputs
 from journeyman.grind.experiments import Workbench
 from journeyman.grind.surroundings import REFERENCE, Surroundings
 from journeyman.grind.target import Target
@@ -73,6 +73,7 @@ class Lab:
         self.preload = list(preload)
         self.target: str | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._preloading = False
         self._pending = b""
         self._number = 0  # of the request: answers to an earlier one, that nobody waits for, are passed over
 
@@ -97,27 +98,29 @@ class Lab:
                 f"{self.python} cannot be started: {error.strerror}", "name a Python: --python PATH"
             ) from error
         self._pending = b""
-        self._write(self.surroundings.to_json())
+        self._write(asdict(self.surroundings))
         if self.preload:
             self._send({"do": "preload", "modules": self.preload})
-            self._preloading = True
-        else:
-            self._preloading = False
+        self._preloading = bool(self.preload)
 
     def open(self, target: str, seconds: float) -> float:
         """Seconds that went into importing a library, once for all targets. LabError if it cannot be opened."""
         self.begin()
         began = time.monotonic()
         if self._preloading:
-            list(self._answers(began + IMPORT))
             self._preloading = False
+            list(self._answers(began + IMPORT))
         imported = time.monotonic()
         if self.target is not None:
             self.leave()
         self.begin()
         self.target = target
-        self._send({"do": "open", "name": target})
-        list(self._answers(imported + seconds))
+        try:
+            self._send({"do": "open", "name": target})
+            list(self._answers(imported + seconds))
+        except LabError:
+            self.leave()  # what could not be opened is not open: the next target is
+            raise
         return imported - began
 
     def run(self, operation: str, limit: float, **request: Any) -> Iterator[Any]:
@@ -190,15 +193,16 @@ class Lab:
         """The next line, or None when the time is over."""
         assert self._process is not None
         assert self._process.stdout is not None
-        with selectors.DefaultSelector() as ready:
-            ready.register(self._process.stdout, selectors.EVENT_READ)
-            while b"\n" not in self._pending:
-                if not ready.select(max(0.0, ends - time.monotonic())):
-                    return None
-                read = os.read(self._process.stdout.fileno(), 1 << 20)
-                if not read:
-                    raise LabError(self._last_words())
-                self._pending += read
+        if b"\n" not in self._pending:
+            with selectors.DefaultSelector() as ready:
+                ready.register(self._process.stdout, selectors.EVENT_READ)
+                while b"\n" not in self._pending:
+                    if not ready.select(max(0.0, ends - time.monotonic())):
+                        return None
+                    read = os.read(self._process.stdout.fileno(), 1 << 20)
+                    if not read:
+                        raise LabError(self._last_words())
+                    self._pending += read
         line, _, self._pending = self._pending.partition(b"\n")
         return line
 
@@ -234,7 +238,7 @@ class Here:
             raise LabError(raised(error)) from error
 
     def leave(self) -> None:
-        inputs.READS.clear()
+        pass
 
     def close(self) -> None:
         pass

@@ -16,13 +16,12 @@ from journeyman.errors import UsageError
 from journeyman.grind import capacity, dynamics, verdicts
 from journeyman.grind.lab import Here, LabError
 from journeyman.grind.measurement import Budget, Labs, Measurement
-from journeyman.grind.names import checked, name_of
-from journeyman.grind.report import ORDER, Report, untested
+from journeyman.grind.names import KINDS, checked, name_of
+from journeyman.grind.report import ORDER, Report, named, untested
 from journeyman.grind.surroundings import REFERENCE
 from journeyman.grind.target import Target, adapted
 
 BUDGET = 60.0
-ONE_LIBRARY = {"gymnasium": "gymnasium", "reasoning-gym": "reasoning_gym", "openenv": "openenv"}
 
 
 def grind(
@@ -44,7 +43,7 @@ def grind(
     another is then untested.
     """
     for each in without:
-        if not any(id_ == each or id_.startswith(f"{each}.") for id_ in ORDER):
+        if not any(named(id_, each) for id_ in ORDER):
             known = ", ".join(sorted({id_.partition(".")[0] for id_ in ORDER}))
             raise UsageError(f"there is no check {each!r}", f"name one of {known}, or one of their checks")
     name = target if isinstance(target, str) else name_of(target)
@@ -57,7 +56,7 @@ def grind(
         return _measured(m, tuple(without), watch)
     kind, _ = checked(name)
     own = labs is None
-    library = ONE_LIBRARY.get(kind)
+    _, library = KINDS[kind]
     kept = labs or Labs(python, [library] if library else [])
     try:
         m = Measurement(name, kept.lab(REFERENCE), kept, time)
@@ -77,10 +76,9 @@ def _measured(m: Measurement, without: tuple[str, ...], watch: Callable[[str, fl
         [m.said] = m.lab.run("describe", m.opening)
         watch("record episodes", m.budget.used / m.budget.seconds)
         dynamics.record(m, m.budget.part("record"))
+        _phases(m, watch)
     except LabError as error:
         raise error.for_user(m.target) from error
-    try:
-        _phases(m, watch)
     finally:
         m.lab.leave()
     for id_ in ORDER:

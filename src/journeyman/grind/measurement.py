@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -162,7 +162,6 @@ class Measurement:
             try:
                 self.budget.began += lab.open(self.target, self.opening)
             except LabError as error:
-                lab.leave()
                 if way is ways[-1] or error.kind == "Timeout":
                     raise
                 self.clock = "late" if not way.late else f"it cannot be opened under another clock: {error}"
@@ -181,9 +180,12 @@ class Measurement:
         self, lab: Lab | Here, operation: str, limit: float, about: Sequence[T], **request: Any
     ) -> Iterator[tuple[T, Any]]:
         """Items of an operation, each with what it is about. Those that came before an end in time are kept."""
-        with suppress(_Late):
-            items = _in_time(lab.run(operation, limit + self.patience, **request))
-            yield from ((each, item) for item, each in zip(items, about, strict=False))
+        try:
+            for item, each in zip(lab.run(operation, limit + self.patience, **request), about, strict=False):
+                yield each, item
+        except LabError as error:
+            if error.kind != "Timeout":
+                raise
 
     def parted(self, found: Sequence[tuple[int, Trace]]) -> list[tuple[int, dict[str, Any]]]:
         """Those that showed something else than was recorded; and notes of the others whether they were paid the same.
@@ -203,19 +205,6 @@ class Measurement:
         script = self.scripts[number]
         actions = script["actions"][: (parted or {}).get("step", 0)]
         return {"task": script["task"], "seed": script["seed"], "actions": actions[-5:], **(parted or {})}
-
-
-class _Late(Exception):
-    pass
-
-
-def _in_time(items: Iterator[Any]) -> Iterator[Any]:
-    try:
-        yield from items
-    except LabError as error:
-        if error.kind != "Timeout":
-            raise
-        raise _Late from error
 
 
 def unpaid(trace: Trace) -> Trace:

@@ -77,12 +77,19 @@ def factory(place: str) -> Callable[[], Any]:
         raise InputError(
             f"there is no module {error.name} for {sys.executable}", "check the name, or name its Python with --python"
         ) from error
+    found = within(found, where, path)
+    if not callable(found):
+        raise InputError(f"{place} cannot be called", "name a class, or a function that returns an environment")
+    return found
+
+
+def within(module: Any, where: str, path: str) -> Any:
+    """What `path`, which may have dots, names in a module; InputError if there is nothing."""
+    found = module
     for part in path.split("."):
         if not hasattr(found, part):
             raise InputError(f"{where} has no {path}", "check the name after the last colon")
         found = getattr(found, part)
-    if not callable(found):
-        raise InputError(f"{place} cannot be called", "name a class, or a function that returns an environment")
     return found
 
 

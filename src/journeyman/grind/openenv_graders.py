@@ -23,6 +23,7 @@ from openenv.validation.types import CheckStatus, Level  # pyright: ignore[repor
 from journeyman.errors import JourneymanError
 from journeyman.grind.measure import grind
 from journeyman.grind.report import ORDER, Check, Report
+from journeyman.grind.verdicts import IDLE
 
 BUDGET = 60.0
 _TAKEN = default_grader_registry(load_policy("v2"))
@@ -116,7 +117,7 @@ class OracleMax(_Grader):
 
 class FloorGap(_Grader):
     reserved = "semantic.floor_gap"
-    checks = tuple(f"verifiable.{name}" for name in ("no_op", "random", "read_only", "echo", "wrong_entity"))
+    checks = tuple(f"verifiable.{name}" for name in IDLE)
 
 
 class VerifierDeterminism(_Grader):

@@ -62,7 +62,8 @@ def echo(style: str, says: bool, start: Any) -> Actions | None:
 
 def wrong_entity(style: str, oracle: Actions, others: Sequence[Actions], chance: random.Random) -> Actions | None:
     """The solution of this task, done to what another task is about; of a text, another task's answer."""
-    others = [other for other in others if other and text(other) != text(oracle)]
+    own_text = text(oracle)
+    others = [other for other in others if other and (other != oracle or text(other) != own_text)]
     if style == "text":
         return list(chance.choice(others)) if others and oracle else None
     named: dict[str, list[Any]] = {}

@@ -148,6 +148,11 @@ def share(id_: str, good: int, n: int, least: float, evidence: dict[str, Any] | 
     return Check(id_, passed, round(value, 4), n, interval, evidence)
 
 
+def named(id_: str, word: str) -> bool:
+    """Whether the word is this check, or the property that it belongs to."""
+    return id_ == word or id_.startswith(f"{word}.")
+
+
 def untested(id_: str, reason: str) -> Check:
     return Check(id_, None, evidence={"reason": reason})
 
@@ -195,7 +200,7 @@ class Report:
         return ORDER[self.binding][1]
 
     def _waived(self, id_: str) -> bool:
-        return any(id_ == each or id_.startswith(f"{each}.") for each in self.without)
+        return any(named(id_, each) for each in self.without)
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -12,9 +12,8 @@ import locale
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 LATER = 400 * 86_400.0  # far enough for another year, another month and another weekday
 ELSEWHERE = "XYZ-13:45"  # 13 hours and 45 minutes east of UTC, in POSIX's own form: no time zone data is needed
@@ -39,9 +38,6 @@ class Surroundings:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
         language = self.locale or ("C.UTF-8" if sys.platform != "darwin" else "en_US.UTF-8")
         return kept | {"PYTHONHASHSEED": str(self.hash_seed), "TZ": self.zone, "LC_ALL": language}
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
     def enter(self) -> None:
         """Within the process: before the environment is imported."""

@@ -1,7 +1,8 @@
 """An environment as the instrument sees it: something that starts episodes, and what it offers beyond that.
 
-An environment is any object with `reset` and `step` (Gymnasium's shapes, or an object with `observation`, `reward` and
-`done`). All else is optional, is used where it is there, and is looked for by name:
+An environment is any object with `reset(seed, task)`, either of which may be absent, and `step(action)` (Gymnasium's
+shapes, or an object with `observation`, `reward` and `done`). All else is optional, is used where it is there, and is
+looked for by name:
 
     tasks        its task ids (a sequence, or a method that gives one)
     oracle       (task, seed) -> the actions that solve it, or a policy: observation -> action
@@ -29,17 +30,9 @@ import inspect
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from journeyman.grind.trace import canonical
-
-
-class Environment(Protocol):
-    """The least that can be ground."""
-
-    def reset(self, *, seed: int, task: str) -> Any: ...  # either keyword may be absent
-
-    def step(self, action: Any) -> Any: ...
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+from contextlib import suppress
 from typing import IO, Any
 
 from journeyman.grind.experiments import Workbench
@@ -44,7 +45,8 @@ def serve(asked: IO[str], answers: IO[str], surroundings: Surroundings) -> None:
         try:
             if operation == "preload":
                 for module in request["modules"]:
-                    importlib.import_module(module)
+                    with suppress(Exception):  # opening what needs it says what is wrong with it
+                        importlib.import_module(module)
             elif operation == "open":
                 if hasattr(os, "fork") and (child := os.fork()):
                     _, status = os.waitpid(child, 0)  # it answers all that is asked of this target

@@ -56,7 +56,7 @@ def admit(suite: Suite, task: Task, *, randoms: int = 8) -> list[Finding]:
     for check, scores in floors:
         low = sum(score <= 0 for score in scores)
         findings.append(Finding(check, low == len(scores), low, len(scores)))
-    return [*findings, *_mutation(suite, task, right.essence), _rows(suite, task), _repeats(suite, task)]
+    return [*findings, *_mutation(suite, task, right.essence), _rows(suite, task, right.env), _repeats(right.env)]
 
 
 def _wrong_entities(suite: Suite, task: Task, right: object) -> list[float]:
@@ -99,9 +99,8 @@ def _broke_a_ban(task: Task, mutant: Mutant) -> bool:
     return any(isinstance(action, Call) and action.tool in forbidden for action in mutant.actions)
 
 
-def _rows(suite: Suite, task: Task) -> Finding:
+def _rows(suite: Suite, task: Task, done: Env) -> Finding:
     """Rows changed behind the verifier's back, after the oracle: each column that is not free words."""
-    done = play(suite, task, task.oracle).env
     verifier = suite.verifier(task)
     calls = [action for action in task.oracle if isinstance(action, Call)]
     said = [action.said for action in task.oracle if isinstance(action, Say)]
@@ -144,9 +143,8 @@ def _spoiled(env: Env, table: str, key: str, column: str) -> State | None:
     return None
 
 
-def _repeats(suite: Suite, task: Task) -> Finding:
-    """The same again, from forks at every step, gives the same digests and verdict."""
-    whole = play(suite, task, task.oracle).env
+def _repeats(whole: Env) -> Finding:
+    """The same again, from forks at every step of the oracle, gives the same digests and verdict."""
     snapshot = whole.snapshot()
     actions = [turn.action for turn in snapshot.turns]
     equal = 0

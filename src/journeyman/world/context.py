@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 
 from journeyman.errors import WorldError
 from journeyman.world import chance
-from journeyman.world import keys as ordered_keys
 from journeyman.world.outcome import Conflict, NotFound, Tier
 from journeyman.world.state import Contents, State, missing_references
 from journeyman.world.tables import Row, Table
@@ -214,7 +213,3 @@ class Context:
 def instant(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
     """A clock's value: seconds since 1970, in UTC."""
     return int(datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp())
-
-
-def all_keys(state: State, table: Table[Any]) -> list[str]:
-    return list(ordered_keys.each(state.contents[table.name].keys))

@@ -17,7 +17,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from journeyman.world import keys as ordered_keys
 from journeyman.world.actions import Action, Call, Say
 from journeyman.world.chance import Stream
 from journeyman.world.env import Env
@@ -115,7 +114,7 @@ def wrong_entity(suite: Suite, task: Task) -> tuple[Action, ...]:
 
     def other(table: str, key: str) -> str:
         if (table, key) not in swapped:
-            keys = [each for each in ordered_keys.each(task.start.contents[table].keys) if each != key]
+            keys = [each for each in task.start.keys(table) if each != key]
             swapped[table, key] = chance.choice(keys) if keys else key
         return swapped[table, key]
 
@@ -147,7 +146,7 @@ def _others(parameter: Parameter, value: Any, state: State, chance: Stream) -> l
         schemas = parameter.shape.schema.get("anyOf", [parameter.shape.schema])
         return [each for schema in schemas for each in schema.get("enum", ()) if each != value][:3]
     if parameter.table:
-        keys = [key for key in ordered_keys.each(state.contents[parameter.table].keys) if key != value]
+        keys = [key for key in state.keys(parameter.table) if key != value]
         return chance.sample(keys, 2)
     if parameter.worded:
         return [_ELSEWHERE]
@@ -177,7 +176,7 @@ def _guessed(parameter: Parameter, schema: Mapping[str, Any], chance: Stream, st
         return [again(schema["items"]) for _ in range(chance.between(1, 2))]
     if kind == "string":
         if parameter.table:
-            keys = list(ordered_keys.each(state.contents[parameter.table].keys))
+            keys = state.keys(parameter.table)
             return chance.choice(keys) if keys else "none"
         return chance.choice(text.split())
     choices = {"integer": chance.below(100), "number": float(chance.below(100)), "boolean": bool(chance.below(2))}
@@ -216,11 +215,12 @@ def _everything(state: State) -> Iterator[str]:
 def _writes(suite: Suite, task: Task, chance: Stream, count: int) -> Iterator[Call]:
     """Calls that change something at the task's start and that nobody asked for."""
     writes = [tool for tool in suite.rules.tools.values() if tool.writes]
-    found = 0
+    start, found = task.start.as_start(0), 0
     for _ in range(60):
         call = guess(task, chance.choice(writes), chance, task.start)
-        env = Env(suite)
-        env.reset(task, 0)
-        env.step(call)
-        if env.world.state.changes() and (found := found + 1) <= count:
+        world = World(suite.rules, start)
+        world.call(call.tool, call.args)
+        if world.state.changes():
             yield call
+            if (found := found + 1) == count:
+                return

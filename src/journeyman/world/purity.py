@@ -68,10 +68,10 @@ class Reach(NamedTuple):
 
 def check(function: Callable[..., Any]) -> None:
     """WorldError if the function, or what it calls, names something outside of its world."""
-    reaches = list(_reaches(function, set()))
-    if reaches:
-        first = reaches[0]
-        more = f" (and {len(reaches) - 1} more)" if len(reaches) > 1 else ""
+    found = reaches(function)
+    if found:
+        first = found[0]
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise WorldError(f"{first.where}: {function.__name__} reaches for {first.what}{more}", first.instead)
 
 

@@ -51,7 +51,7 @@ class Contents(NamedTuple):
             rows = self.rows.insert(key, new)
             keys = self.keys if old is not None else ordered_keys.added(self.keys, key)
         indexes = self.indexes
-        for at, (place, _) in enumerate(table.places):
+        for at, place in enumerate(table.places):
             before, after = old and old[place], new and new[place]
             if old is None or new is None or before != after:
                 index = indexes[at]
@@ -168,6 +168,10 @@ class State:
     def row(self, table: str, key: str) -> Row | None:
         return self.contents[table].rows.get(key)
 
+    def keys(self, table: str) -> list[str]:
+        """In their order."""
+        return list(ordered_keys.each(self.contents[table].keys))
+
     def rows(self, table: str) -> Iterator[Row]:
         """In the order of their keys."""
         contents = self.contents[table]
@@ -191,7 +195,7 @@ def missing_references(
 
 def _indexes(table: Table[Any], rows: Mapping[str, Row]) -> tuple[HashTrieMap[Any, Keys], ...]:
     indexes: list[HashTrieMap[Any, Keys]] = []
-    for place, _ in table.places:
+    for place in table.places:
         found: dict[Any, list[str]] = {}
         for key, row in rows.items():
             found.setdefault(row[place], []).append(key)

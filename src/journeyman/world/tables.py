@@ -75,22 +75,13 @@ class Table(Generic[R]):
         )
         self._admits = tuple(each.admits for each in shapes.values())
         self.indexed = {column: at for at, column in enumerate(self.indexes)}
-        self._places = tuple((self.columns.index(column), column) for column in self.indexes)
-        self._targets = tuple((self.columns.index(c), target) for c, target in self.references.items())
+        # Of the indexed columns, where in the row they are; of those that hold other tables' keys, which table as well.
+        self.places = tuple(self.columns.index(column) for column in self.indexes)
+        self.targets = tuple((self.columns.index(c), target) for c, target in self.references.items())
         self.tier = None if tier is None else self.columns.index(tier)
 
     def __repr__(self) -> str:
         return f"Table({self.name!r})"
-
-    @property
-    def places(self) -> tuple[tuple[int, str], ...]:
-        """The indexed columns: where in the row, and their name."""
-        return self._places
-
-    @property
-    def targets(self) -> tuple[tuple[int, str], ...]:
-        """The columns that hold other tables' keys: where in the row, and which table."""
-        return self._targets
 
     def admit(self, row: Row, old: Row | None = None) -> None:
         """Conflict where `row` is none of this table's. `old` was admitted before: what they share is not looked at."""
@@ -115,9 +106,6 @@ class Table(Generic[R]):
     def parsed(self, values: Sequence[Any]) -> Row:
         """A row from JSON: its lists become tuples again. It is not admitted yet."""
         return self.row(*map(frozen, values))
-
-    def shown(self, row: Row) -> dict[str, Any]:
-        return dict(zip(self.columns, row, strict=True))
 
     def spec(self) -> dict[str, Any]:
         """What makes this table the table it is, as JSON."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from journeyman.errors import WorldError
-from journeyman.world.actions import Action, Call, Say
+from journeyman.world.actions import Action, Call
 from journeyman.world.saying import Fact
 from journeyman.world.state import State
 from journeyman.world.tables import Change, Table
@@ -82,7 +82,6 @@ class Task:
     user: UserSim | None = None
     limit: int = 30
     family: str = ""
-    source: str = "spec"  # where it comes from: a spec, or a recorded session
 
     def __post_init__(self) -> None:
         if not self.expect and not self.say:
@@ -117,11 +116,6 @@ class Task:
         facts = {at: tuple(each) for at, each in (wording or {}).items()}
         expect = expectations(rules.tables, world.state.changes(), facts)
         return cls(id, instruction, start, tuple(oracle), expect, **rest)
-
-    @property
-    def last_words(self) -> str:
-        """What the oracle says last, or nothing."""
-        return next((action.said for action in reversed(self.oracle) if isinstance(action, Say)), "")
 
 
 def expectations(

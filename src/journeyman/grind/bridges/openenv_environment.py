@@ -20,6 +20,7 @@ from contextlib import suppress
 from typing import Any
 
 from journeyman.errors import InputError
+from journeyman.grind.names import within
 from journeyman.grind.schemas import drawn
 from journeyman.grind.target import Step, Target, accepted
 
@@ -92,11 +93,7 @@ def target(name: str, place: str) -> Target:
     module, _, path = place.rpartition(":")
     if not module:
         raise InputError(f"{place!r} names no class", "name it as openenv:MODULE:CLASS, or openenv:http://HOST:PORT")
-    kind: Any = importlib.import_module(module)
-    for part in path.split("."):
-        if not hasattr(kind, part):
-            raise InputError(f"{module} has no {path}", "check the name after the last colon")
-        kind = getattr(kind, part)
+    kind = within(importlib.import_module(module), module, path)
     return Target(name=name, make=lambda: Local(kind), top=None, style="other")
 
 

@@ -88,8 +88,7 @@ def share_file(here: Context, file: FileId, person: PersonId, right: Right = "re
         person: the person's id
         right: what they may do
     """
-    if here.get(FILES, file).owner != me(here):
-        raise Refused(f"{file} belongs to somebody else")
+    _check_mine(here, file)
     return here.put(SHARES, Share(f"{file}:{person}", file, person, right))._asdict()
 
 
@@ -101,10 +100,14 @@ def unshare_file(here: Context, file: FileId, person: PersonId) -> Found:
         file: the file's id
         person: the person's id
     """
-    if here.get(FILES, file).owner != me(here):
-        raise Refused(f"{file} belongs to somebody else")
+    _check_mine(here, file)
     here.remove(SHARES, f"{file}:{person}")
     return {"file": file, "person": person, "right": None}
+
+
+def _check_mine(here: Context, file: str) -> None:
+    if here.get(FILES, file).owner != me(here):
+        raise Refused(f"{file} belongs to somebody else")
 
 
 def _unused(here: Context, folder: str, name: str) -> None:

@@ -83,13 +83,12 @@ def share_with_team(spec: Spec) -> Draft:
     right = spec.chance.choice(("read", "edit"))
     file = plan.file(f"{plan.topic}.txt", f"All about the {plan.topic}.")
     members = spec.rows(PEOPLE, lambda row: row.team == team and row.id != ME)
-    may = "read" if right == "read" else "edit"
     text = spec.worded(
         "Everybody in {team} has to be able to {may} “{name}”. Give them that right, one by one.",
         "Share my file “{name}” with the whole {team} team, so that they can {may} it.",
         "{team} needs “{name}” ({may} rights for each of them, not for me, I own it).",
         team=team,
-        may=may,
+        may=right,
         name=file.name,
     )
     calls = (Call("share_file", {"file": file.id, "person": row.id, "right": right}) for row in members)

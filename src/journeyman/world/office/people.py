@@ -18,14 +18,14 @@ from journeyman.world.tools import read
 PersonId = Annotated[str, PEOPLE]
 Text = Annotated[str, WORDS]
 Found = dict[str, Any]
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 @read
 def whoami(here: Context) -> Found:
     """For whom you act, and what time it is."""
     person = here.get(PEOPLE, me(here))
-    return {"me": person._asdict(), "now": written(here.now), "day": _WEEKDAYS[here.now.weekday()]}
+    return {"me": person._asdict(), "now": written(here.now), "day": WEEKDAYS[here.now.weekday()]}
 
 
 @read

@@ -12,6 +12,7 @@ from typing import Any
 
 from journeyman.world.actions import Call, Say
 from journeyman.world.making import Draft, Spec
+from journeyman.world.office.people import WEEKDAYS
 from journeyman.world.office.start import LAST, ME, PROJECTS, today
 from journeyman.world.office.tables import EVENTS, FILES, INVITES, MAILS, PEOPLE, Event, File, Invite, Mail, Person
 
@@ -19,7 +20,6 @@ TOPICS = (
     "quarterly forecast|hiring plan|launch rehearsal|pricing review|offsite planning|security drill|brand refresh|"
     "vendor shortlist|migration checkpoint|annual audit|customer council|sprint closing|safety briefing|patent talk"
 ).split("|")
-_WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
 
 class Plan:
@@ -39,7 +39,7 @@ class Plan:
 
     def spoken(self, days: int = 0) -> str:
         day = self.day + timedelta(days=days)
-        return f"{_WEEKDAYS[day.weekday()]} {day}"
+        return f"{WEEKDAYS[day.weekday()]} {day}"
 
     def event(self, title: str = "", organizer: str = ME, room: str | None = None, hour: int | None = None) -> Event:
         """Put into the calendar: an hour on the day."""

@@ -341,10 +341,11 @@ def _talk(spec: Spec) -> Draft:
     """The customer is on the line, and says which order only when asked."""
     desk = Desk(spec, "regular")
     cancel = spec.turn % 2 == 0
-    line = desk.ordered("placed" if cancel else "delivered", age=2 if cancel else 9, delivered=None if cancel else 3)
+    status, age, delivered = ("placed", 2, None) if cancel else ("delivered", 9, 3)
+    line = desk.ordered(status, age=age, delivered=delivered)
     decoy = desk.order
     desk.order = f"{decoy}5"
-    desk.ordered("placed" if cancel else "delivered", age=2 if cancel else 9, delivered=None if cancel else 3)
+    desk.ordered(status, age=age, delivered=delivered)
     desk.order = decoy
     wish = f"cancel one of my orders with the {desk.product.name}" if cancel else f"return one {desk.product.name}"
     knows = (

@@ -24,8 +24,10 @@ from journeyman.world.shop.tables import (
     RETURNS,
     STOCK,
     Because,
+    Case,
     Category,
     Decision,
+    Order,
     Refund,
     Return,
     ReturnReason,
@@ -43,6 +45,7 @@ CaseId = Annotated[str, CASES]
 Text = Annotated[str, WORDS]
 Found = dict[str, Any]
 _UNSENT = ("placed", "packed")
+_FIXED = "its lines cannot be changed any more"
 
 
 @read
@@ -149,9 +152,7 @@ def cancel_order(here: Context, order: OrderId) -> Found:
     Args:
         order: the order's id
     """
-    found = here.get(ORDERS, order)
-    if found.status not in _UNSENT:
-        raise Refused(f"{order} is {found.status}: it cannot be cancelled any more")
+    found = _in(here, order, _UNSENT, "it cannot be cancelled any more")
     for line in here.find(LINES, order=order):
         _move(here, line.product, found.warehouse, line.quantity)
     return here.put(ORDERS, found._replace(status="cancelled"))._asdict()
@@ -166,9 +167,7 @@ def change_address(here: Context, order: OrderId, street: str, city: str) -> Fou
         street: street and number
         city: the city
     """
-    found = here.get(ORDERS, order)
-    if found.status not in _UNSENT:
-        raise Refused(f"{order} is {found.status}: its address cannot be changed any more")
+    found = _in(here, order, _UNSENT, "its address cannot be changed any more")
     if not street.strip() or not city.strip():
         raise Invalid("an address has a street and a city")
     return here.put(ORDERS, found._replace(street=street.strip(), city=city.strip()))._asdict()
@@ -183,7 +182,7 @@ def change_quantity(here: Context, line: LineId, quantity: int) -> Found:
         quantity: how many it shall be, one at least
     """
     found = here.get(LINES, line)
-    order = _still_open(here, found.order)
+    order = _in(here, found.order, ("placed",), _FIXED)
     if quantity < 1:
         raise Invalid("a line has one piece at least")
     _move(here, found.product, order.warehouse, found.quantity - quantity)
@@ -199,7 +198,7 @@ def swap_product(here: Context, line: LineId, product: ProductId) -> Found:
         product: what is wanted instead
     """
     found = here.get(LINES, line)
-    order = _still_open(here, found.order)
+    order = _in(here, found.order, ("placed",), _FIXED)
     other = here.get(PRODUCTS, product)
     if product == found.product:
         raise Conflict(f"{line} is for {product} already")
@@ -288,9 +287,7 @@ def close_case(here: Context, case: CaseId, decision: Decision, because: Because
         because: the reason
         note: anything else worth keeping
     """
-    found = here.get(CASES, case)
-    if found.status != "open":
-        raise Refused(f"{case} is {found.status} already")
+    found = _open(here, case)
     if (decision == "granted") != (because == "within_policy"):
         raise Invalid("what is granted is within_policy, and what is refused has another reason")
     row = found._replace(status="closed", decision=decision, because=because, note=note)
@@ -306,16 +303,21 @@ def escalate_case(here: Context, case: CaseId, team: Team, note: Text = "") -> F
         team: who decides
         note: what they should know
     """
+    return here.put(CASES, _open(here, case)._replace(status="escalated", team=team, note=note))._asdict()
+
+
+def _in(here: Context, order: str, statuses: tuple[str, ...], otherwise: str) -> Order:
+    """The order, which has to be in one of these statuses."""
+    found = here.get(ORDERS, order)
+    if found.status not in statuses:
+        raise Refused(f"{order} is {found.status}: {otherwise}")
+    return found
+
+
+def _open(here: Context, case: str) -> Case:
     found = here.get(CASES, case)
     if found.status != "open":
         raise Refused(f"{case} is {found.status} already")
-    return here.put(CASES, found._replace(status="escalated", team=team, note=note))._asdict()
-
-
-def _still_open(here: Context, order: str) -> Any:
-    found = here.get(ORDERS, order)
-    if found.status != "placed":
-        raise Refused(f"{order} is {found.status}: its lines cannot be changed any more")
     return found
 
 
