@@ -52,6 +52,10 @@ def user(text: str) -> Any:
     return [{"role": "user", "content": text}]
 
 
+def schema(value: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": value}}
+
+
 def kept(served: Served, receipt: str) -> Exchange:
     with open_store(served.store) as store:
         return store.exchanges(receipts=[receipt])[0]
@@ -170,9 +174,12 @@ def test_a_client_that_goes_away_frees_its_rows_and_what_it_had_is_kept(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"response_format": {"type": "xml"}}, "response_format"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "response_format"),
+        ({"response_format": schema({"type": "nothing"})}, "schema"),
+        ({"tool_choice": {"type": "function", "function": {"name": "other"}}, "tools": TOOLS}, "tool_choice"),
+        ({"tool_choice": "required"}, "tool_choice"),
         ({"presence_penalty": 1.0}, "presence_penalty"),
-        ({"tool_choice": "required", "tools": TOOLS}, "tool_choice"),
         ({"temperature": 3.0}, "temperature"),
         ({"n": 0}, "n must be"),
         ({"max_tokens": -1}, "max_tokens"),
@@ -187,6 +194,49 @@ def test_what_cannot_be_done_is_refused_with_a_remedy(served: Served, changes: d
     with pytest.raises(openai.BadRequestError, match=said) as error:
         client(served).chat.completions.create(**{"model": "m", "messages": user("Hello"), **changes})
     assert ";" in str(error.value)
+
+
+WHERE = {"type": "object", "properties": {"city": {"enum": ["Oslo", "Rome"]}, "days": {"enum": [1, 2]}}}
+WHERE |= {"required": ["city", "days"], "additionalProperties": False}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_reply_follows_its_schema(served: Served, engine: TransformersEngine, stream: bool) -> None:
+    more: Any = {"response_format": schema(WHERE), "temperature": 1.0, "seed": 3, "n": 4}
+    asked = client(served).chat.completions.create(model="m", messages=user("Where?"), stream=stream, **more)
+    texts, receipt = [""] * 4, ""
+    for each in asked if stream else [asked]:
+        receipt = getattr(each, "journeyman", {}).get("receipt", receipt)
+        for choice in each.choices:
+            texts[choice.index] += (choice.delta if stream else choice.message).content or ""
+    for text in texts:
+        found = json.loads(text)
+        assert found["city"] in ("Oslo", "Rome")
+        assert found["days"] in (1, 2)
+    details = kept(served, receipt).details  # of a model that was not told what to say, and not of what was left of it
+    expected = engine.score([(details["prompt_ids"], details["response_ids"])])[0]
+    assert details["logprobs"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_an_agent_calls_the_tools_that_it_must(served: Served) -> None:
+    tools: Any = [
+        {"type": "function", "function": {"name": name, "parameters": WHERE}} for name in ("weather", "hotels")
+    ]
+    named = {"type": "function", "function": {"name": "hotels"}}
+    messages = user("What is it like there?")
+    for choice, may in (("required", {"weather", "hotels"}), (named, {"hotels"}), ("auto", set())):
+        answer = client(served).chat.completions.create(
+            model="m", messages=messages, tools=tools, tool_choice=choice, max_tokens=200
+        )
+        message = answer.choices[0].message
+        assert bool(message.tool_calls) == bool(may)
+        messages.append(message.model_dump(exclude_none=True))
+        for call in message.tool_calls or ():
+            assert answer.choices[0].finish_reason == "tool_calls"
+            assert call.function.name in may
+            assert json.loads(call.function.arguments)["city"] in ("Oslo", "Rome")
+            messages.append({"role": "tool", "tool_call_id": call.id, "content": '{"degrees": 12}'})
+    assert message.content
 
 
 def test_models_and_what_the_model_does_not_answer(served: Served, engine: TransformersEngine) -> None:

@@ -29,6 +29,7 @@ from journeyman.model.slots import Slots, token_bytes
 
 if TYPE_CHECKING:
     from journeyman.model import Ids
+    from journeyman.model.grammar import Grammar
     from journeyman.model.transformers_engine import TransformersEngine
 
 KEPT_BYTES = 512 << 20  # of keys and values of earlier prompts
@@ -53,7 +54,8 @@ End = Literal["", "stop", "length"]
 class Request:
     """A prompt to be answered. `hear` is called with each token, and why it was the last, if it was; it says whether
     to go on. `fail` is called instead, if it cannot be answered. `scope`: what is read for it is known to others of
-    the same scope alone, and scopes share the rows; top_k 0 means all. `known`: how many of the prompt's tokens did
+    the same scope alone, and scopes share the rows; top_k 0 means all;
+    `grammar` is what the reply must follow. `known`: how many of the prompt's tokens did
     not have to be read."""
 
     prompt: Ids
@@ -67,6 +69,7 @@ class Request:
     seed: int = 0
     likeliest: int = 0
     fail: Callable[[Exception], None] | None = None
+    grammar: Grammar | None = None
     reply: list[int] = field(default_factory=list)
     known: int = 0
     wanted: bool = True
@@ -224,6 +227,9 @@ class ContinuousBatch:
 
     def _tell(self, request: Request, likeliest: int, logits_V: torch.Tensor, logp_V: torch.Tensor) -> bool:
         """Give a row its next token; whether it goes on."""
+        if request.grammar:
+            logits_V = request.grammar.masked(logits_V)
+            likeliest = int(logits_V.argmax())
         token = _sampled(logits_V, request) if request.temperature > COLDEST else likeliest
         request.reply.append(token)
         end: End = ""
@@ -231,6 +237,8 @@ class ContinuousBatch:
             end = "stop"
         elif len(request.reply) == request.max_tokens:
             end = "length"
+        elif request.grammar:
+            request.grammar.take(token)
         top = logp_V.topk(request.likeliest) if request.likeliest else None
         others = tuple(zip(top.indices.tolist(), top.values.tolist(), strict=True)) if top else ()
         return request.wanted and request.hear(Token(token, float(logp_V[token]), others), end) and not end

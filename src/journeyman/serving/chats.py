@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from journeyman.capture.wire import HTTPError
+from journeyman.model import grammar
 from journeyman.model.continuous import Token
 from journeyman.model.tools import calls_in
 
@@ -26,8 +27,6 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "frequency_penalty": (0,),
     "presence_penalty": (0,),
     "logit_bias": ({},),
-    "response_format": ({"type": "text"},),
-    "tool_choice": ("auto", "none"),
     "functions": ([],),
     "function_call": ("auto", "none"),
     "modalities": (["text"],),
@@ -54,6 +53,7 @@ class Asked:
 
     messages: list[dict[str, Any]]
     tools: tuple[dict[str, Any], ...] = ()
+    rules: str = ""  # the grammar that the reply must follow
     n: int = 1
     stop: tuple[str, ...] = ()
     max_tokens: int = REPLY_TOKENS
@@ -80,8 +80,11 @@ def parse(value: Mapping[str, Any]) -> Asked:
     tools = value.get("tools") or []
     if not isinstance(tools, list) or not all(_is_tool(each) for each in tools):
         raise _refused("tools must be a list of functions", 'send [{"type": "function", "function": {"name": ...}}]')
-    if value.get("tool_choice") == "none":
-        tools = []
+    tools, must_call = _chosen(tools, value.get("tool_choice") or "auto")
+    schema = _schema(value.get("response_format") or {"type": "text"})
+    rules = grammar.of_schema(schema) if schema is not None and not tools else ""
+    if tools and (must_call or schema is not None):
+        rules = grammar.of_call([each["function"] for each in tools], None if must_call else schema)
     bounded = "max_completion_tokens" if value.get("max_completion_tokens") is not None else "max_tokens"
     stream = value.get("stream_options")
     likeliest = int(_number(value, "top_logprobs", 0, MOST_LIKELIEST, 0, whole=True))
@@ -98,6 +101,7 @@ def parse(value: Mapping[str, Any]) -> Asked:
     return Asked(
         messages=messages,
         tools=tuple(tools),
+        rules=rules,
         n=int(_number(value, "n", 1, MOST_CHOICES, 1, whole=True)),
         stop=tuple(stops),
         max_tokens=int(_number(value, bounded, 1, 1 << 20, REPLY_TOKENS, whole=True)),
@@ -111,6 +115,31 @@ def parse(value: Mapping[str, Any]) -> Asked:
         usage=isinstance(stream, Mapping) and stream.get("include_usage") is True,
         template=dict(template),
     )
+
+
+def _chosen(tools: list[dict[str, Any]], choice: Any) -> tuple[list[dict[str, Any]], bool]:
+    """The tools that may be called, and whether one must be."""
+    if choice in ("auto", "none"):
+        return (tools if choice == "auto" else []), False
+    if choice != "required":
+        name = choice["function"]["name"] if _is_tool(choice) else None
+        tools = [each for each in tools if each["function"]["name"] == name]
+    if not tools:
+        raise _refused("tool_choice names no tool of the request", 'send "auto", "none", "required", or one of them')
+    return tools, True
+
+
+def _schema(given: Any) -> dict[str, Any] | None:
+    """The JSON Schema that a reply must follow; None: any text."""
+    kind = given.get("type") if isinstance(given, dict) else None
+    if kind == "text":
+        return None
+    held = given.get("json_schema") if kind == "json_schema" else {"schema": {"type": "object"}}
+    schema = held.get("schema") if isinstance(held, dict) else None
+    if kind not in ("json_object", "json_schema") or not isinstance(schema, dict):
+        remedy = 'send {"type": "json_schema", "json_schema": {"name": "...", "schema": {...}}}, or "json_object"'
+        raise _refused("response_format is none that is known", remedy)
+    return schema
 
 
 def _message(value: Any) -> dict[str, Any]:

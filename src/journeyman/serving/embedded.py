@@ -27,6 +27,7 @@ from journeyman.capture.wire import HTTPError, Request
 from journeyman.errors import JourneymanError
 from journeyman.model import chat, continuous, tools
 from journeyman.model.continuous import ContinuousBatch, Token
+from journeyman.model.grammar import Grammar, Grammars
 from journeyman.model.transformers_engine import TransformersEngine
 from journeyman.serving import chats
 from journeyman.serving.champions import Champions
@@ -60,6 +61,7 @@ class Embedded:
         # Tokenizers are not made for several threads: the model's thread keeps the engine's.
         self._tokenizer, self._writer = copy.deepcopy(engine.tokenizer), copy.deepcopy(engine.tokenizer)
         self._front = ThreadPoolExecutor(1, "prompts")
+        self._grammars = Grammars(self._tokenizer, engine.model.config.get_text_config().vocab_size, engine.end_ids)
         self._knows_tools = tools.known_to(engine.tokenizer.chat_template)
 
     async def start(self) -> None:
@@ -93,7 +95,7 @@ class Embedded:
             raise HTTPError(404, f"the embedded engine does not answer {request.path}", "use /v1/chat/completions")
         asked = chats.parse(request.json())
         # In a thread of its own: a long conversation takes its time, and others' tokens must not wait for it.
-        prompt = await asyncio.get_running_loop().run_in_executor(self._front, self._prompt, asked)
+        prompt, grammars = await asyncio.get_running_loop().run_in_executor(self._front, self._read, asked)
         async with self.champions.in_service(tenant) as adapter:
             seed = secrets.randbits(32) if asked.seed is None else asked.seed
             choices = [chats.Choice() for _ in range(asked.n)]
@@ -110,10 +112,18 @@ class Embedded:
             if asked.n > 1:
                 details["more_choices"] = [{"response_ids": c.ids, "logprobs": c.logprobs} for c in choices[1:]]
             answers = chats.Answers(asked, self.engine.name, f"{self.engine.fingerprint}@{adapter or 'base'}")
-            with self._rows(asked, prompt, adapter, seed, sampling, tenant) as (rows, heard):
+            with self._rows(asked, prompt, grammars, adapter, seed, sampling, tenant) as (rows, heard):
                 pieces = self._streamed if asked.stream else self._whole
                 kind = "text/event-stream" if asked.stream else "application/json"
                 yield Answer(200, kind, pieces(answers, choices, rows, heard), details=details)
+
+    def _read(self, asked: chats.Asked) -> tuple[list[int], list[Grammar | None]]:
+        """The prompt, and what each choice must follow."""
+        try:
+            follows = [self._grammars.begin(asked.rules) if asked.rules else None for _ in range(asked.n)]
+            return self._prompt(asked), follows
+        except JourneymanError as error:
+            raise HTTPError(400, error.message, error.remedy) from error
 
     def _prompt(self, asked: chats.Asked) -> list[int]:
         messages, shown = asked.messages, list(asked.tools)
@@ -121,12 +131,7 @@ class Embedded:
             messages, shown = tools.as_text(messages, shown), []
         else:
             messages = tools.with_objects(messages)
-        try:
-            prompt = chat.render(
-                self._tokenizer, self.engine.name, messages, tools=shown or None, options=asked.template
-            )
-        except JourneymanError as error:
-            raise HTTPError(400, error.message, error.remedy) from error
+        prompt = chat.render(self._tokenizer, self.engine.name, messages, tools=shown or None, options=asked.template)
         limit = self.engine.limit
         if limit and len(prompt) >= limit:
             raise HTTPError(
@@ -156,6 +161,7 @@ class Embedded:
         self,
         asked: chats.Asked,
         prompt: list[int],
+        grammars: Sequence[Grammar | None],
         adapter: str | None,
         seed: int,
         sampling: dict[str, Any],
@@ -186,6 +192,7 @@ class Embedded:
                 seed=(seed + index) % (1 << 63),
                 likeliest=asked.likeliest or 0,
                 fail=tell,
+                grammar=grammars[index],
                 **sampling,
             )
 
