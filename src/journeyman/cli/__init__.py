@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         reporting,
         serving,
         sessions,
+        world,
     )
 
     parser = Parser(
@@ -56,7 +57,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"journeyman {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    work = (serving, keys, importing, night, asking, evaluating, reporting, ledger, sessions, remarking, grinding, demo)
+    work = (
+        serving,
+        keys,
+        importing,
+        night,
+        asking,
+        evaluating,
+        reporting,
+        ledger,
+        sessions,
+        remarking,
+        grinding,
+        world,
+        demo,
+    )
     for command in work:
         command.add_parser(subparsers)
     return parser
