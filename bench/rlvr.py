@@ -2,10 +2,11 @@
 
     python bench/rlvr.py [--seeds 0 1 2] [--families NAME ...] [--steps N] [--threads N]
 
-The tasks are drills of the shop: one step of a task, spelled out. The base is measured first, on the held-out tasks
-once greedily and once at temperature 1; each seed then practises from the base by itself and is measured on the same
-tasks. Writes bench/results/rlvr.json after each seed: reward and share of groups without a difference by step, success
-before and after with Wilson's intervals, the paired difference with Tango's, and some of what was written.
+The tasks are drills of the shop: one step of a task, spelled out. There are more tools to call than examples of calls.
+The base is measured first, on the held-out tasks once greedily and once at temperature 1; each seed then practises from
+the base by itself and is measured on the same tasks. Writes bench/results/rlvr.json after each seed: reward and share
+of groups without a difference by step, success before and after with Wilson's intervals, the paired difference with
+Tango's, and some of what was written.
 """
 
 from __future__ import annotations
@@ -40,19 +41,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument(
-        "--families", nargs="+", default=["cancel_order", "escalate_case", "give_credit", "change_quantity"]
+        "--families", nargs="+", default=["cancel_order", "escalate_case", "give_credit", "change_quantity", "refund"]
     )
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--examples", type=int, default=2, help="solved tasks in each prompt (default: 2)")
+    parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--tasks", type=int, default=4, help="a step (default: 4)")
     parser.add_argument("--group", type=int, default=6, help="tries of each (default: 6)")
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--held-out", type=int, default=40)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--held-out", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     suite = drills(load("shop", per_family=24))
     tasks = [task for task in suite.tasks.values() if task.family in args.families]
     train, held = rlvr.divided(tasks, args.held_out, seed=0)
-    examples, train = rlvr.chosen(train, len(args.families))
+    examples, train = rlvr.chosen(train, args.examples)
     engine = load_engine(DEFAULT_MODEL, threads=args.threads)
     if engine.device.type == "cpu":  # what every prompt begins with is long: larger packs run it less often
         engine.batching = Batching(1024, 128, 64)
@@ -63,7 +65,7 @@ def main() -> int:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "load": os.getloadavg()[0],
         "model": DEFAULT_MODEL,
-        "options": vars(args) | {"practised": len(train), "held_out": len(held)},
+        "options": {**vars(args), "practised": len(train), "held_out": len(held)},
         "prompt": engine.tokenizer.decode(engine.chat([*manner.before, {"role": "user", "content": "…"}])),
     }
     base, said = measured(engine, suite, held, manner, None)

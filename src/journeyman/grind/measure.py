@@ -22,7 +22,13 @@ from journeyman.grind.surroundings import REFERENCE
 from journeyman.grind.target import Target, adapted
 
 BUDGET = 60.0
-ONE_LIBRARY = {"gymnasium": "gymnasium", "reasoning-gym": "reasoning_gym", "openenv": "openenv"}
+# What every environment of a kind imports. OpenEnv's own package is light, and what its environments need is not.
+ONE_LIBRARY = {
+    "gymnasium": "gymnasium",
+    "reasoning-gym": "reasoning_gym",
+    "openenv": "openenv.core.env_server",
+    "verifiers": "verifiers.v1",
+}
 
 
 def grind(
@@ -55,9 +61,10 @@ def grind(
         here = _here(target)
         m = Measurement(here.name, Here(here), None, time)
         return _measured(m, tuple(without), watch)
-    kind, _ = checked(name)
+    kind, rest = checked(name)
     own = labs is None
-    library = ONE_LIBRARY.get(kind)
+    running = kind == "openenv" and rest.startswith(("http://", "https://"))  # it has imported what it needs
+    library = "websockets" if running else ONE_LIBRARY.get(kind)
     kept = labs or Labs(python, [library] if library else [])
     try:
         m = Measurement(name, kept.lab(REFERENCE), kept, time)

@@ -3,6 +3,7 @@
     gymnasium:CartPole-v1            an id that gymnasium.make knows
     reasoning-gym:knight_swap        a generator of reasoning_gym
     openenv:package.module:Class     an Environment class; or openenv:http://host:port, a server that runs
+    verifiers:ID                     a taskset that verifiers knows; or verifiers:package.module:Class
     mcp:COMMAND                      a program that speaks MCP on stdin and stdout
     world:NAME                       a world of Journeyman
     python:package.module:factory    anything; or python:FILE.py:factory
@@ -31,6 +32,7 @@ KINDS = {
     "gymnasium": ("gymnasium_environment", "gymnasium"),
     "reasoning-gym": ("reasoning_gym_generator", "reasoning_gym"),
     "openenv": ("openenv_environment", "openenv"),
+    "verifiers": ("verifiers_taskset", "verifiers"),
     "mcp": ("mcp_server", ""),
     "world": ("journeyman_world", ""),
     "python": ("", ""),
