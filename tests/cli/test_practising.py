@@ -48,6 +48,14 @@ def test_a_person_reads_that_nothing_was_learnt(tiny_directory: Path, capsys: py
     assert "no try earned anything" in said
 
 
+def test_whole_tasks_are_practised_over_several_turns(tiny_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*SMALL[:-1], "cancel", "--whole", "--json"]
+    assert main(["grind", "train", "shop", "--model", str(tiny_directory), *words]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {name.partition("-")[0] for name, _, _ in found["items"]} == {"cancel"}
+    assert found["steps"][0]["kinds"] == {"cancel": 0.0}
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
