@@ -233,7 +233,7 @@ def rlvr() -> str:
             [step["kinds"][kind] for run in runs for step in run["steps"][part] if kind in step["kinds"]]
             for part in (slice(half), slice(half, None))
         ]
-        shown = " | ".join(f"{sum(part) / len(part):.2f} ({len(part)} dealt)" if part else "–" for part in parts)
+        shown = " | ".join(f"{sum(part) / len(part):.2f} ({len(part)} steps)" if part else "–" for part in parts)
         lines.append(f"| `{kind}` | {shown} |")
     lines += [
         "",
