@@ -183,6 +183,68 @@ def grind() -> str:
     return "\n".join(lines)
 
 
+def rlvr() -> str:
+    """One row a seed: reward by step, groups without a difference, and success on held-out tasks."""
+    path = RESULTS / "rlvr.json"
+    found = json.loads(path.read_text())
+    runs: list[dict[str, Any]] = found["runs"]
+    options = found["options"]
+
+    def share(row: dict[str, Any]) -> str:
+        low, high = row["interval"]
+        return f"{percent(row['share'])} ({100 * low:.0f}–{100 * high:.0f})"
+
+    def steps(rewards: list[float]) -> str:
+        return " ".join(f"{reward:.2f}" for reward in rewards)
+
+    def difference(row: dict[str, Any]) -> str:
+        low, high = row["interval"]
+        return f"{100 * row['difference']:+.0f} ({100 * low:+.0f} to {100 * high:+.0f})"
+
+    lines = [
+        "| | reward of each step | groups without a difference | sampled | points | greedy | points |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        f"| base | | | {share(found['before']['sampled'])} | | {share(found['before']['greedy'])} | |",
+    ]
+    for run in runs:
+        silent = sum(step["zero_variance"] for step in run["steps"]) / len(run["steps"])
+        cells = [f"{share(run['after'][way])} | {difference(run['difference'][way])}" for way in ("sampled", "greedy")]
+        lines.append(
+            f"| seed {run['seed']} | {steps([step['reward'] for step in run['steps']])} | {percent(silent)} "
+            f"| {' | '.join(cells)} |"
+        )
+    lines.append(
+        f"| mean | {steps(found['reward'])} | {percent(sum(found['zero_variance']) / len(found['zero_variance']))} "
+        + "".join(
+            f"| {percent(sum(run['after'][way]['share'] for run in runs) / len(runs))} "
+            f"| {100 * sum(run['difference'][way]['difference'] for run in runs) / len(runs):+.0f} "
+            for way in ("sampled", "greedy")
+        )
+        + "|"
+    )
+    half = options["steps"] // 2
+    lines += [
+        "",
+        f"| reward of practice, all seeds | steps 1–{half} | steps {half + 1}–{options['steps']} |",
+        "| --- | --- | --- |",
+    ]
+    for kind in sorted(options["families"]):
+        parts = [
+            [step["kinds"][kind] for run in runs for step in run["steps"][part] if kind in step["kinds"]]
+            for part in (slice(half), slice(half, None))
+        ]
+        shown = " | ".join(f"{sum(part) / len(part):.2f} ({len(part)} steps)" if part else "–" for part in parts)
+        lines.append(f"| `{kind}` | {shown} |")
+    lines += [
+        "",
+        f"- `bench/results/{path.name}` (with its command, and what was written before and after): {found['model']}, "
+        f"{options['steps']} steps of {options['tasks']} tasks, {options['group']} tries each; {options['held_out']} "
+        f"tasks held out; {sum(run['cpu_seconds'] for run in runs) / len(runs) / 60:.1f} CPU-minutes of practice a "
+        f"seed; {found['machine']}, {found['date'][:10]}",
+    ]
+    return "\n".join(lines)
+
+
 def redaction() -> str:
     """What redaction costs, and how the libraries compare that could do it."""
     path = RESULTS / "redaction.json"
@@ -247,6 +309,7 @@ def gateway() -> str:
 TABLES = {
     "grind": grind,
     "worlds": worlds,
+    "rlvr": rlvr,
     "night": nights,
     "retention": retention,
     "train_step": train_step,

@@ -38,11 +38,11 @@ FACES = ("cli", "__init__", "__main__")
 LIBRARIES = {
     "store": {"apsw", "psycopg"},
     "capture": {"aiohttp", "redact_secret", "datafog_core"},  # for an engine over HTTP; for what is not kept
-    "world": {"apsw", "orjson", "rpds"},
+    "world": {"apsw", "orjson", "rpds", "mcp"},  # the last for the server of a world
     # Each of them where an environment of it is measured; pytest for its plugin.
     "grind": {"gymnasium", "reasoning_gym", "openenv", "verifiers", "websockets", "pytest"},
     "dream": {"openai"},  # for a writer over HTTP
-    "model": {"torch", "transformers", "peft", "safetensors", "numpy"},
+    "model": {"llguidance", "torch", "transformers", "peft", "safetensors", "numpy"},
     "learn": {"torch", "transformers", "peft", "safetensors", "numpy"},
     "registry": {"torch", "safetensors", "numpy"},
     "serving": {"torch", "tokenizers"},

@@ -63,9 +63,12 @@ def test_what_is_drawn_fits_its_schema(seed: int) -> None:
     assert json.dumps(found)
 
 
-@pytest.mark.parametrize("target", ["gymnasium:CartPole-v1", "reasoning-gym:chain_sum", "openenv:some.module:Class"])
+@pytest.mark.parametrize(
+    "target", ["gymnasium:CartPole-v1", "reasoning-gym:chain_sum", "openenv:some.module:Class", "verifiers:reverse"]
+)
 def test_a_library_that_is_missing_is_named(target: str) -> None:
-    library = {"gymnasium": "gymnasium", "reasoning-gym": "reasoning_gym", "openenv": "some"}[target.partition(":")[0]]
+    kind = target.partition(":")[0]
+    library = {"reasoning-gym": "reasoning_gym", "openenv": "some"}.get(kind, kind)
     try:
         __import__(library)
     except ModuleNotFoundError:

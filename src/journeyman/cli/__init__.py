@@ -32,6 +32,16 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, f"{self.prog} --help")
 
 
+class Program(Parser):
+    """The program's own parser: `grind train` is a command of two words, beside `grind TARGET`."""
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # as argparse has it
+        words = list(sys.argv[1:] if args is None else args)
+        if words[:2] == ["grind", "train"]:
+            words[:2] = ["grind train"]
+        return super().parse_known_args(words, namespace)
+
+
 def build_parser() -> argparse.ArgumentParser:
     # Here and not above: Ctrl-C while these load must end as it does anywhere else.
     from journeyman import __version__
@@ -44,19 +54,24 @@ def build_parser() -> argparse.ArgumentParser:
         keys,
         ledger,
         night,
+        practising,
         remarking,
         reporting,
         serving,
         sessions,
+        world,
     )
 
-    parser = Parser(
+    parser = Program(
         prog="journeyman",
         description="Keep the sessions of a model, learn from them overnight, and prove it before it ships.",
     )
     parser.add_argument("--version", action="version", version=f"journeyman {__version__}")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    work = (serving, keys, importing, night, asking, evaluating, reporting, ledger, sessions, remarking, grinding, demo)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    work = (
+        *(serving, keys, importing, night, asking, evaluating, reporting, ledger, sessions, remarking),
+        *(grinding, practising, world, demo),
+    )
     for command in work:
         command.add_parser(subparsers)
     return parser

@@ -25,6 +25,7 @@ _EXTRAS = {
     "train": re.compile(rf"\b({TRAIN_MODULES})\b", re.IGNORECASE),
     "serve": re.compile(r"\b(aiohttp|uvicorn|httptools|uvloop)\b", re.IGNORECASE),
     "postgres": re.compile(r"\b(psycopg)\b", re.IGNORECASE),
+    "mcp": re.compile(r"\b(mcp)\b"),
 }
 _NO_MEMORY = re.compile(r"can't allocate memory|out of memory", re.IGNORECASE)
 

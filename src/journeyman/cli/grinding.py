@@ -30,8 +30,9 @@ def add_parser(subparsers: Subparsers) -> None:
         help="measure whether an environment can be ground",
         description="Measure whether an environment is verifiable, deterministic, replayable, isolated and parallel,"
         " and starts the same each time; and name what binds. TARGET is one of gymnasium:ID, reasoning-gym:NAME,"
-        " openenv:MODULE:CLASS, openenv:http://HOST:PORT, mcp:COMMAND, world:NAME, python:MODULE:FACTORY and"
-        " python:FILE.py:FACTORY.",
+        " openenv:MODULE:CLASS, openenv:http://HOST:PORT, verifiers:ID, verifiers:MODULE:CLASS, mcp:COMMAND,"
+        " world:NAME, python:MODULE:FACTORY and python:FILE.py:FACTORY.",
+        epilog="journeyman grind train WORLD lets a model practise in one of our worlds: see its own --help.",
     )
     parser.add_argument("target", metavar="TARGET", help="the environment")
     parser.add_argument("--budget", type=duration, default=60.0, metavar="TIME", help="30s, 5m (default: 60s)")

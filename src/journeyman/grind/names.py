@@ -3,6 +3,7 @@
     gymnasium:CartPole-v1            an id that gymnasium.make knows
     reasoning-gym:knight_swap        a generator of reasoning_gym
     openenv:package.module:Class     an Environment class; or openenv:http://host:port, a server that runs
+    verifiers:ID                     a taskset that verifiers knows; or verifiers:package.module:Class
     mcp:COMMAND                      a program that speaks MCP on stdin and stdout
     world:NAME                       a world of Journeyman
     python:package.module:factory    anything; or python:FILE.py:factory
@@ -30,12 +31,13 @@ from journeyman.grind.target import Target, adapted
 KINDS = {
     "gymnasium": ("gymnasium_environment", "gymnasium"),
     "reasoning-gym": ("reasoning_gym_generator", "reasoning_gym"),
-    "openenv": ("openenv_environment", "openenv"),
+    "openenv": ("openenv_environment", "openenv.core.env_server"),
+    "verifiers": ("verifiers_taskset", "verifiers.v1"),
     "mcp": ("mcp_server", ""),
     "world": ("journeyman_world", ""),
     "python": ("", ""),
 }
-"""Kind -> its file in bridges/, and the library it needs."""
+"""Kind -> its file in bridges/, and the library it needs, as it is imported."""
 
 
 def checked(name: str) -> tuple[str, str]:
@@ -60,9 +62,10 @@ def open_target(name: str) -> Target:
     try:
         return importlib.import_module(f"journeyman.grind.bridges.{bridge}").target(name, rest)
     except ModuleNotFoundError as error:
-        if library and (error.name or "").partition(".")[0] == library:
+        package = library.partition(".")[0]
+        if package and (error.name or "").partition(".")[0] == package:
             raise MissingExtraError(
-                f"this needs {library}, which {sys.executable} does not have",
+                f"this needs {package}, which {sys.executable} does not have",
                 "install it there, or name the Python that has it: --python PATH",
             ) from error
         raise

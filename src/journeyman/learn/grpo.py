@@ -78,19 +78,41 @@ def roll_out(
                 f"the reward of a reply to prompt {place // group} is {rewards[-1]}",
                 "give a finite number for any reply",
             )
-    exposures: list[Exposure] = []
-    silent = 0
-    for start in range(0, len(asked), group):
-        earned = advantages(rewards[start : start + group], scaled=scaled)
-        silent += not any(earned)
-        for place, advantage in enumerate(earned, start):
-            exposure = verbatim(engine, asked[place], replies[place])
-            weight_R = torch.full_like(exposure.hard_R, advantage, dtype=torch.float)
-            exposures.append(replace(exposure, weight_R=weight_R, sampled=True))
+    found = weighed(
+        engine,
+        [[(prompt, reply)] for prompt, reply in zip(asked, replies, strict=True)],
+        rewards,
+        group=group,
+        scaled=scaled,
+    )
     if kl:
         cases = [(prompt, prompt, reply) for prompt, reply in zip(asked, replies, strict=True)]
-        exposures += [
+        found.exposures.extend(
             replace(each, weight_R=torch.full_like(each.hard_R, kl, dtype=torch.float))
             for each in observe(engine, reference, cases)
-        ]
-    return Round(exposures, sum(rewards) / max(1, len(rewards)), silent / max(1, len(prompts)))
+        )
+    return found
+
+
+def weighed(
+    engine: TransformersEngine,
+    episodes: Sequence[Sequence[tuple[Ids, Ids]]],
+    rewards: Sequence[float],
+    *,
+    group: int,
+    scaled: bool = False,
+) -> Round:
+    """What `episodes` teach: of each its turns, (prompt, reply) in the student's own tokens, all of which weigh what
+    the episode's reward is above its group's mean. `group` that follow each other are one."""
+    exposures: list[Exposure] = []
+    silent = 0
+    for start in range(0, len(episodes), group):
+        earned = advantages(rewards[start : start + group], scaled=scaled)
+        silent += not any(earned)
+        for turns, advantage in zip(episodes[start : start + group], earned, strict=True):
+            for prompt, reply in turns:
+                exposure = verbatim(engine, prompt, reply)
+                weight_R = torch.full_like(exposure.hard_R, advantage, dtype=torch.float)
+                exposures.append(replace(exposure, weight_R=weight_R, sampled=True))
+    groups = max(1, len(episodes) // group)
+    return Round(exposures, sum(rewards) / max(1, len(rewards)), silent / groups)

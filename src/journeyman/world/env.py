@@ -144,6 +144,14 @@ class Env:
         info = {"error": error, "trust": trust, "verdict": verdict, "out_of_scope": cut}
         return Step(observation, verdict.score, over == "terminated", over == "truncated", info)
 
+    def leave(self) -> Verdict:
+        """End it as an agent does that stops here: it takes its leave without another word."""
+        while not self._over:
+            self.step(Say(""))
+        if self._verdict is None:
+            raise WorldError("no episode has begun", "reset it first")
+        return self._verdict
+
     def _judged(self, cut: bool) -> Verdict:
         calls: list[Call] = []
         said: list[str] = []

@@ -32,9 +32,7 @@ class Room:
     def verdict(self) -> float:
         """As it would be judged if the agent stopped here: one that stops takes its leave, which ends an episode."""
         [env] = self.env.fork(1)
-        while not env.info["over"]:
-            env.step(self.world.Say(""))
-        return float(env.verdict.score) if env.verdict else 0.0
+        return float(env.leave().score)
 
     def digest(self) -> str:
         return self.env.snapshot().state.digest

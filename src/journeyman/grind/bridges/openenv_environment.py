@@ -3,8 +3,8 @@
 Always holds: actions are drawn from the schema that the environment publishes; reward and done are those of its
 observations; of a running server, nothing that surrounds its process is claimed.
 
-Knows OpenEnv 0.10's Environment, and its server's /schema and /ws (reset, step, close). Needs openenv, or for a server
-websockets alone.
+Knows OpenEnv 0.10's Environment, and its server's /schema and /ws (state, reset, step, close). Needs openenv, or for a
+server websockets alone.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import importlib
 import itertools
 import json
 import random
+import time
 import typing
 import urllib.error
 import urllib.request
@@ -53,13 +54,28 @@ class Local:
             self.environment.close()
 
 
-class Remote:
-    def __init__(self, url: str, schema: dict[str, Any]) -> None:
-        from websockets.sync.client import connect  # pyright: ignore[reportMissingImports]
+class FullError(Exception):
+    """The server has as many sessions as it takes."""
 
-        address = url.rstrip("/").replace("http", "ws", 1) + "/ws"
-        self.socket = connect(address, max_size=2**26, open_timeout=20, proxy=None)
+
+class Remote:
+    """A session of its own. FullError where the server gives none, also not to who waits for a closed one's place."""
+
+    def __init__(self, url: str, schema: dict[str, Any], patience: float = 5.0) -> None:
+        self.address = url.rstrip("/").replace("http", "ws", 1) + "/ws"
         self.schema = schema
+        ends = time.monotonic() + patience
+        while True:
+            self.socket = self._connected()
+            try:
+                self._asked("state", None)
+            except FullError:
+                self.socket.close()
+                if time.monotonic() > ends:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
     def reset(self, seed: int) -> Any:
         return self._asked("reset", {"seed": seed, "episode_id": f"grind-{next(_EPISODES)}"})["observation"]
@@ -79,11 +95,20 @@ class Remote:
     def __deepcopy__(self, memo: Any) -> Any:
         raise TypeError("a connection cannot be copied")
 
+    def _connected(self) -> Any:
+        from websockets.sync.client import connect  # pyright: ignore[reportMissingImports]
+
+        return connect(self.address, max_size=2**26, open_timeout=20, proxy=None)
+
     def _asked(self, kind: str, data: Any) -> dict[str, Any]:
-        self.socket.send(json.dumps({"type": kind, "data": data}))
+        with suppress(Exception):  # a server that refuses has said why, and closed
+            self.socket.send(json.dumps({"type": kind} if data is None else {"type": kind, "data": data}))
         answer = json.loads(self.socket.recv())
         if answer["type"] == "error":
-            raise RuntimeError(answer["data"].get("message", "an error without a message"))
+            data = answer["data"]
+            if data.get("code") == "CAPACITY_REACHED":
+                raise FullError(f"the server takes {data.get('max_sessions')} session(s) at once")
+            raise RuntimeError(data.get("message", "an error without a message"))
         return answer["data"]
 
 
@@ -105,6 +130,16 @@ def _server(name: str, url: str) -> Target:
         raise InputError(
             f"{url} does not answer as an OpenEnv server: {error}", "start it, and check the address"
         ) from error
+    first = Remote(url, schema)
+    try:
+        Remote(url, schema, patience=1.0).close()
+    except FullError as error:
+        raise InputError(
+            f"{url} cannot be measured: {error}, and episodes are to be played side by side",
+            "start it with more max_concurrent_envs, 64 or above",
+        ) from error
+    finally:
+        first.close()
     outside = {what: RUNS.format(word) for what, word in _AROUND.items()}
     return Target(name=name, make=lambda: Remote(url, schema), top=None, style="other", outside=outside)
 
