@@ -50,7 +50,9 @@ CREATE TABLE responses (
 ) STRICT;
 """
 
-_COLUMNS = "receipt, tenant, session, begins, ends, key, ending, started_at, request, response, body"
+_NAMES = ("receipt", "tenant", "session", "begins", "ends", "key", "ending", "started_at", "request", "response")
+_COLUMNS = ", ".join((*_NAMES, "body"))
+_PLACES = ", ".join("?" * (len(_NAMES) + 1))
 _BODY = ("user", "status", "stream", "reply", "purposes", "retry_of", "details")
 
 
@@ -66,10 +68,9 @@ class Captured:
         pieces: Sequence[tuple[str, bytes]] = (),
         closed: Sequence[Exchange] = (),
     ) -> None:
-        places = ", ".join("?" * 11)
-        begin = f"INSERT INTO exchanges ({_COLUMNS}) VALUES ({places}) ON CONFLICT DO NOTHING"
+        begin = f"INSERT INTO exchanges ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT DO NOTHING"
         end = (
-            f"INSERT INTO exchanges ({_COLUMNS}) VALUES ({places}) ON CONFLICT (receipt) DO UPDATE SET"
+            f"INSERT INTO exchanges ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (receipt) DO UPDATE SET"
             " ends = excluded.ends, ending = excluded.ending, response = excluded.response, body = excluded.body"
             " WHERE exchanges.ending = 'open'"
         )
@@ -191,27 +192,14 @@ def _body(exchange: Exchange) -> str:
 
 
 def _row(exchange: Exchange) -> tuple[Any, ...]:
-    return (
-        exchange.receipt,
-        exchange.tenant,
-        exchange.session,
-        exchange.begins,
-        exchange.ends,
-        exchange.key,
-        exchange.ending,
-        exchange.started_at,
-        exchange.request,
-        exchange.response,
-        _body(exchange),
-    )
+    return (*(getattr(exchange, name) for name in _NAMES), _body(exchange))
 
 
 def _exchange(row: Iterable[Any]) -> Exchange:
     *columns, body = row
     rest = json.loads(body)
     rest["purposes"] = tuple(rest["purposes"])
-    names = [name.strip() for name in _COLUMNS.split(",")][:-1]
-    return Exchange(**dict(zip(names, columns, strict=True)), **rest)
+    return Exchange(**dict(zip(_NAMES, columns, strict=True)), **rest)
 
 
 _dump = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode  # ASCII: a lone surrogate is no UTF-8
