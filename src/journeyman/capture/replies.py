@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from journeyman.capture import responses
@@ -56,6 +58,7 @@ def of_stream(body: bytes) -> Reply:
     """The reply in a response of server-sent events, as far as they came."""
     reply = Reply()
     message: Message = {"role": "assistant", "content": None}
+    pieces: defaultdict[str, list[Any]] = defaultdict(list)  # of the message, by its fields
     calls: dict[int, dict[str, Any]] = {}
     said = False
     response: responses.Stream | None = None
@@ -86,9 +89,10 @@ def of_stream(body: bytes) -> Reply:
             if name == "tool_calls":
                 _join_calls(calls, piece)
             elif piece is not None:
-                message[name] = piece if name == "role" else _joined(message.get(name), piece)
+                pieces[name].append(piece)
     if response is not None:
         return Reply(response.reply(), response.whole, response.known)
+    message |= {name: each[-1] if name == "role" else _whole(each) for name, each in pieces.items()}
     if calls:
         message["tool_calls"] = [calls[index] for index in sorted(calls)]
     if said:
@@ -104,6 +108,15 @@ def events(body: bytes) -> Iterator[bytes]:
         data = [line[5:].removeprefix(b" ") for line in block.split(b"\n") if line.startswith(b"data:")]
         if data:
             yield b"\n".join(data)
+
+
+def _whole(pieces: Sequence[Any]) -> Any:
+    """What the pieces of a field make up; words are put together at once, since there may be very many."""
+    found: Any = None
+    for are_words, run in groupby(pieces, lambda piece: isinstance(piece, str)):
+        for piece in ["".join(run)] if are_words and not isinstance(found, list) else run:
+            found = _joined(found, piece)
+    return found
 
 
 def _joined(so_far: Any, piece: Any) -> Any:
