@@ -246,7 +246,7 @@ class Gateway:
             names: Counter[str] = Counter()
             user, session, key = (self.redaction.name(each, names) for each in (user, session, key))
             redacted |= {"names": dict(names)} if names else {}
-        value = value if kept.body is request.body else json.loads(kept.body)
+        value = value if kept.body is request.body else kept.value
         tenant = holder.tenant
         messages, follows = value.get("messages") or [], ""
         if request.path == responses.PATH:
@@ -309,12 +309,13 @@ class Gateway:
     # What was said of it later
 
     async def _feedback(self, request: Request, reply: Reply, holder: Holder) -> int:
-        return await self._remark(remarks.feedback(request.json(), holder.tenant, self.redaction), reply)
+        return await self._remark(remarks.feedback, request, reply, holder)
 
     async def _outcome(self, request: Request, reply: Reply, holder: Holder) -> int:
-        return await self._remark(remarks.outcome(request.json(), holder.tenant, self.redaction), reply)
+        return await self._remark(remarks.outcome, request, reply, holder)
 
-    async def _remark(self, work: Callable[[Store], dict[str, Any]], reply: Reply) -> int:
+    async def _remark(self, said: Callable[..., remarks.Work], request: Request, reply: Reply, holder: Holder) -> int:
+        work = await aside(len(request.body), partial(said, request.json(), holder.tenant, self.redaction))
         found = await self.recorder.do(work)
         await reply.whole(200, json.dumps(found).encode())
         return 200
