@@ -99,6 +99,10 @@ class Ledger:
         return sum(each.tokens or 0 for each in self.entries)
 
     @property
+    def prompt_tokens(self) -> int:
+        return sum(each.prompt_tokens or 0 for each in self.entries)
+
+    @property
     def in_service(self) -> float | None:
         """The share of the generated tokens that taught the adapters in service; None where none were counted."""
         taught = sum(each.tokens or 0 for each in self.entries if (each.fate, each.why) == ("gradient", IN_SERVICE))
@@ -110,7 +114,7 @@ class Ledger:
             "tokens": self.tokens,
             "answers": len(answers),
             "uncounted": sum(each.tokens is None for each in answers),
-            "prompt_tokens": sum(each.prompt_tokens or 0 for each in answers),
+            "prompt_tokens": self.prompt_tokens,
             "prompts_uncounted": sum(each.prompt_tokens is None for each in answers),
             "in_service": self.in_service,
             "lines": [asdict(line) for line in self.lines],
