@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Column, Table
 
 from journeyman import ledger
+from journeyman.capture import names
 from journeyman.cli import common
 from journeyman.web.values import counted, percent, whole
 
@@ -56,10 +57,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _date(word: str) -> datetime:
     try:
-        found = datetime.fromisoformat(word)
+        return names.moment(word)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{word!r} is not a date such as 2026-11-22") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _show(console: Console, found: Ledger) -> None:
