@@ -182,6 +182,9 @@ def test_where_a_hook_fails_no_word_is_kept(serve: Serve, hook: str, streamed: b
     (found,) = until(lambda: [each for each in kept(served) if each.ending == "complete"])
     assert (found.response, found.reply) == (b"", None)
     assert found.details["redacted"]["failed"] == "ValueError"
+    client(served).chat.completions.create(**wish | {"stream": False})
+    assert served.log.read_text().count("could not be redacted (ValueError)") == 1, "it is said, and once"
+    assert "orange" not in served.log.read_text()
     if hook == "broken":
         assert found.request == b"{}"
         assert "orange" not in on_the_disk(served.store)

@@ -18,6 +18,7 @@ import asyncio
 import hashlib
 import json
 import secrets
+import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -214,12 +215,20 @@ class Gateway:
             return await relay.run(self._forwarded(request))
         finally:
             self.endings[relay.ending] += 1
-            self.unredacted += "failed" in relay.exchange.details.get("redacted", ())
+            if why := relay.exchange.details.get("redacted", {}).get("failed"):
+                self._tell_unredacted(why)
             if relay.ending == "complete" and relay.exchange.ends:
                 self.recent.end(relay.exchange.tenant, relay.exchange.ends, relay.exchange.session)
             ended.set_result(relay.exchange)
             if self._running.get(mine) is ended:
                 del self._running[mine]
+
+    def _tell_unredacted(self, why: str) -> None:
+        """The first time on stderr: whoever runs a server whose hook fails finds out before its sessions are missed."""
+        if not self.unredacted:
+            said = f"an answer could not be redacted ({why}) and is kept without its words; /metrics counts such ones"
+            print(said, file=sys.stderr, flush=True)
+        self.unredacted += 1
 
     async def _as_kept(self, body: bytes) -> Kept:
         """A request as it may be kept; without a hook that works, nothing of it."""
