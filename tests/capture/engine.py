@@ -178,8 +178,11 @@ def _wished(given: Any) -> str:
     """The text of the last item of a request for a response."""
     if isinstance(given, str):
         return given
-    content = given[-1].get("content", given[-1].get("output"))
-    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+    try:
+        content = given[-1].get("content", given[-1].get("output"))
+        return content if isinstance(content, str) else "".join(part["text"] for part in content)
+    except (LookupError, TypeError, AttributeError):  # no item that wishes for anything
+        return ""
 
 
 def response(name: str, wish: str, rest: str) -> dict[str, Any]:
