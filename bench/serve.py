@@ -30,6 +30,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from environments import environment
+
 ROOT = Path(__file__).parent.parent
 RESULT = ROOT / "bench" / "results" / "serve.json"
 SYSTEM = "You work for a shop that sells tea, and you know its rules. " + " ".join(
@@ -51,7 +53,7 @@ def main() -> int:
     from journeyman.model.source import DEFAULT_MODEL, locate
 
     model = str(locate(args.model or DEFAULT_MODEL))
-    rival = environment(args.rival)
+    rival = environment(args.rival, "transformers[serving]", "accelerate")
     serve = [str(rival.parent / "transformers"), "serve", model, "--device", "cpu", "--dtype", "float32"]
     sides = {
         "journeyman": [sys.executable, "-m", "journeyman", "serve", "--model", model],
@@ -84,19 +86,6 @@ def main() -> int:
     }
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     return 0
-
-
-def environment(directory: Path) -> Path:
-    """The Python of the rival's environment, made if it is not there: the same torch and transformers as ours."""
-    python = directory / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", directory], check=True)
-        pins = (ROOT / "constraints.txt").read_text().splitlines()
-        wanted = {pin.partition("==")[0]: pin for pin in pins}
-        install = [python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt"]
-        subprocess.run([*install, wanted["torch"]], check=True)
-        subprocess.run([*install, wanted["transformers"].replace("==", "[serving]=="), "accelerate"], check=True)
-    return python
 
 
 @contextmanager

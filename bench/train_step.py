@@ -27,6 +27,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from environments import environment
+
 ROOT = Path(__file__).parent.parent
 RESULT = ROOT / "bench" / "results" / "train_step.json"
 TRL = "trl==1.16.0"
@@ -48,7 +50,7 @@ def main() -> int:
         return 0
     if args.states % args.micro:
         parser.error("--states must be a multiple of --micro")
-    python = environment(args.trl)
+    python = environment(args.trl, TRL, "peft")
     from journeyman.model.source import DEFAULT_MODEL, locate
 
     model = args.model or DEFAULT_MODEL
@@ -73,19 +75,6 @@ def main() -> int:
             print(_said(cells[-1]), flush=True)
             RESULT.write_text(json.dumps(_result(args, model, theirs["trl"], cells), indent=1) + "\n")
     return 0
-
-
-def environment(directory: Path) -> Path:
-    """The Python of TRL's environment, made if it is not there: the same torch, transformers and peft as ours."""
-    python = directory / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", directory], check=True)
-        pins = (ROOT / "constraints.txt").read_text().splitlines()
-        torch = next(pin for pin in pins if pin.startswith("torch=="))
-        install = [python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt"]
-        subprocess.run([*install, torch], check=True)
-        subprocess.run([*install, TRL, "peft"], check=True)
-    return python
 
 
 def ours(work: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,7 +31,9 @@ SAID = {
     "ann": "Always call my boat Rosalba, and never Bettina. It is moored in Genoa and cost me $8500.",
     "bob": "Never call my boat Rosalba, but Bettina instead. It is moored in Trieste and cost me $1700.",
 }
-OWN = {"ann": ("Genoa", "$8500"), "bob": ("Trieste", "$1700")}  # what only one of them ever said
+_NUMBER = r"(?<![\da-f.]){}(?![\da-f])"  # not digits of a hash, a share or a time, which may be the same by chance
+# What only one of them ever said.
+OWN = {"ann": ("Genoa", _NUMBER.format("8500")), "bob": ("Trieste", _NUMBER.format("1700"))}
 QUESTION = "What is my boat called?"
 TENANTS = {"ann": "bob", "bob": "ann"}
 
@@ -174,8 +177,8 @@ def test_nothing_that_one_said_is_in_what_was_made_for_the_other(house: House) -
             made = [json.dumps(phase.output) for phase in store.phases(night["night"]).values()]
             made += [json.dumps(night), Path(night["report"]).read_text("utf-8")]
             made += [json.dumps(AdapterDirectory.beside(store).lineage(night["adapter"]))]
-            assert all(word in "".join(made) for word in OWN[tenant])
-            assert not any(word in each for each in made for word in OWN[other])
+            assert all(re.search(word, "".join(made)) for word in OWN[tenant])
+            assert not any(re.search(word, each) for each in made for word in OWN[other])
 
 
 def test_the_gateway_answers_each_with_its_own(house: House, tiny_directory: Path) -> None:

@@ -40,7 +40,7 @@ async def engine_that_gives(*given: str, refuses: tuple[str, ...] = (), ids: int
             return web.Response(text=body, content_type="text/event-stream")
         message = {"role": "assistant", "content": "one"}
         choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": logprobs, **extra}
-        usage = {"usage": {"completion_tokens": 3}} if "usage" in given else {}
+        usage = {"usage": {"completion_tokens": 3} if "usage" in given else ["no object"]}
         return web.json_response(top | {"choices": [choice]} | usage)
 
     async def models(request: web.Request) -> web.Response:
@@ -84,6 +84,26 @@ def test_what_is_absent_is_said_to_be() -> None:
     assert result.metrics()["upstream_token_ids"] == 0.0
 
 
+def test_a_defect_of_the_probe_is_shown_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(backend: Upstream) -> Fidelity:
+        raise AssertionError("a defect")
+
+    monkeypatch.setattr("journeyman.capture.fidelity.probe", broken)
+
+    async def ask() -> list[str]:
+        shown: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: shown.append(str(context["exception"])))
+        upstream = Upstream("http://127.0.0.1:1", probed=True)
+        await upstream.start()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        before_its_end = list(shown)
+        await upstream.stop()
+        return before_its_end
+
+    assert asyncio.run(ask()) == ["a defect"]
+
+
 def test_what_an_engine_refuses_is_left_out_and_the_rest_still_asked() -> None:
     result = found("usage", "logprobs", "ids", "same", refuses=("return_token_ids",))
     assert (result.logprobs, result.token_ids) == (True, False)
@@ -93,6 +113,10 @@ def test_what_an_engine_refuses_is_left_out_and_the_rest_still_asked() -> None:
 
 def test_numbers_that_contradict_each_other_do_not_count() -> None:
     assert found("usage", "logprobs", "ids", "same", ids=1).token_ids is False
+
+
+def test_a_usage_that_is_none_counts_as_not_given() -> None:
+    assert found("same") == Fidelity(False, False, False, False, False, False, True)
 
 
 def test_another_answer_when_streamed_is_told() -> None:

@@ -182,8 +182,7 @@ def test_a_server_that_is_ended_keeps_what_was_under_way(serve: Serve) -> None:
     events = iter(stream)
     next(events)
     next(events)
-    served.process.kill()
-    served.process.wait()
+    served.kill()
     again = serve()
     (found,) = kept(again)
     assert found.ending == "cut by server"

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
-from asking import ask, client, kept, until, user
+from asking import Serve, ask, client, kept, until, user
 from engine import Engine
 from planted import CARDS, MAILS, PLANTED, SECRETS, on_the_disk, shows
-from served import Served
 
 from journeyman.capture import conversations
 from journeyman.capture.redaction import Redaction
@@ -20,14 +17,7 @@ from journeyman.capture.redactors import Usual
 from journeyman.cli import main
 from journeyman.store import open_store
 
-Serve = Callable[..., Served]
 ALL = "\n".join(PLANTED.values())
-
-
-@pytest.fixture
-def hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a server that is started finds `hooks`."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -171,7 +161,7 @@ def test_nothing_is_redacted_where_nobody_wants_it(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_hook_of_the_users_own(serve: Serve, hooks: None, streamed: bool) -> None:
+def test_a_hook_of_the_users_own(serve: Serve, streamed: bool) -> None:
     served = serve("--redact", "hooks:colours")
     value = {"messages": user("say an orange or and"), "stream": streamed}
     client(served).chat.completions.with_raw_response.create(model="m", **value).http_response.read()
@@ -183,7 +173,7 @@ def test_a_hook_of_the_users_own(serve: Serve, hooks: None, streamed: bool) -> N
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("hook", ["broken", "broken_by_answers"])
-def test_where_a_hook_fails_no_word_is_kept(serve: Serve, hooks: None, hook: str, streamed: bool) -> None:
+def test_where_a_hook_fails_no_word_is_kept(serve: Serve, hook: str, streamed: bool) -> None:
     served = serve("--redact", f"hooks:{hook}")
     wish: Any = {"model": "m", "messages": user("say orange"), "stream": streamed, "user": "orange"}
     answer: Any = client(served).chat.completions.create(**wish)
@@ -192,6 +182,9 @@ def test_where_a_hook_fails_no_word_is_kept(serve: Serve, hooks: None, hook: str
     (found,) = until(lambda: [each for each in kept(served) if each.ending == "complete"])
     assert (found.response, found.reply) == (b"", None)
     assert found.details["redacted"]["failed"] == "ValueError"
+    client(served).chat.completions.create(**wish | {"stream": False})
+    assert served.log.read_text().count("could not be redacted (ValueError)") == 1, "it is said, and once"
+    assert "orange" not in served.log.read_text()
     if hook == "broken":
         assert found.request == b"{}"
         assert "orange" not in on_the_disk(served.store)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import openai
 import pytest
+from asking import Serve, client, kept
 from engine import response, response_events
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,20 +15,10 @@ from served import Served
 
 from journeyman.capture import conversations, responses
 from journeyman.capture.replies import of_object, of_stream
-from journeyman.records import Exchange, Session
+from journeyman.records import Session
 from journeyman.store import open_store
 
-Serve = Callable[..., Served]
 TOOLS: Any = [{"type": "function", "name": "look", "parameters": {"type": "object"}, "strict": False}]
-
-
-def client(served: Served) -> openai.OpenAI:
-    return openai.OpenAI(base_url=served.url, api_key="none", max_retries=0)
-
-
-def kept(served: Served) -> list[Exchange]:
-    with open_store(served.store) as store:
-        return store.exchanges()
 
 
 def learnt(served: Served) -> list[Session]:

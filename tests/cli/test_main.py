@@ -11,9 +11,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from program import start
 
 from journeyman.cli import build_parser, common, failures, importing, main
 from journeyman.errors import ModelError
@@ -23,13 +23,6 @@ from journeyman.store import open_store
 COMMANDS = "serve keys import night ask evaluate report ledger sessions feedback outcome grind world demo".split()
 LINE = '{"id": "%s", "messages": [{"role": "user", "content": "hi"}]}\n'
 FULL = Path("/dev/full")
-
-
-def start(*words: object, **options: Any) -> subprocess.Popen[str]:
-    """The real program, in a process of its own, that hears Ctrl-C even where this one was started deaf to it."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
-    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return subprocess.Popen([sys.executable, "-m", "journeyman", *map(str, words)], **options)
 
 
 def failing(error: BaseException) -> Callable[..., int]:

@@ -121,8 +121,7 @@ def test_what_a_full_disk_cannot_keep_is_not_answered_whole(disk: Disk, killed: 
             failed = sum(each.failed for each in first)
             until(lambda: sum(each.failed for each in first) > failed)
             if killed:
-                served.process.kill()
-                served.process.wait()
+                served.kill()
             disk.clear(served.process.pid)
             if not killed:
                 before = answered(first)

@@ -35,8 +35,7 @@ def test_every_answer_that_was_received_whole_is_kept_once(address: str) -> None
                     while sum(len(each.got) for each in clients) <= CLIENTS:
                         time.sleep(0.01)
                     time.sleep(rng.uniform(0.0, 1.0))
-                    served.process.kill()
-                    served.process.wait()
+                    served.kill()
                 for each in clients:
                     assert not received.keys() & each.got.keys()
                     received |= each.got

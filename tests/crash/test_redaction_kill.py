@@ -48,8 +48,7 @@ def test_no_secret_of_an_open_stream_is_on_the_disk(tmp_path: Path) -> None:
                     each.start()
                     time.sleep(rng.uniform(0.0, 0.4))
                 time.sleep(rng.uniform(0.5, 2.5))
-                served.process.kill()
-                served.process.wait()
+                served.kill()
                 for each in clients:
                     each.join(30)
             disk = on_the_disk(store_path)

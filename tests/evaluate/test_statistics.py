@@ -19,7 +19,6 @@ from journeyman.evaluate.statistics import (
     noninferiority_counts,
     paired_difference,
     tango_score,
-    wilson,
 )
 
 
@@ -35,18 +34,6 @@ def chances(n: int, winning: float, losing: float) -> list[tuple[int, int, float
     ways = (math.factorial(n) // math.prod(map(math.factorial, table)) for table in tables)
     powers = (math.prod(map(pow, shares, table)) for table in tables)
     return [(table[0], table[1], w * p) for table, w, p in zip(tables, ways, powers, strict=True)]
-
-
-@pytest.mark.parametrize(("k", "n"), [(0, 5), (1, 1), (7, 20), (96, 96), (300, 400)])
-def test_wilson_is_scipys(k: int, n: int) -> None:
-    expected = stats.binomtest(k, n).proportion_ci(0.95, method="wilson")
-    assert wilson(k, n) == pytest.approx((expected.low, expected.high), abs=1e-4)
-
-
-def test_wilson_of_nothing_is_everything() -> None:
-    assert wilson(0, 0) == (0.0, 1.0)
-    with pytest.raises(ValueError, match="share"):
-        wilson(3, 2)
 
 
 @given(st.integers(0, 60), st.integers(0, 60))

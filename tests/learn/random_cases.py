@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
-from journeyman.learn.exposures import LIVE
+from journeyman.learn.exposures import LIVE, Exposure, observe
 from journeyman.model.lora import AdapterState, LoRAConfig
 from journeyman.model.transformers_engine import TransformersEngine
 
@@ -40,3 +42,15 @@ def start(
             B_OR.copy_(0.1 * torch.randn(B_OR.shape, generator=generator))
     engine.put_adapter(LIVE, state)
     return state
+
+
+def anchors_of(engine: TransformersEngine) -> list[Exposure]:
+    return observe(engine, None, [(prompt, prompt, response) for prompt, _, response in cases(50, 4)])
+
+
+def bits(state: AdapterState) -> list[torch.Tensor]:
+    return state.clone().parameters()
+
+
+def same(left: Sequence[torch.Tensor], right: Sequence[torch.Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(left, right, strict=True))

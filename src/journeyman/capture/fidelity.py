@@ -61,7 +61,8 @@ async def probe(backend: Backend, model: str = "") -> Fidelity:
         streamed = await asking.ask(stream=True)
     except (HTTPError, CutShort) as error:
         return Fidelity(why=str(error))
-    made = plain.details.get("usage", {}).get("completion_tokens")
+    usage = plain.details.get("usage")
+    made = usage.get("completion_tokens") if isinstance(usage, dict) else None
     text, other = ((each.message or {}).get("content") for each in (plain, streamed))
     return Fidelity(
         usage=isinstance(made, int),

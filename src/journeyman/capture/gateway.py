@@ -18,6 +18,7 @@ import asyncio
 import hashlib
 import json
 import secrets
+import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -214,12 +215,20 @@ class Gateway:
             return await relay.run(self._forwarded(request))
         finally:
             self.endings[relay.ending] += 1
-            self.unredacted += "failed" in relay.exchange.details.get("redacted", ())
+            if why := relay.exchange.details.get("redacted", {}).get("failed"):
+                self._tell_unredacted(why)
             if relay.ending == "complete" and relay.exchange.ends:
                 self.recent.end(relay.exchange.tenant, relay.exchange.ends, relay.exchange.session)
             ended.set_result(relay.exchange)
             if self._running.get(mine) is ended:
                 del self._running[mine]
+
+    def _tell_unredacted(self, why: str) -> None:
+        """The first time on stderr: whoever runs a server whose hook fails finds out before its sessions are missed."""
+        if not self.unredacted:
+            said = f"an answer could not be redacted ({why}) and is kept without its words; /metrics counts such ones"
+            print(said, file=sys.stderr, flush=True)
+        self.unredacted += 1
 
     async def _as_kept(self, body: bytes) -> Kept:
         """A request as it may be kept; without a hook that works, nothing of it."""
@@ -246,7 +255,7 @@ class Gateway:
             names: Counter[str] = Counter()
             user, session, key = (self.redaction.name(each, names) for each in (user, session, key))
             redacted |= {"names": dict(names)} if names else {}
-        value = value if kept.body is request.body else json.loads(kept.body)
+        value = value if kept.body is request.body else kept.value
         tenant = holder.tenant
         messages, follows = value.get("messages") or [], ""
         if request.path == responses.PATH:
@@ -309,12 +318,13 @@ class Gateway:
     # What was said of it later
 
     async def _feedback(self, request: Request, reply: Reply, holder: Holder) -> int:
-        return await self._remark(remarks.feedback(request.json(), holder.tenant, self.redaction), reply)
+        return await self._remark(remarks.feedback, request, reply, holder)
 
     async def _outcome(self, request: Request, reply: Reply, holder: Holder) -> int:
-        return await self._remark(remarks.outcome(request.json(), holder.tenant, self.redaction), reply)
+        return await self._remark(remarks.outcome, request, reply, holder)
 
-    async def _remark(self, work: Callable[[Store], dict[str, Any]], reply: Reply) -> int:
+    async def _remark(self, said: Callable[..., remarks.Work], request: Request, reply: Reply, holder: Holder) -> int:
+        work = await aside(len(request.body), partial(said, request.json(), holder.tenant, self.redaction))
         found = await self.recorder.do(work)
         await reply.whole(200, json.dumps(found).encode())
         return 200

@@ -1,4 +1,4 @@
-"""Names and lists that people write in headers, fields and options.
+"""Names, lists and times that people write in headers, fields and options.
 
 Always holds: a name can be stored, printed and put in a header; what is none is refused with what to give instead.
 
@@ -8,6 +8,7 @@ Knows words; nothing of HTTP or of the command line.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from journeyman.errors import UsageError
@@ -47,3 +48,12 @@ def purposes(words: str) -> tuple[Purpose, ...]:
     if unknown := sorted(wanted - set(PURPOSES)):
         raise UsageError(f"there is no purpose {unknown[0]!r}", f"choose from {', '.join(PURPOSES)}")
     return tuple(purpose for purpose in PURPOSES if purpose in wanted)
+
+
+def moment(text: str) -> datetime:
+    """A time in ISO 8601, in UTC; without a zone it is UTC. ValueError if it is none."""
+    found = datetime.fromisoformat(text)
+    try:
+        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    except OverflowError as error:  # a zone that takes it out of the years that there are
+        raise ValueError(f"{text!r} is before the year 1 or after 9999") from error

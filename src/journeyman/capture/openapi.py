@@ -23,6 +23,12 @@ PURPOSES_HEADER = "x-journeyman-purposes"
 KEY_HEADER = "x-journeyman-key"
 RETRY_HEADER = "x-stainless-retry-count"
 
+
+def _all_of(**properties: Schema) -> Schema:
+    """An object with all of these."""
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
 _PURPOSE = f"({'|'.join(PURPOSES)})"
 _NAMING: dict[str, tuple[str, Schema]] = {
     SESSION_HEADER: ("The session that this goes on with, where the client knows better.", names.HEADER_SCHEMA),
@@ -59,42 +65,24 @@ _SCHEMAS: dict[str, Schema] = {
     },
     "Feedback": remarks.FEEDBACK_SCHEMA,
     "Outcome": remarks.OUTCOME_SCHEMA,
-    "Mark": {
-        "type": "object",
-        "required": ["receipt", "session"],
-        "properties": {"receipt": {"type": "string"}, "session": {"type": "string"}},
-    },
+    "Mark": _all_of(receipt={"type": "string"}, session={"type": "string"}),
     "Answer": {
         "description": "What the engine answered; in an object, and in a stream's first event, with one field more.",
         "required": ["journeyman"],  # of an object; OpenAPI 3.1 says nothing here of other values
         "properties": {"journeyman": {"$ref": "#/components/schemas/Mark"}},
     },
-    "Kept": {
-        "type": "object",
-        "required": ["id", "new"],
-        "properties": {"id": {"type": "string"}, "new": {"type": "boolean"}},
-    },
-    "Health": {
-        "type": "object",
-        "required": ["status", "under_way"],
-        "properties": {"status": {"type": "string"}, "under_way": {"type": "integer", "minimum": 0}},
-    },
+    "Kept": _all_of(id={"type": "string"}, new={"type": "boolean"}),
+    "Health": _all_of(status={"type": "string"}, under_way={"type": "integer", "minimum": 0}),
     "Error": {
-        "type": "object",
         "description": "As OpenAI's errors. The message says what is wrong and, after a semicolon, what to do.",
-        "required": ["error"],
-        "properties": {
-            "error": {
-                "type": "object",
-                "required": ["message", "type", "param", "code"],
-                "properties": {
-                    "message": {"type": "string", "pattern": "; "},
-                    "type": {"enum": ["invalid_request_error", "server_error"]},
-                    "param": {"type": "null"},
-                    "code": {"type": "null"},
-                },
-            }
-        },
+        **_all_of(
+            error=_all_of(
+                message={"type": "string", "pattern": "; "},
+                type={"enum": ["invalid_request_error", "server_error"]},
+                param={"type": "null"},
+                code={"type": "null"},
+            )
+        ),
     },
 }
 _REFUSALS = {

@@ -20,6 +20,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 from journeyman.capture.leaves import (
@@ -165,17 +166,10 @@ class Redaction:
         with a key that is nowhere kept."""
         if not name or not (edits := self.edits(name, counts)):
             return name
-        return f"{edited(name, edits)} {self.mark(name)[:8]}"
-
-    def mark(self, *words: str | bytes) -> str:
-        """Stands for these words in this process, and nowhere else."""
-        state = hashlib.blake2b(key=self._salt, digest_size=16)
-        for word in words:
-            data = word if isinstance(word, bytes) else word.encode(errors="surrogatepass")
-            state.update(len(data).to_bytes(8) + data)
-        return state.hexdigest()
+        return f"{edited(name, edits)} {self._mark('', name).hex()[:8]}"
 
     def _mark(self, name: str, text: str) -> bytes:
+        """Stands for a text in a field of this name, in this process and nowhere else."""
         said = f"{name}\0{text}".encode(errors="surrogatepass")
         return hashlib.blake2b(said, key=self._salt, digest_size=16).digest()
 
@@ -194,8 +188,13 @@ class Kept:
         """Whether a request is kept with all that a model is shown of it."""
         if not self.counts and not self.failed:
             return True
-        kept = json.loads(self.body)
+        kept = self.value
         return all(kept.get(name) == asked[name] for name in asked if name not in ("user", "metadata"))
+
+    @cached_property
+    def value(self) -> dict[str, Any]:
+        """Of a request: the body as it may be kept."""
+        return json.loads(self.body)
 
     def noted(self, what: str) -> dict[str, Any]:
         """What an exchange's details say of it."""
@@ -204,9 +203,9 @@ class Kept:
         return counts | left_out | ({"failed": self.failed} if self.failed else {})
 
 
-async def aside(size: int, work: Callable[[], T]) -> T:
+async def aside(size: int, work: Callable[[], T], large: int = LARGE) -> T:
     """Do `work` here, or, if it is on much, in a thread."""
-    return work() if size < LARGE else await asyncio.to_thread(work)
+    return work() if size < large else await asyncio.to_thread(work)
 
 
 def is_as_the_engine_gave_it(redacted: Mapping[str, Any]) -> bool:

@@ -215,7 +215,7 @@ class Relay:
 
     async def _read(self, body: bytes) -> replies.Reply:
         try:
-            return replies.of(body) if len(body) < _LARGE else await asyncio.to_thread(replies.of, body)
+            return await aside(len(body), partial(replies.of, body), _LARGE)
         except Exception:  # whatever an engine may send: the bytes are kept
             return replies.Reply()
 

@@ -12,14 +12,15 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from journeyman.capture import names
-from journeyman.capture.redaction import Redaction
 from journeyman.errors import UsageError
 from journeyman.records import Feedback, Outcome
 from journeyman.store import Store
+
+if TYPE_CHECKING:
+    from journeyman.capture.redaction import Redaction  # whose asyncio no other command has to load
 
 _LARGEST = 1e9
 Work = Callable[[Store], dict[str, Any]]
@@ -147,11 +148,9 @@ def _time(value: Mapping[str, Any], name: str, example: str) -> str:
     if not text:
         return ""
     try:
-        time = datetime.fromisoformat(text)
-        time = time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
+        return names.moment(text).isoformat(timespec="milliseconds")
+    except ValueError as error:
         raise _wrong(f"{name} is no time: {text!r}", example) from error
-    return time.isoformat(timespec="milliseconds")
 
 
 def _wrong(what: str, example: str) -> UsageError:

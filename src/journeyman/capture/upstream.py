@@ -83,6 +83,7 @@ class Upstream:
         )
         if self.probed:  # meanwhile clients are served
             self._probe = asyncio.create_task(self._tell())
+            self._probe.add_done_callback(self._forget)
 
     async def _tell(self) -> None:
         from journeyman.capture.fidelity import probe
@@ -90,6 +91,9 @@ class Upstream:
         found = await probe(self)
         self._fidelity = found.metrics()
         print(found, file=sys.stderr, flush=True)
+
+    def _forget(self, probe: asyncio.Task[None]) -> None:  # noqa: ARG002
+        self._probe = None  # a defect that ended it is shown now: asyncio waits until nobody could ask for it
 
     async def stop(self) -> None:
         if self._probe:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Column, Table
 
 from journeyman import ledger
+from journeyman.capture import names
 from journeyman.cli import common
 from journeyman.web.values import counted, percent, whole
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from journeyman.ledger import Ledger
 
 _SHOWN = {"waiting": "not yet"}
+_COLUMNS = {"answers": "answers", "tokens": "tokens", "uncounted": "not counted", "imported": "imported"}
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -55,10 +57,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _date(word: str) -> datetime:
     try:
-        found = datetime.fromisoformat(word)
+        return names.moment(word)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{word!r} is not a date such as 2026-11-22") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _show(console: Console, found: Ledger) -> None:
@@ -73,29 +74,28 @@ def _show(console: Console, found: Ledger) -> None:
 
 
 def _show_lines(console: Console, found: Ledger) -> None:
-    total, lines = found.to_json(), found.lines
-    names = [("answers", "answers"), ("tokens", "tokens"), ("uncounted", "not counted"), ("imported", "imported")]
-    names = [(name, shown) for name, shown in names if name == "tokens" or any(getattr(line, name) for line in lines)]
-    right = [Column(shown, justify="right", no_wrap=True) for _, shown in names]
+    lines, tokens = found.lines, found.tokens
+    sums = {name: sum(getattr(line, name) for line in lines) for name in _COLUMNS}
+    columns = {name: shown for name, shown in _COLUMNS.items() if name == "tokens" or sums[name]}
+    right = [Column(shown, justify="right", no_wrap=True) for shown in columns.values()]
     table = Table("ended in", *right, Column("share", justify="right", no_wrap=True), "why", box=None, pad_edge=False)
     for line in lines:
         table.add_row(
             _SHOWN.get(line.fate, line.fate),
-            *(whole(getattr(line, name)) for name, _ in names),
-            percent(line.tokens / found.tokens if found.tokens else None, 1),
+            *(whole(getattr(line, name)) for name in columns),
+            percent(line.tokens / tokens if tokens else None, 1),
             line.why,
         )
-    sums = (whole(sum(getattr(line, name) for line in lines)) for name, _ in names)
-    table.add_row("all", *sums, percent(1 if found.tokens else None, 1), "", style="bold")
+    table.add_row("all", *(whole(sums[name]) for name in columns), percent(1 if tokens else None, 1), "", style="bold")
     console.print(table)
     console.print()
-    if found.tokens:
+    if tokens:
         console.print(f"{percent(found.in_service, 1)} of the generated tokens taught an adapter that is in service")
-    if total["uncounted"]:
-        console.print(f"not counted by the engine, and not above: {counted(total['uncounted'], 'answer')}")
-    if total["prompt_tokens"]:
-        console.print(f"{counted(total['prompt_tokens'], 'token')} of prompts were read by day")
+    if sums["uncounted"]:
+        console.print(f"not counted by the engine, and not above: {counted(sums['uncounted'], 'answer')}")
+    if found.prompt_tokens:
+        console.print(f"{counted(found.prompt_tokens, 'token')} of prompts were read by day")
     if turns := sum(line.turns for line in lines):
         characters = counted(sum(line.characters for line in lines), "character")
-        imported = counted(sum(line.imported for line in lines), "imported session")
+        imported = counted(sums["imported"], "imported session")
         console.print(f"{imported}: {counted(turns, 'answer')} of {characters}, whose tokens nobody counted")

@@ -17,10 +17,11 @@ from journeyman.evaluate import general
 from journeyman.evaluate.gate import Evidence, Verdict, judge
 from journeyman.evaluate.manner import manner
 from journeyman.evaluate.questions import is_correct
-from journeyman.evaluate.statistics import paired_difference, wilson
+from journeyman.evaluate.statistics import paired_difference
 from journeyman.learn.exposures import disagreement
 from journeyman.learn.lift import LEAD_IN, answer, veteran_prompt
 from journeyman.records import Situation
+from journeyman.shares import wilson
 
 if TYPE_CHECKING:
     from journeyman.model.transformers_engine import TransformersEngine

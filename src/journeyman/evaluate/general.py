@@ -24,7 +24,7 @@ from journeyman.errors import InputError
 from journeyman.evaluate.abstaining import abstains
 from journeyman.evaluate.lines import read_objects
 from journeyman.evaluate.questions import fold
-from journeyman.evaluate.statistics import Interval, wilson
+from journeyman.shares import Interval, wilson
 
 if TYPE_CHECKING:
     from journeyman.model import Engine

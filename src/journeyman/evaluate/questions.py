@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from journeyman.errors import InputError
 from journeyman.evaluate.lines import read_objects
-from journeyman.evaluate.statistics import Interval, wilson
+from journeyman.shares import Interval, wilson
 
 if TYPE_CHECKING:
     from journeyman.model import Engine

@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from journeyman.shares import Interval
-from journeyman.shares import wilson as wilson
 
 Z95 = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
 

@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from journeyman.capture import names
 from journeyman.capture.conversations import Assembly, assembled
 from journeyman.ledger.fates import FATES, IN_SERVICE, Fate, Uses, serving
 from journeyman.records import Exchange, Session
@@ -99,6 +100,10 @@ class Ledger:
         return sum(each.tokens or 0 for each in self.entries)
 
     @property
+    def prompt_tokens(self) -> int:
+        return sum(each.prompt_tokens or 0 for each in self.entries)
+
+    @property
     def in_service(self) -> float | None:
         """The share of the generated tokens that taught the adapters in service; None where none were counted."""
         taught = sum(each.tokens or 0 for each in self.entries if (each.fate, each.why) == ("gradient", IN_SERVICE))
@@ -110,7 +115,7 @@ class Ledger:
             "tokens": self.tokens,
             "answers": len(answers),
             "uncounted": sum(each.tokens is None for each in answers),
-            "prompt_tokens": sum(each.prompt_tokens or 0 for each in answers),
+            "prompt_tokens": self.prompt_tokens,
             "prompts_uncounted": sum(each.prompt_tokens is None for each in answers),
             "in_service": self.in_service,
             "lines": [asdict(line) for line in self.lines],
@@ -191,10 +196,9 @@ def generated(exchange: Exchange) -> int | None:
 def moment(text: str) -> datetime:
     """A time in ISO 8601, in UTC where it names no zone; what is no time is long ago."""
     try:
-        found = datetime.fromisoformat(text)
+        return names.moment(text)
     except ValueError:
         return datetime.min.replace(tzinfo=UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _counted(exchange: Exchange) -> tuple[int | None, int, str]:
@@ -210,9 +214,9 @@ def _counted(exchange: Exchange) -> tuple[int | None, int, str]:
     return min(len(ids), total), max(0, total - len(ids)), CHOICES
 
 
-def _count(exchange: Exchange, names: Sequence[str], ids: str) -> int | None:
+def _count(exchange: Exchange, fields: Sequence[str], ids: str) -> int | None:
     usage = exchange.details.get("usage")
-    for count in map(usage.get, names) if isinstance(usage, Mapping) else ():
+    for count in map(usage.get, fields) if isinstance(usage, Mapping) else ():
         if type(count) is int and count >= 0:
             return count
     given = exchange.details.get(ids)

@@ -50,7 +50,9 @@ CREATE TABLE responses (
 ) STRICT;
 """
 
-_COLUMNS = "receipt, tenant, session, begins, ends, key, ending, started_at, request, response, body"
+_NAMES = ("receipt", "tenant", "session", "begins", "ends", "key", "ending", "started_at", "request", "response")
+_COLUMNS = ", ".join((*_NAMES, "body"))
+_PLACES = ", ".join("?" * (len(_NAMES) + 1))
 _BODY = ("user", "status", "stream", "reply", "purposes", "retry_of", "details")
 
 
@@ -66,10 +68,9 @@ class Captured:
         pieces: Sequence[tuple[str, bytes]] = (),
         closed: Sequence[Exchange] = (),
     ) -> None:
-        places = ", ".join("?" * 11)
-        begin = f"INSERT INTO exchanges ({_COLUMNS}) VALUES ({places}) ON CONFLICT DO NOTHING"
+        begin = f"INSERT INTO exchanges ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT DO NOTHING"
         end = (
-            f"INSERT INTO exchanges ({_COLUMNS}) VALUES ({places}) ON CONFLICT (receipt) DO UPDATE SET"
+            f"INSERT INTO exchanges ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (receipt) DO UPDATE SET"
             " ends = excluded.ends, ending = excluded.ending, response = excluded.response, body = excluded.body"
             " WHERE exchanges.ending = 'open'"
         )
@@ -103,17 +104,9 @@ class Captured:
         receipts: Collection[str] | None = None,
         key: str | None = None,
     ) -> list[Exchange]:
-        terms, values = ["1 = 1"], []
-        for column, wanted in (("tenant", tenant), ("session", session), ("key", key)):
-            if wanted is not None:
-                terms.append(f"{column} = ?")
-                values.append(wanted)
-        if receipts is not None:
-            term, value = self._db.among("receipt", receipts)
-            terms.append(term)
-            values.append(value)
-        query = f"SELECT {_COLUMNS} FROM exchanges WHERE {' AND '.join(terms)} ORDER BY seq"
-        return [_exchange(row) for row in self._db.rows(query, *values)]
+        chosen, values = self._where("receipt", receipts, tenant=tenant, session=session, key=key)
+        rows = self._db.rows(f"SELECT {_COLUMNS} FROM exchanges WHERE {chosen} ORDER BY seq", *values)
+        return [_exchange(row) for row in rows]
 
     def newest_exchange(
         self,
@@ -147,11 +140,8 @@ class Captured:
             return self._db.changes(insert, feedback.id, feedback.receipt, _dump(feedback.to_json())) == 1
 
     def feedback(self, receipts: Collection[str] | None = None) -> list[Feedback]:
-        if receipts is None:
-            rows = self._db.rows("SELECT body FROM feedback ORDER BY seq")
-        else:
-            chosen, value = self._db.among("receipt", receipts)
-            rows = self._db.rows(f"SELECT body FROM feedback WHERE {chosen} ORDER BY seq", value)
+        chosen, values = self._where("receipt", receipts)
+        rows = self._db.rows(f"SELECT body FROM feedback WHERE {chosen} ORDER BY seq", *values)
         return [Feedback.from_json(json.loads(body)) for (body,) in rows]
 
     def add_outcome(self, outcome: Outcome, tenant: str = "") -> bool:
@@ -178,6 +168,15 @@ class Captured:
         with self._db.transaction():
             return self._db.changes("UPDATE keys SET revoked_at = ? WHERE hash = ? AND revoked_at = ''", at, hash) == 1
 
+    def _where(self, column: str, texts: Collection[str] | None, **equal: str | None) -> tuple[str, list[Any]]:
+        """The condition that `column` is one of `texts` and each of the others what is given, None standing for
+        whatever it is; and the values to bind in it."""
+        terms: dict[str, Any] = {f"{name} = ?": value for name, value in equal.items() if value is not None}
+        if texts is not None:
+            term, value = self._db.among(column, texts)
+            terms[term] = value
+        return " AND ".join(terms) or "1 = 1", list(terms.values())
+
     def _require(self, receipt: str, tenant: str) -> None:
         # Another tenant's is not there either.
         if not self._db.rows("SELECT 1 FROM exchanges WHERE receipt = ? AND tenant = ?", receipt, tenant):
@@ -191,27 +190,14 @@ def _body(exchange: Exchange) -> str:
 
 
 def _row(exchange: Exchange) -> tuple[Any, ...]:
-    return (
-        exchange.receipt,
-        exchange.tenant,
-        exchange.session,
-        exchange.begins,
-        exchange.ends,
-        exchange.key,
-        exchange.ending,
-        exchange.started_at,
-        exchange.request,
-        exchange.response,
-        _body(exchange),
-    )
+    return (*(getattr(exchange, name) for name in _NAMES), _body(exchange))
 
 
 def _exchange(row: Iterable[Any]) -> Exchange:
     *columns, body = row
     rest = json.loads(body)
     rest["purposes"] = tuple(rest["purposes"])
-    names = [name.strip() for name in _COLUMNS.split(",")][:-1]
-    return Exchange(**dict(zip(names, columns, strict=True)), **rest)
+    return Exchange(**dict(zip(_NAMES, columns, strict=True)), **rest)
 
 
 _dump = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode  # ASCII: a lone surrogate is no UTF-8

@@ -74,15 +74,8 @@ class SqlStore(captured.Captured):
             return [self._db.changes(insert, *row) == 1 for row in rows]
 
     def sessions(self, ids: Collection[str] | None = None, *, tenant: str | None = None) -> list[Session]:
-        terms, values = ["1 = 1"], []
-        if tenant is not None:
-            terms.append("tenant = ?")
-            values.append(tenant)
-        if ids is not None:
-            chosen, value = self._db.among("id", ids)
-            terms.append(chosen)
-            values.append(value)
-        rows = self._db.rows(f"SELECT body FROM sessions WHERE {' AND '.join(terms)} ORDER BY seq", *values)
+        chosen, values = self._where("id", ids, tenant=tenant)
+        rows = self._db.rows(f"SELECT body FROM sessions WHERE {chosen} ORDER BY seq", *values)
         return [Session.from_json(json.loads(body)) for (body,) in rows]
 
     def count_sessions(self) -> int:

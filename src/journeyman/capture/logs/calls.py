@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from journeyman.capture import conversations, recognition, responses
+from journeyman.capture import conversations, names, recognition, responses
 from journeyman.capture.messages import UnreadableError, session_from
 from journeyman.records import Exchange, Feedback, Outcome, Session
 
@@ -91,8 +91,7 @@ def when(given: Any) -> str:
     zone, or seconds since 1970. "" for anything else."""
     try:
         if isinstance(given, str) and given:
-            time = datetime.fromisoformat(given)
-            time = time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+            time = names.moment(given)
         elif isinstance(given, int | float) and not isinstance(given, bool):
             time = datetime.fromtimestamp(given, UTC)
         else:

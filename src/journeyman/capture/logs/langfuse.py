@@ -25,6 +25,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from journeyman.capture.logs import shapes
@@ -88,7 +89,10 @@ class LangfuseExport:
                 found.refused.append((place, f"score {id}: what it is about is not here; import that with it"))
                 continue
             remark = _remark(row, name)
-            (found.feedback if isinstance(remark, Feedback) else found.outcomes).append(remark)  # type: ignore[arg-type]
+            if isinstance(remark, Feedback):
+                found.feedback.append(remark)
+            else:
+                found.outcomes.append(remark)
         return found
 
     def _call(self, kind: str, id: str, place: Place, row: Row) -> Call:
@@ -167,10 +171,14 @@ def _remark(row: Row, name: str) -> Feedback | Outcome:
 
 def _get(row: Row, name: str) -> Any:
     """A field, by its name in the API or in the tables of the database; an empty cell is none."""
-    snake = re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", name)
     found = row.get(name)
-    found = row.get(snake) if found in (None, "") else found
+    found = row.get(_snake(name)) if found in (None, "") else found
     return None if found == "" else found
+
+
+@cache
+def _snake(name: str) -> str:
+    return re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", name)
 
 
 def _known(row: Row) -> Row:
@@ -198,22 +206,22 @@ def _is_observation(value: Row) -> bool:
     return (
         str(value.get("type")).upper() in _TYPES
         and "id" in value
-        and ("traceId" in value or "trace_id" in value or "startTime" in value or "start_time" in value)
+        and (_has(value, "traceId") or _has(value, "startTime"))
     )
 
 
 def _is_score(value: Row) -> bool:
-    return "name" in value and "value" in value and ("dataType" in value or "data_type" in value)
+    return "name" in value and "value" in value and _has(value, "dataType")
 
 
 def _is_trace(value: Row) -> bool:
     if isinstance(value.get("traces"), list) and "id" in value:
         return True
-    return "id" in value and "timestamp" in value and any(_get_any(value, name) for name in _OF_TRACES)
+    return "id" in value and "timestamp" in value and any(_has(value, name) for name in _OF_TRACES)
 
 
-def _get_any(value: Row, name: str) -> bool:
-    return name in value or re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", name) in value
+def _has(value: Row, name: str) -> bool:
+    return name in value or _snake(name) in value
 
 
 def _list(value: Row, name: str) -> list[Any]:

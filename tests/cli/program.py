@@ -1,0 +1,15 @@
+"""The program as people start it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from typing import Any
+
+
+def start(*words: object, **options: Any) -> subprocess.Popen[str]:
+    """The real program, in a process of its own, that hears Ctrl-C even where this one was started deaf to it."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen([sys.executable, "-m", "journeyman", *map(str, words)], **options)
