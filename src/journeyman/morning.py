@@ -22,11 +22,10 @@ from typing import Any
 
 from journeyman.records import PhaseRecord, Session
 from journeyman.registry.adapters import AdapterDirectory
+from journeyman.registry.lineage import TRAINED
 from journeyman.store import Store
 
 Output = dict[str, Any]
-
-TRAINED = ("opsd", "replay")  # the routes that end in a gradient
 
 
 def frame(

@@ -31,10 +31,10 @@ from journeyman.dream.writer import Writer
 from journeyman.errors import InputError, UsageError
 from journeyman.evaluate.general import Item, load_suite
 from journeyman.model.source import DEFAULT_MODEL, fingerprint, locate
-from journeyman.morning import TRAINED
 from journeyman.records import AdapterRecord, Lesson, Situation, content_hash
 from journeyman.registry import canary
 from journeyman.registry.adapters import LEARNING, AdapterDirectory, pick_sessions, versions
+from journeyman.registry.lineage import TRAINED
 from journeyman.store import Store, open_store
 from journeyman.web.report import render
 

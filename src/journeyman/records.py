@@ -248,7 +248,10 @@ class Situation(Record):
 
 @dataclass(frozen=True)
 class AdapterRecord(Record):
-    """One adapter in the registry: what made it, the verdict over it, and whose it is ("": the store's own)."""
+    """One adapter in the registry: what made it, the verdict over it, and whose it is ("": the store's own).
+
+    withdrawn_at  when it was withdrawn for good, because it had learned from what was erased ("": it was not)
+    """
 
     hash: str
     base: str
@@ -257,6 +260,27 @@ class AdapterRecord(Record):
     parent: str = ""
     created_at: str = ""
     tenant: str = ""
+    withdrawn_at: str = ""
+
+
+Why = Literal["", "night", "promote", "rollback", "pin", "unpin", "erasure"]
+
+
+@dataclass(frozen=True)
+class ServiceRecord(Record):
+    """An adapter (hash "": the base as it is) came into service `at` a time for a tenant and base, and `why`.
+
+    number  of the entry: entries of one tenant and base are in the order of their numbers
+    pinned  a night that proves another adapter does not put it in this one's place
+    """
+
+    number: int
+    base: str
+    hash: str
+    at: str
+    tenant: str = ""
+    why: Why = ""
+    pinned: bool = False
 
 
 @dataclass(frozen=True)

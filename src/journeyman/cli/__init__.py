@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     # Here and not above: Ctrl-C while these load must end as it does anywhere else.
     from journeyman import __version__
     from journeyman.cli import (
+        adapters,
         asking,
         demo,
         evaluating,
@@ -56,8 +57,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"journeyman {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    work = (serving, keys, importing, night, asking, evaluating, reporting, ledger, sessions, remarking, grinding, demo)
-    for command in work:
+    day = (serving, keys, importing, sessions, remarking)
+    nights = (night, asking, evaluating, reporting, adapters, ledger)
+    for command in (*day, *nights, grinding, demo):
         command.add_parser(subparsers)
     return parser
 

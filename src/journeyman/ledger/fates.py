@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from journeyman.capture.conversations import UNDER_WAY
-from journeyman.morning import TRAINED
 from journeyman.records import Lesson, NightRecord, PhaseRecord, Situation
+from journeyman.registry.lineage import TRAINED
 from journeyman.store import Store
 
 Fate = Literal["gradient", "evaluation", "dream", "waiting", "bin"]

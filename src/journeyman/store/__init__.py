@@ -23,7 +23,9 @@ from journeyman.records import (
     NightRecord,
     Outcome,
     PhaseRecord,
+    ServiceRecord,
     Session,
+    Why,
 )
 from journeyman.store.address import POSTGRES, without_secrets
 from journeyman.store.sql import SCHEMAS, SqlStore
@@ -145,13 +147,14 @@ class Store(Protocol):
     def finish_night(
         self, key: str, result: Mapping[str, Any], adapter: AdapterRecord | None = None, promote: bool = False
     ) -> None:
-        """End a night, register what it made and put that in service for the night's tenant: all of it or nothing.
-        AdapterError if the adapter is another tenant's."""
+        """End a night, register what it made and, unless the champion is pinned, put that in service for the night's
+        tenant: all of it or nothing. AdapterError if the adapter is another tenant's."""
         ...
 
     def add_adapter(self, adapter: AdapterRecord) -> None:
         """Register an adapter; AdapterError if its hash is registered with another base, verdict or tenant, or if its
-        parent is not one of its tenant's for its base."""
+        parent is not one of its tenant's for its base, or is withdrawn. One that was withdrawn and that another night
+        has made again is withdrawn no longer."""
         ...
 
     def adapters(self, tenant: str | None = None) -> list[AdapterRecord]:
@@ -167,9 +170,23 @@ class Store(Protocol):
         """The adapter in service for this base and tenant; None: the base serves it as it is."""
         ...
 
-    def set_champion(self, base: str, hash: str | None, tenant: str = "") -> None:
+    def service(self, base: str | None = None, tenant: str | None = None) -> list[ServiceRecord]:
+        """Who came into service when, of all bases and tenants or of one, newest last."""
+        ...
+
+    def set_champion(
+        self,
+        base: str,
+        hash: str | None,
+        tenant: str = "",
+        *,
+        why: Why = "promote",
+        pinned: bool = False,
+        after: int | None = None,
+    ) -> None:
         """Put one of the tenant's adapters in service (None: the bare base); AdapterError if its verdict is not
-        PROMOTE."""
+        PROMOTE, if it was withdrawn, or if the champion is pinned and `why` is neither "pin" nor "unpin". StoreError if
+        `after` is given and is not the number of the newest entry of their service (0: there is none)."""
         ...
 
     def lock(self, purpose: str) -> AbstractContextManager[None]:
