@@ -360,7 +360,7 @@ def gate(night: Night, trained: Output, found: Output) -> Output:
 
     tried = [other for other in night.store.nights(night.tenant) if other.result and other.result.get("adapter")]
     for other in tried:  # the same weights again, of a night that differed in nothing that matters
-        if other.result and other.result["adapter"] == trained["adapter"]:
+        if other.result and not other.result.get("erased") and other.result["adapter"] == trained["adapter"]:
             return {"verdict": other.result["verdict"], "reasons": other.result["reasons"]}
     # Every finished try at these sessions has looked at questions about them: the error is spent over all tries.
     mine = set(night.spec["sessions"])

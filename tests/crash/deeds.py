@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nightly import run, said
 
-from journeyman.registry import service
+from journeyman.registry import erasure, service
 from journeyman.store import open_store
 
 
@@ -25,3 +25,9 @@ def service_changes(path: Path) -> None:
         service.promote(store, store.adapters()[1].hash)
         service.pin(store, "champion")
         service.unpin(store)
+
+
+def an_erasure(path: Path) -> None:
+    """What bob said is erased; the second night had learned it."""
+    with open_store(path) as store, store.lock("night"):
+        erasure.erase(store, user="bob")

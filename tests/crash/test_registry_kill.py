@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from nightly import BASE, run, said
 
-from journeyman.registry import service
+from journeyman.registry import erasure, service
 from journeyman.registry.adapters import AdapterDirectory, content_hash
 from journeyman.store import Store, open_store
 
@@ -93,3 +93,26 @@ def test_changes_of_service_are_killed(template: Path, tmp_path: Path) -> None:
     assert histories[-1] == whole
     assert all(history == whole[: len(history)] for history in histories)
     assert {len(history) for history in histories} == {2, 3, 4, 5, 6}
+
+
+def test_an_erasure_is_killed(template: Path, tmp_path: Path) -> None:
+    """All of it, rows and weights and service, or nothing; and what it left on the disk goes with the next one."""
+    found = deaths(template, tmp_path, "an_erasure")
+    seen = set()
+    for path in found:
+        with open_store(path) as store:
+            check_whole(store)
+            champion = store.champion(BASE)
+            assert champion
+            users = {session.user for session in store.sessions()}
+            fell = [each.night_id for each in store.adapters() if each.withdrawn_at]
+            done = len(store.erasures()) == 1
+            assert (champion.night_id, users, fell) == (("n0", {"ann"}, ["n1"]) if done else ("n1", {"ann", "bob"}, []))
+            seen.add((done, done and bool(store.erasures()[0].finished_at)))
+            with store.lock("night"):
+                erasure.finish(store)
+            left = [each.name for each in path.parent.rglob("*") if each.is_file() and b"boat" in each.read_bytes()]
+            assert bool(left) != done, left
+            assert len(list((path.parent / "day.db.d" / "erasures").glob("*.json"))) == done
+            assert not list((path.parent / "day.db.d").glob(".new-*.json"))
+    assert seen == {(False, False), (True, False), (True, True)}

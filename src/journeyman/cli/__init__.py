@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         adapters,
         asking,
         demo,
+        erasing,
         evaluating,
         grinding,
         importing,
@@ -58,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"journeyman {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     day = (serving, keys, importing, sessions, remarking)
-    nights = (night, asking, evaluating, reporting, adapters, ledger)
+    nights = (night, asking, evaluating, reporting, adapters, ledger, erasing)
     for command in (*day, *nights, grinding, demo):
         command.add_parser(subparsers)
     return parser

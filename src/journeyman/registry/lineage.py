@@ -145,6 +145,14 @@ class Lineages:
         }
         return [found[id] for id in sorted(found)]
 
+    def answers(self) -> dict[str, set[str]]:
+        """The receipts of the answers that each session held, by the ids that nights knew them by."""
+        found: dict[str, set[str]] = {}
+        for outputs in self._outputs.values():
+            for id, receipts in _receipts(outputs).items():
+                found.setdefault(id, set()).update(receipts)
+        return found
+
     def night(self, key: str) -> NightRecord | None:
         return self._nights.get(key)
 

@@ -17,12 +17,14 @@ from typing import Any, Protocol, Self
 from journeyman.errors import UsageError
 from journeyman.records import (
     AdapterRecord,
+    Erasure,
     Exchange,
     Feedback,
     Key,
     NightRecord,
     Outcome,
     PhaseRecord,
+    Related,
     ServiceRecord,
     Session,
     Why,
@@ -187,6 +189,29 @@ class Store(Protocol):
         """Put one of the tenant's adapters in service (None: the bare base); AdapterError if its verdict is not
         PROMOTE, if it was withdrawn, or if the champion is pinned and `why` is neither "pin" nor "unpin". StoreError if
         `after` is given and is not the number of the newest entry of their service (0: there is none)."""
+        ...
+
+    def related(self, tenant: str, conversations: Collection[str], everything: bool = False) -> Related:
+        """What hangs on the tenant's captured conversations of these names. An outcome that names a key hangs on them
+        if no other conversation has that key; `everything`: all of the tenant's do."""
+        ...
+
+    def erase(self, erasure: Erasure, nights: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Delete the rows that it names, leave tombstones, empty the phases of these nights and put other results in
+        the place of theirs, withdraw its adapters and put others in service: all of it or nothing. False, and nothing
+        is done, if something has come or changed since it was thought out. What has a tombstone is not kept again."""
+        ...
+
+    def erasures(self, tenant: str | None = None) -> list[Erasure]:
+        """Of all tenants or of one, newest last."""
+        ...
+
+    def end_erasure(self, id: str) -> None:
+        """Its files are gone as well."""
+        ...
+
+    def scrub(self) -> None:
+        """See that what was deleted is in no file of the store; StoreError if others keep it from that."""
         ...
 
     def lock(self, purpose: str) -> AbstractContextManager[None]:

@@ -1,7 +1,9 @@
-"""A Store in tables: sessions and nights; what the day brought is in `captured`, adapters are in `registered`.
+"""A Store in tables: sessions and nights; what the day brought is in `captured`, adapters are in `registered`,
+and how either is erased in `erasing`.
 
 Always holds: a record is kept as the JSON it converts itself to, and only what is searched for has a column;
-rows are added, never changed, except that a night and an exchange are given their end, once.
+rows are added, never changed, except that a night and an exchange are given their end, once, and that what is to be
+forgotten is erased.
 
 Does not know what the JSON of a night holds, nor which database keeps the tables (see `database`).
 """
@@ -15,7 +17,7 @@ from typing import Any, Self
 
 from journeyman.errors import AdapterError, StoreError
 from journeyman.records import AdapterRecord, NightRecord, PhaseRecord, Session
-from journeyman.store import captured, registered
+from journeyman.store import captured, erasing, registered
 from journeyman.store.database import Database
 from journeyman.store.registered import dump, now, whose
 
@@ -53,10 +55,10 @@ DROP INDEX champion_by_base;
 CREATE INDEX champion_by_tenant ON champion_history (base, tenant, seq);
 CREATE INDEX sessions_by_tenant ON sessions (tenant, seq);
 """
-SCHEMAS = (_NIGHTS, captured.SCHEMA, captured.RESPONSES, _TENANTS, registered.SERVICE)
+SCHEMAS = (_NIGHTS, captured.SCHEMA, captured.RESPONSES, _TENANTS, registered.SERVICE, erasing.SCHEMA)
 
 
-class SqlStore(captured.Captured, registered.Registered):
+class SqlStore(captured.Captured, erasing.Erasing):
     """A Store, whatever database its tables are in."""
 
     def __init__(self, db: Database) -> None:
@@ -70,7 +72,8 @@ class SqlStore(captured.Captured, registered.Registered):
         rows = [(session.id, at, dump(session.to_json()), session.tenant) for session in sessions]
         insert = "INSERT INTO sessions (id, created_at, body, tenant) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         with self._db.transaction():
-            return [self._db.changes(insert, *row) == 1 for row in rows]
+            gone = erasing.erased(self._db, "session", (row[0] for row in rows))
+            return [row[0] not in gone and self._db.changes(insert, *row) == 1 for row in rows]
 
     def sessions(self, ids: Collection[str] | None = None, *, tenant: str | None = None) -> list[Session]:
         terms, values = ["1 = 1"], []
