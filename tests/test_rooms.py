@@ -44,7 +44,7 @@ LIBRARIES = {
     "dream": {"openai"},  # for a writer over HTTP
     "model": {"llguidance", "torch", "transformers", "peft", "safetensors", "numpy"},
     "learn": {"torch", "transformers", "peft", "safetensors", "numpy"},
-    "registry": {"torch", "safetensors", "numpy"},
+    "registry": {"torch", "safetensors", "numpy", "cryptography"},  # a certificate is signed
     "serving": {"torch", "tokenizers"},
     "night": {"torch", "numpy"},
     "cli": {"rich", "uvicorn"},

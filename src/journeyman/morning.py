@@ -13,20 +13,19 @@ from __future__ import annotations
 import math
 import os
 import platform
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from journeyman.records import PhaseRecord, Session
+from journeyman.registry import erasure
 from journeyman.registry.adapters import AdapterDirectory
+from journeyman.registry.lineage import TRAINED
+from journeyman.registry.writing import write_whole as write_whole
 from journeyman.store import Store
 
 Output = dict[str, Any]
-
-TRAINED = ("opsd", "replay")  # the routes that end in a gradient
 
 
 def frame(
@@ -89,7 +88,7 @@ def outcome(
 
 def at_home(store: Store, result: Output) -> Output:
     """The result with the places of its adapter and its page, which move with the store."""
-    if not result.get("adapter"):
+    if not result.get("adapter") or result.get("erased"):
         return result
     page = store.folder / "nights" / result["night"] / "report.html"
     path = AdapterDirectory.beside(store).path(result["adapter"])
@@ -97,7 +96,9 @@ def at_home(store: Store, result: Output) -> Output:
 
 
 def sweep(store: Store) -> None:
-    """Remove pages that a killed process left half written. Call it only while holding the store's lock."""
+    """Remove pages that a killed process left half written, and what a killed erasure left at all. Call it only while
+    holding the store's lock."""
+    erasure.finish(store)
     for leftover in (store.folder / "nights").glob("*/.new-*"):
         leftover.unlink(missing_ok=True)
 
@@ -135,19 +136,3 @@ def _ledger(tokens: Mapping[str, int], dreams: Output, lifts: Output, trained: O
         ),
     ]
     return [{"name": n, "tokens": t, "ended_in": e, "why": w} for n, t, e, w in entries if t]
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Put `text` at `path` in one rename: a reader finds the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(scratch).chmod(0o644)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise

@@ -31,10 +31,10 @@ from journeyman.dream.writer import Writer
 from journeyman.errors import InputError, UsageError
 from journeyman.evaluate.general import Item, load_suite
 from journeyman.model.source import DEFAULT_MODEL, fingerprint, locate
-from journeyman.morning import TRAINED
 from journeyman.records import AdapterRecord, Lesson, Situation, content_hash
 from journeyman.registry import canary
 from journeyman.registry.adapters import LEARNING, AdapterDirectory, pick_sessions, versions
+from journeyman.registry.lineage import TRAINED
 from journeyman.store import Store, open_store
 from journeyman.web.report import render
 
@@ -360,7 +360,7 @@ def gate(night: Night, trained: Output, found: Output) -> Output:
 
     tried = [other for other in night.store.nights(night.tenant) if other.result and other.result.get("adapter")]
     for other in tried:  # the same weights again, of a night that differed in nothing that matters
-        if other.result and other.result["adapter"] == trained["adapter"]:
+        if other.result and not other.result.get("erased") and other.result["adapter"] == trained["adapter"]:
             return {"verdict": other.result["verdict"], "reasons": other.result["reasons"]}
     # Every finished try at these sessions has looked at questions about them: the error is spent over all tries.
     mine = set(night.spec["sessions"])

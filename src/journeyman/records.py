@@ -248,7 +248,10 @@ class Situation(Record):
 
 @dataclass(frozen=True)
 class AdapterRecord(Record):
-    """One adapter in the registry: what made it, the verdict over it, and whose it is ("": the store's own)."""
+    """One adapter in the registry: what made it, the verdict over it, and whose it is ("": the store's own).
+
+    withdrawn_at  when it was withdrawn for good, because it had learned from what was erased ("": it was not)
+    """
 
     hash: str
     base: str
@@ -257,6 +260,69 @@ class AdapterRecord(Record):
     parent: str = ""
     created_at: str = ""
     tenant: str = ""
+    withdrawn_at: str = ""
+
+
+Why = Literal["", "night", "promote", "rollback", "pin", "unpin", "erasure"]
+
+
+@dataclass(frozen=True)
+class ServiceRecord(Record):
+    """An adapter (hash "": the base as it is) came into service `at` a time for a tenant and base, and `why`.
+
+    number  of the entry: entries of one tenant and base are in the order of their numbers
+    pinned  a night that proves another adapter does not put it in this one's place
+    """
+
+    number: int
+    base: str
+    hash: str
+    at: str
+    tenant: str = ""
+    why: Why = ""
+    pinned: bool = False
+
+
+@dataclass(frozen=True)
+class Related(Record):
+    """What hangs on captured conversations: their exchanges, by receipt, and the ids of what was said of them later."""
+
+    receipts: tuple[str, ...] = ()
+    feedback: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Erasure(Record):
+    """What is gone for good of one tenant, by its ids, and what fell with it.
+
+    sessions       ids of imported sessions, and all that captured ones were ever known by
+    conversations  names of captured sessions; `related`: what hangs on them
+    everything     it is all that the tenant had
+    adapters       those that had learned from it; `directories`: all that lay on the disk of these, registered or not
+    service        (base, hash that served, hash that serves now, or "": the base itself)
+    certificate    what is signed of it, and the signature
+    finished_at    when files and bytes were gone as well ("": not yet)
+    """
+
+    id: str
+    tenant: str
+    begun_at: str
+    sessions: tuple[str, ...]
+    conversations: tuple[str, ...]
+    related: Related
+    everything: bool
+    nights: tuple[str, ...]
+    adapters: tuple[str, ...]
+    directories: tuple[str, ...]
+    service: tuple[tuple[str, str, str], ...]
+    certificate: dict[str, Any]
+    finished_at: str = ""
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        service = [tuple(each) for each in value["service"]]
+        return super().from_json({**value, "related": Related.from_json(value["related"]), "service": service})
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ from journeyman.errors import ModelError
 from journeyman.model import source
 from journeyman.store import open_store
 
-COMMANDS = "serve keys import night ask evaluate report ledger sessions feedback outcome grind world demo".split()
+COMMANDS = (
+    "serve keys import sessions feedback outcome night ask evaluate report adapters ledger erase grind world demo".split()
+)
 LINE = '{"id": "%s", "messages": [{"role": "user", "content": "hi"}]}\n'
 FULL = Path("/dev/full")
 
@@ -44,7 +46,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert main([command, "--help"]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"usage: journeyman {command} ")
-    if command not in ("sessions", "keys", "world"):  # its actions have their own
+    if command not in ("sessions", "keys", "adapters", "world"):  # its actions have their own
         assert "--store" in out or command in ("demo", "grind")
         assert "--json" in out
 

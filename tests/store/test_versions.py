@@ -47,7 +47,7 @@ def kept_by(address: str, version: int) -> None:
     old.close()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_a_store_of_an_earlier_version_is_extended(address: str, version: int) -> None:
     kept_by(address, version)
     with open_store(address) as store:
@@ -58,7 +58,7 @@ def test_a_store_of_an_earlier_version_is_extended(address: str, version: int) -
         assert (store.count_sessions(), len(store.exchanges())) == (1, 1)
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_what_was_kept_before_there_were_tenants_is_the_stores_own(address: str, version: int) -> None:
     kept_by(address, version)
     with open_store(address) as store:

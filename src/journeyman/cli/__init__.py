@@ -46,8 +46,10 @@ def build_parser() -> argparse.ArgumentParser:
     # Here and not above: Ctrl-C while these load must end as it does anywhere else.
     from journeyman import __version__
     from journeyman.cli import (
+        adapters,
         asking,
         demo,
+        erasing,
         evaluating,
         grinding,
         importing,
@@ -68,11 +70,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"journeyman {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    work = (
-        *(serving, keys, importing, night, asking, evaluating, reporting, ledger, sessions, remarking),
-        *(grinding, practising, world, demo),
-    )
-    for command in work:
+    day = (serving, keys, importing, sessions, remarking)
+    nights = (night, asking, evaluating, reporting, adapters, ledger, erasing)
+    for command in (*day, *nights, grinding, practising, world, demo):
         command.add_parser(subparsers)
     return parser
 

@@ -24,6 +24,7 @@ TRAIN_MODULES = "torch|transformers|peft|safetensors|numpy|gguf|sentencepiece|to
 _EXTRAS = {
     "train": re.compile(rf"\b({TRAIN_MODULES})\b", re.IGNORECASE),
     "serve": re.compile(r"\b(aiohttp|uvicorn|httptools|uvloop)\b", re.IGNORECASE),
+    "erase": re.compile(r"\b(cryptography)\b", re.IGNORECASE),
     "postgres": re.compile(r"\b(psycopg)\b", re.IGNORECASE),
     "mcp": re.compile(r"\b(mcp)\b"),
 }

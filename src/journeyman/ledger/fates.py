@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from journeyman.capture.conversations import UNDER_WAY
-from journeyman.morning import TRAINED
 from journeyman.records import Lesson, NightRecord, PhaseRecord, Situation
+from journeyman.registry.lineage import TRAINED
 from journeyman.store import Store
 
 Fate = Literal["gradient", "evaluation", "dream", "waiting", "bin"]
@@ -44,7 +44,7 @@ class Uses:
         self._by_receipt: dict[str, Use] = {}
         self._waiting = Use("waiting", "its tenant has had no night yet")
         for night, phases in nights:
-            if night.result is None:
+            if night.result is None or night.result.get("erased"):  # what it made is gone: the next reads it anew
                 continue
             self._waiting = Use("waiting", "the next night will read it")
             outputs = {name: phase.output for name, phase in phases.items()}

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -235,7 +235,7 @@ def save(state: AdapterState, base: str, directory: Path) -> None:
     (directory / CONFIG).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
 
 
-def load(directory: Path, layers: dict[str, LoRALinear]) -> AdapterState:
+def load(directory: Path, layers: Mapping[str, LoRALinear | nn.Linear]) -> AdapterState:
     """Read a state that `save` (or peft) wrote, for the model that `layers` belong to."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file

@@ -114,7 +114,7 @@ def _convert(gguf: Path, target: Path) -> None:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    with _quiet(), redirect_stderr(io.StringIO()):  # reading a GGUF file draws bars that no switch turns off
+    with quiet(), redirect_stderr(io.StringIO()):  # reading a GGUF file draws bars that no switch turns off
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
         settings = model.config.to_dict()
@@ -134,7 +134,7 @@ def load(source: Path | str, dtype: str | None = None) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        with _quiet():
+        with quiet():
             tokenizer = AutoTokenizer.from_pretrained(source)
             chosen = dtype or ("auto" if torch.cuda.is_available() else "float32")
             loaded: Any = AutoModelForCausalLM.from_pretrained(source, dtype=chosen, output_loading_info=True)
@@ -184,7 +184,7 @@ def fingerprint(source: Path | str) -> str:
     return state.hexdigest()[:16]
 
 
-class _quiet:  # noqa: N801  # reads as a phrase: with _quiet()
+class quiet:  # noqa: N801  # reads as a phrase: with quiet()
     """Silences transformers' progress bars and warnings while it loads; errors still rise."""
 
     def __enter__(self) -> None:

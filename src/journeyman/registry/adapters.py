@@ -27,8 +27,8 @@ from journeyman.store import Store
 
 LINEAGE = "lineage.json"
 LEARNING: tuple[Purpose, ...] = ("train", "dream")  # what a night uses a session for
-_WEIGHTS = "adapter_model.safetensors"
-_CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
 
 
 class AdapterDirectory:
@@ -88,11 +88,11 @@ class AdapterDirectory:
 def content_hash(directory: Path, tenant: str = "") -> str:
     """Hash of an adapter's weights, of the settings that decide what they compute, and of whose they are: equal weights
     that two tenants arrived at are two adapters, each with its own lineage."""
-    settings = json.loads((directory / _CONFIG).read_text())
+    settings = json.loads((directory / CONFIG).read_text())
     # Where the base lies on this machine does not change what the adapter is.
     settings.pop("base_model_name_or_path", None)
     state = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    state.update((directory / _WEIGHTS).read_bytes())
+    state.update((directory / WEIGHTS).read_bytes())
     if tenant:
         state.update(hashlib.sha256(tenant.encode()).digest())
     return state.hexdigest()[:16]
@@ -105,7 +105,17 @@ def resolve(store: Store, base: str, name: str, tenant: str = "") -> AdapterReco
         return None
     if name == "champion":
         return store.champion(base, tenant)
-    return store.adapter(name, tenant)
+    return there(store.adapter(name, tenant))
+
+
+def there(record: AdapterRecord) -> AdapterRecord:
+    """The same; AdapterError if it was withdrawn, and its weights are gone."""
+    if record.withdrawn_at:
+        raise AdapterError(
+            f"adapter {record.hash} was withdrawn at {record.withdrawn_at}: it learned from what was erased",
+            "choose another one: journeyman adapters list",
+        )
+    return record
 
 
 def pick_sessions(

@@ -53,6 +53,7 @@ class Champions:
         self._refused: dict[str, tuple[str, float]] = {}  # by tenant: what could not be loaded, and when
         self._loaded: OrderedDict[str, None] = OrderedDict()  # used longest ago first
         self._users: Counter[str] = Counter()
+        self._withdrawn: set[str] = set()  # and still in memory: an answer may be under way
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
@@ -79,7 +80,7 @@ class Champions:
             if adapter:
                 self._users[adapter] += 1
                 self._loaded.move_to_end(adapter)
-        if len(self._loaded) > LOADED:
+        if len(self._loaded) > LOADED or self._withdrawn:
             await self._make_room()
         return adapter
 
@@ -96,6 +97,8 @@ class Champions:
             wanted = before
         if wanted is None or wanted in self._loaded or await self._load(tenant, wanted):
             self.counts.swaps += wanted != before
+            if before and wanted != before and not self._in_good_standing(before, tenant):
+                self._withdrawn.add(before)
             self._serving[tenant] = wanted
             return wanted
         # What was in service may have been withdrawn: then the base takes over, and not what was there before.
@@ -120,14 +123,17 @@ class Champions:
 
     def _in_good_standing(self, adapter: str, tenant: str) -> bool:
         try:
-            return self.store.adapter(adapter, tenant).verdict == "PROMOTE"
+            known = self.store.adapter(adapter, tenant)
+            return known.verdict == "PROMOTE" and not known.withdrawn_at
         except (AdapterError, StoreError):
             return False
 
     async def _make_room(self) -> None:
-        """Let go of those that nobody uses now; they are loaded again when they are asked for."""
-        for adapter in [*self._loaded]:
-            if len(self._loaded) <= LOADED:
+        """Let go of those that nobody uses now; they are loaded again when they are asked for. Those that were
+        withdrawn go first, and for good."""
+        self._withdrawn &= set(self._loaded)
+        for adapter in sorted(self._loaded, key=lambda each: each not in self._withdrawn):
+            if len(self._loaded) <= LOADED and adapter not in self._withdrawn:
                 return
             if self._users[adapter] or adapter not in self._loaded:
                 continue

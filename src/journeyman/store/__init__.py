@@ -17,13 +17,17 @@ from typing import Any, Protocol, Self
 from journeyman.errors import UsageError
 from journeyman.records import (
     AdapterRecord,
+    Erasure,
     Exchange,
     Feedback,
     Key,
     NightRecord,
     Outcome,
     PhaseRecord,
+    Related,
+    ServiceRecord,
     Session,
+    Why,
 )
 from journeyman.store.address import POSTGRES, without_secrets
 from journeyman.store.sql import SCHEMAS, SqlStore
@@ -149,13 +153,14 @@ class Store(Protocol):
     def finish_night(
         self, key: str, result: Mapping[str, Any], adapter: AdapterRecord | None = None, promote: bool = False
     ) -> None:
-        """End a night, register what it made and put that in service for the night's tenant: all of it or nothing.
-        AdapterError if the adapter is another tenant's."""
+        """End a night, register what it made and, unless the champion is pinned, put that in service for the night's
+        tenant: all of it or nothing. AdapterError if the adapter is another tenant's."""
         ...
 
     def add_adapter(self, adapter: AdapterRecord) -> None:
         """Register an adapter; AdapterError if its hash is registered with another base, verdict or tenant, or if its
-        parent is not one of its tenant's for its base."""
+        parent is not one of its tenant's for its base, or is withdrawn. One that was withdrawn and that another night
+        has made again is withdrawn no longer."""
         ...
 
     def adapters(self, tenant: str | None = None) -> list[AdapterRecord]:
@@ -171,9 +176,46 @@ class Store(Protocol):
         """The adapter in service for this base and tenant; None: the base serves it as it is."""
         ...
 
-    def set_champion(self, base: str, hash: str | None, tenant: str = "") -> None:
+    def service(self, base: str | None = None, tenant: str | None = None) -> list[ServiceRecord]:
+        """Who came into service when, of all bases and tenants or of one, newest last."""
+        ...
+
+    def set_champion(
+        self,
+        base: str,
+        hash: str | None,
+        tenant: str = "",
+        *,
+        why: Why = "promote",
+        pinned: bool = False,
+        after: int | None = None,
+    ) -> None:
         """Put one of the tenant's adapters in service (None: the bare base); AdapterError if its verdict is not
-        PROMOTE."""
+        PROMOTE, if it was withdrawn, or if the champion is pinned and `why` is neither "pin" nor "unpin". StoreError if
+        `after` is given and is not the number of the newest entry of their service (0: there is none)."""
+        ...
+
+    def related(self, tenant: str, conversations: Collection[str], everything: bool = False) -> Related:
+        """What hangs on the tenant's captured conversations of these names. An outcome that names a key hangs on them
+        if no other conversation has that key; `everything`: all of the tenant's do."""
+        ...
+
+    def erase(self, erasure: Erasure, nights: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Delete the rows that it names, leave tombstones, empty the phases of these nights and put other results in
+        the place of theirs, withdraw its adapters and put others in service: all of it or nothing. False, and nothing
+        is done, if something has come or changed since it was thought out. What has a tombstone is not kept again."""
+        ...
+
+    def erasures(self, tenant: str | None = None) -> list[Erasure]:
+        """Of all tenants or of one, newest last."""
+        ...
+
+    def end_erasure(self, id: str) -> None:
+        """Its files are gone as well."""
+        ...
+
+    def scrub(self) -> None:
+        """See that what was deleted is in no file of the store; StoreError if others keep it from that."""
         ...
 
     def lock(self, purpose: str) -> AbstractContextManager[None]:

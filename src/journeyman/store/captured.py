@@ -16,6 +16,7 @@ from typing import Any
 from journeyman.errors import UnknownError
 from journeyman.records import Exchange, Feedback, Key, Outcome
 from journeyman.store.database import Database
+from journeyman.store.erasing import erased
 
 SCHEMA = """
 CREATE TABLE exchanges (
@@ -77,6 +78,12 @@ class Captured:
         named = "INSERT INTO responses (tenant, id, receipt) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         names = [(each.tenant, each.details.get("response_id"), each.receipt) for each in closed]
         with self._db.transaction():
+            met = {each.receipt for each in (*opened, *closed)} | {receipt for receipt, _ in pieces}
+            if gone := erased(self._db, "receipt", met):  # meanwhile: what was under way is not kept again
+                opened = [each for each in opened if each.receipt not in gone]
+                pieces = [each for each in pieces if each[0] not in gone]
+                closed = [each for each in closed if each.receipt not in gone]
+                names = [each for each in names if each[2] not in gone]
             self._db.write(begin, map(_row, opened))
             self._db.write("INSERT INTO pieces (receipt, bytes) VALUES (?, ?)", pieces)
             self._db.write(end, map(_row, closed))

@@ -56,6 +56,11 @@ class Database(Protocol):
         """Be the only one with this purpose; StoreError, at once, if there is another. Free however its holder ends."""
         ...
 
+    def scrub(self) -> None:
+        """Rewrite what holds the tables, so that no byte is left of what was deleted; StoreError if others keep it from
+        that. A server's own log and its copies are the server's."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -23,7 +23,7 @@ from secrets import token_hex
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import conninfo, errors
+from psycopg import conninfo, errors, sql
 
 from journeyman.errors import StoreError, UsageError
 from journeyman.store.address import without_secrets
@@ -179,6 +179,12 @@ class PostgresDatabase:
                 self._held.discard(purpose)
                 with suppress(psycopg.Error):  # a connection that was lost holds nothing
                     self._connection.execute(b"SELECT pg_advisory_unlock($1, $2)", (MARK, _number(purpose)))
+
+    def scrub(self) -> None:
+        with self._mutex, self._explained():
+            for (table,) in self.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'journeyman'"):
+                name = sql.SQL("VACUUM (FULL) {}").format(sql.Identifier("journeyman", table))
+                self._surely(lambda name=name: self._connection.execute(name))
 
     def close(self) -> None:
         with self._mutex:

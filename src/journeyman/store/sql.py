@@ -1,7 +1,9 @@
-"""A Store in tables: sessions, nights, adapters, and (see `captured`) what the day brought.
+"""A Store in tables: sessions and nights; what the day brought is in `captured`, adapters are in `registered`,
+and how either is erased in `erasing`.
 
 Always holds: a record is kept as the JSON it converts itself to, and only what is searched for has a column;
-rows are added, never changed, except that a night and an exchange are given their end, once.
+rows are added, never changed, except that a night and an exchange are given their end, once, and that what is to be
+forgotten is erased.
 
 Does not know what the JSON of a night holds, nor which database keeps the tables (see `database`).
 """
@@ -11,14 +13,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Self
 
 from journeyman.errors import AdapterError, StoreError
 from journeyman.records import AdapterRecord, NightRecord, PhaseRecord, Session
-from journeyman.store import captured
+from journeyman.store import captured, erasing, registered
 from journeyman.store.database import Database
+from journeyman.store.registered import dump, now, whose
 
 # One a version, never changed once it is released: a store of an earlier version gets what it lacks.
 # STRICT: a value of the wrong type is refused, not converted. seq is the order of arrival.
@@ -54,10 +55,10 @@ DROP INDEX champion_by_base;
 CREATE INDEX champion_by_tenant ON champion_history (base, tenant, seq);
 CREATE INDEX sessions_by_tenant ON sessions (tenant, seq);
 """
-SCHEMAS = (_NIGHTS, captured.SCHEMA, captured.RESPONSES, _TENANTS)
+SCHEMAS = (_NIGHTS, captured.SCHEMA, captured.RESPONSES, _TENANTS, registered.SERVICE, erasing.SCHEMA)
 
 
-class SqlStore(captured.Captured):
+class SqlStore(captured.Captured, erasing.Erasing):
     """A Store, whatever database its tables are in."""
 
     def __init__(self, db: Database) -> None:
@@ -67,11 +68,12 @@ class SqlStore(captured.Captured):
     # -- sessions
 
     def add_sessions(self, sessions: Iterable[Session]) -> list[bool]:
-        now = _now()
-        rows = [(session.id, now, _dump(session.to_json()), session.tenant) for session in sessions]
+        at = now()
+        rows = [(session.id, at, dump(session.to_json()), session.tenant) for session in sessions]
         insert = "INSERT INTO sessions (id, created_at, body, tenant) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         with self._db.transaction():
-            return [self._db.changes(insert, *row) == 1 for row in rows]
+            gone = erasing.erased(self._db, "session", (row[0] for row in rows))
+            return [row[0] not in gone and self._db.changes(insert, *row) == 1 for row in rows]
 
     def sessions(self, ids: Collection[str] | None = None, *, tenant: str | None = None) -> list[Session]:
         chosen, values = self._where("id", ids, tenant=tenant)
@@ -88,13 +90,13 @@ class SqlStore(captured.Captured):
     # -- nights
 
     def begin_night(self, key: str, spec: Mapping[str, Any], tenant: str = "") -> None:
-        text = _dump(spec)
+        text = dump(spec)
         insert = "INSERT INTO nights (key, created_at, spec, tenant) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         with self._db.transaction():
-            if self._db.changes(insert, key, _now(), text, tenant):
+            if self._db.changes(insert, key, now(), text, tenant):
                 return
-            ((begun, whose),) = self._db.rows("SELECT spec, tenant FROM nights WHERE key = ?", key)
-            if (json.loads(begun), whose) != (json.loads(text), tenant):
+            ((begun, owner),) = self._db.rows("SELECT spec, tenant FROM nights WHERE key = ?", key)
+            if (json.loads(begun), owner) != (json.loads(text), tenant):
                 raise StoreError(
                     f"night {key} was begun with other settings",
                     "finish it with the settings it was begun with, or begin a new one",
@@ -106,8 +108,8 @@ class SqlStore(captured.Captured):
             " WHERE tenant = coalesce(?, tenant) ORDER BY seq"
         )
         return [
-            NightRecord(key, json.loads(spec), started, finished, json.loads(result) if result else None, whose)
-            for key, spec, started, finished, result, whose in self._db.rows(query, tenant)
+            NightRecord(key, json.loads(spec), started, finished, json.loads(result) if result else None, owner)
+            for key, spec, started, finished, result, owner in self._db.rows(query, tenant)
         ]
 
     def phases(self, key: str) -> dict[str, PhaseRecord]:
@@ -122,7 +124,7 @@ class SqlStore(captured.Captured):
             "INSERT INTO phases (night, name, created_at, output, seconds, cpu_seconds, tokens)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
         )
-        values = (key, name, _now(), _dump(output), seconds, cpu_seconds, tokens)
+        values = (key, name, now(), dump(output), seconds, cpu_seconds, tokens)
         with self._db.transaction():
             self._open_night(key)
             if not self._db.changes(insert, *values):
@@ -137,18 +139,18 @@ class SqlStore(captured.Captured):
         if promote and adapter is None:
             raise ValueError("nothing to promote: no adapter was given")
         update = "UPDATE nights SET finished_at = ?, result = ? WHERE key = ?"
-        values = (_now(), _dump(result), key)
+        values = (now(), dump(result), key)
         with self._db.transaction():
             tenant = self._open_night(key)
             if adapter is not None:
                 if adapter.tenant != tenant:
                     raise AdapterError(
-                        f"night {key} is {_whose(tenant)}, and adapter {adapter.hash} {_whose(adapter.tenant)}",
+                        f"night {key} is {whose(tenant)}, and adapter {adapter.hash} {whose(adapter.tenant)}",
                         "register it with a night of its own tenant",
                     )
                 self._insert_adapter(adapter)
-                if promote:
-                    self._insert_champion(adapter.base, adapter.hash, tenant)
+                if promote and not self._pinned(adapter.base, tenant):
+                    self._insert_champion(adapter.base, adapter.hash, tenant, "night")
             self._db.changes(update, *values)
 
     def _open_night(self, key: str) -> str:
@@ -160,86 +162,6 @@ class SqlStore(captured.Captured):
         if ended:
             raise StoreError(f"night {key} ended at {ended}", "begin a new night")
         return tenant
-
-    # -- adapters
-
-    def add_adapter(self, adapter: AdapterRecord) -> None:
-        with self._db.transaction():
-            self._insert_adapter(adapter)
-
-    def adapters(self, tenant: str | None = None) -> list[AdapterRecord]:
-        query = "SELECT body FROM adapters WHERE tenant = coalesce(?, tenant) ORDER BY seq"
-        return [_adapter(body) for (body,) in self._db.rows(query, tenant)]
-
-    def adapter(self, hash_prefix: str, tenant: str = "") -> AdapterRecord:
-        # substr, not LIKE: a prefix is text, with no wildcards in it. A whole hash comes before longer ones.
-        matching = (
-            "SELECT body FROM adapters WHERE tenant = ?2 AND substr(hash, 1, length(?1)) = ?1 ORDER BY hash != ?1, seq"
-        )
-        found = [_adapter(body) for (body,) in self._db.rows(matching, hash_prefix, tenant)] if hash_prefix else []
-        if not found:
-            known = ", ".join(each.hash for each in self.adapters(tenant)[-5:])
-            remedy = f"the newest are {known}" if known else "none is registered yet: run a night first"
-            whose = f" of {tenant}" if tenant else ""
-            raise AdapterError(f"there is no adapter {hash_prefix!r}{whose} in {self.name}", remedy)
-        if len(found) > 1 and found[0].hash != hash_prefix:
-            some = ", ".join(each.hash for each in found[:5])
-            raise AdapterError(f"{hash_prefix!r} begins {len(found)} adapters", f"give more of it: {some}")
-        return found[0]
-
-    def champion(self, base: str, tenant: str = "") -> AdapterRecord | None:
-        latest = (
-            "SELECT body FROM champion_history AS c LEFT JOIN adapters AS a ON a.hash = c.hash"
-            " WHERE c.base = ? AND c.tenant = ? ORDER BY c.seq DESC LIMIT 1"
-        )
-        for (body,) in self._db.rows(latest, base, tenant):
-            return None if body is None else _adapter(body)
-        return None
-
-    def set_champion(self, base: str, hash: str | None, tenant: str = "") -> None:
-        with self._db.transaction():
-            self._insert_champion(base, hash, tenant)
-
-    def _insert_adapter(self, adapter: AdapterRecord) -> None:
-        if adapter.parent:
-            parent = self.adapter(adapter.parent, adapter.tenant)  # there first, and never another tenant's
-            if (parent.hash, parent.base) != (adapter.parent, adapter.base):
-                raise AdapterError(
-                    f"adapter {adapter.hash} cannot come from {adapter.parent}: that is not one for {adapter.base}",
-                    "train it from an adapter of its own base, or from the base",
-                )
-        adapter = replace(adapter, created_at=adapter.created_at or _now())
-        insert = "INSERT INTO adapters (hash, created_at, body, tenant) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-        if self._db.changes(insert, adapter.hash, adapter.created_at, _dump(adapter.to_json()), adapter.tenant):
-            return
-        ((body,),) = self._db.rows("SELECT body FROM adapters WHERE hash = ?", adapter.hash)
-        known = _adapter(body)
-        if known.tenant != adapter.tenant:
-            raise AdapterError(
-                f"adapter {known.hash} is another tenant's", "train another one: adapters are not shared"
-            )
-        if (known.base, known.verdict) != (adapter.base, adapter.verdict):
-            raise AdapterError(
-                f"adapter {known.hash} is registered for {known.base} with the final verdict {known.verdict}",
-                "train another one: the same weights are not judged twice",
-            )
-
-    def _insert_champion(self, base: str, hash: str | None, tenant: str) -> None:
-        if hash is not None:
-            adapter = self.adapter(hash, tenant)
-            hash = adapter.hash
-            if adapter.base != base:
-                raise AdapterError(
-                    f"adapter {hash} was made for {adapter.base}, not for {base}",
-                    f"choose an adapter that was made for {base}",
-                )
-            if adapter.verdict != "PROMOTE":
-                raise AdapterError(
-                    f"adapter {hash} has the verdict {adapter.verdict}: it cannot go into service",
-                    "choose an adapter with the verdict PROMOTE",
-                )
-        insert = "INSERT INTO champion_history (base, hash, created_at, tenant) VALUES (?, ?, ?, ?)"
-        self._db.changes(insert, base, hash, _now(), tenant)
 
     # -- the database
 
@@ -254,20 +176,3 @@ class SqlStore(captured.Captured):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-def _dump(value: object) -> str:
-    # NaN is not JSON, and other stores and browsers refuse it: better found here than there.
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def _whose(tenant: str) -> str:
-    return f"{tenant}'s" if tenant else "the store's own"
-
-
-def _adapter(body: str) -> AdapterRecord:
-    return AdapterRecord.from_json(json.loads(body))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

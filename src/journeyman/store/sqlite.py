@@ -45,6 +45,7 @@ class SqliteDatabase:
         connection.set_busy_timeout(BUSY_SECONDS * 1000)
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)
+        connection.pragma("secure_delete", True)  # what is deleted is overwritten
         if self._is_blank():
             connection.pragma("journal_mode", "wal")  # kept in the file; not allowed inside a transaction
             with self.transaction():
@@ -106,6 +107,17 @@ class SqliteDatabase:
         # A file of its own: opening and closing the database once more would drop SQLite's locks on it.
         ending = ".lock" if purpose == "night" else f".{purpose}.lock"
         return held(self.path.with_name(self.path.name + ending), purpose)
+
+    def scrub(self) -> None:
+        # Pages that were moved or split before may still hold old bytes; so may the log, until it is empty.
+        with self._mutex, _explained(self.path):
+            self._connection.execute("VACUUM")
+            [(busy, *_)] = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if busy:
+            raise StoreError(
+                f"{self.path}: another process is reading, so its log cannot be emptied yet",
+                "journeyman erase --resume, once it is done",
+            )
 
     def close(self) -> None:
         with self._mutex, _explained(self.path):

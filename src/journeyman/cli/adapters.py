@@ -1,0 +1,254 @@
+"""`journeyman adapters`: what was learned, who is in service, and how to change that.
+
+Always holds: what changes service says what served before and what serves now; nothing here trains or judges.
+
+Knows how adapters are shown; what service and lineage are is the registry's to know.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from journeyman.cli import common
+from journeyman.errors import UsageError
+from journeyman.records import AdapterRecord, ServiceRecord
+from journeyman.registry import difference, exporting, service
+from journeyman.registry.adapters import AdapterDirectory, there
+from journeyman.registry.lineage import Lineages
+from journeyman.web.values import percent
+
+if TYPE_CHECKING:
+    from journeyman.cli.common import Subparsers
+    from journeyman.store import Store
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "adapters",
+        help="what was learned, and which of it is in service",
+        description="List, show and compare adapters; put one in service, go back, hold one there; export one.",
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="one line an adapter")
+    listing.add_argument("--session", metavar="ID", help="only those that learned from this one")
+    showing = actions.add_parser("show", help="an adapter's line: nights, sessions, lessons, situations, service")
+    _name(showing)
+    differing = actions.add_parser("diff", help="what one learned that another did not, and how far apart they are")
+    _name(differing)
+    differing.add_argument("other", metavar="OTHER", help="likewise, or base")
+    promoting = actions.add_parser("promote", help="put one in service")
+    _name(promoting)
+    back = actions.add_parser("rollback", help="put back what was in service before")
+    pinning = actions.add_parser("pin", help="put one in service and hold it there, whatever nights prove")
+    _name(pinning, optional=True)
+    pinning.add_argument("--off", action="store_true", help="hold it no longer")
+    export = actions.add_parser("export", help="write one for use elsewhere")
+    _name(export)
+    export.add_argument("directory", metavar="DIRECTORY", help="a new one")
+    export.add_argument(
+        "--format",
+        choices=exporting.FORMATS,
+        default="peft",
+        help="peft: the adapter by itself (the default); merged: the whole model with the adapter in its weights",
+    )
+    export.add_argument(
+        "--model", default="", metavar="NAME_OR_DIR", help="its base, for merged (default: the one its night names)"
+    )
+    work = ((listing, _list), (showing, _show), (differing, _diff), (promoting, _promote), (back, _rollback))
+    for action, run in (*work, (pinning, _pin), (export, _export)):
+        common.add_store(action)
+        if action is listing:
+            common.add_tenant(action, "only this tenant's (default: all)", None)
+        else:
+            common.add_tenant(action, "whose (default: the store's own)")
+        if action in (promoting, back, pinning):
+            said = "the fingerprint of the base, where adapters of several are in service"
+            action.add_argument("--base", default="", metavar="FINGERPRINT", help=said)
+        common.add_json(action)
+        action.set_defaults(run=run)
+
+
+def _name(parser: argparse.ArgumentParser, optional: bool = False) -> None:
+    said = "the beginning of an adapter's hash, or champion" + ("; default: champion" if optional else "")
+    if optional:
+        parser.add_argument("adapter", nargs="?", default="champion", metavar="HASH", help=said)
+    else:
+        parser.add_argument("adapter", metavar="HASH", help=said)
+
+
+def _list(args: argparse.Namespace) -> int:
+    with common.existing_store(args.store) as store:
+        serving = _serving(store)
+        rows = []
+        for tenant in [args.tenant] if args.tenant is not None else sorted({a.tenant for a in store.adapters()}):
+            lineages = Lineages(store, tenant)
+            wanted = lineages.learned_from(args.session) if args.session else None
+            for each in store.adapters(tenant):
+                if wanted is None or each.hash in wanted:
+                    rows.append(_row(each, lineages, serving))
+    if args.json:
+        print(json.dumps({"adapters": rows}))
+        return 0
+    table = Table("adapter", "tenant", "night", "verdict", "from", "made", "sessions", "lessons", "state", box=None)
+    for row in rows:
+        table.add_row(*(str(row[name])[:19] for name in _COLUMNS))
+    learned = f"no adapter learned from a session {args.session!r}" if args.session else "there is no adapter yet"
+    common.console().print(table if rows else learned)
+    return 0
+
+
+_COLUMNS = ("hash", "tenant", "night_id", "verdict", "parent", "created_at", "sessions", "lessons", "state")
+
+
+def _row(record: AdapterRecord, lineages: Lineages, serving: dict[str, ServiceRecord]) -> dict[str, Any]:
+    line = lineages.of(record.hash)
+    return {
+        **record.to_json(),
+        "state": _state(record, serving),
+        "sessions": len({id for making in line for id in making.sessions}),
+        "lessons": len({lesson.id for making in line for lesson in making.lessons}),
+    }
+
+
+def _state(record: AdapterRecord, serving: dict[str, ServiceRecord]) -> str:
+    if record.withdrawn_at:
+        return "withdrawn"
+    if record.hash in serving:
+        return "in service, pinned" if serving[record.hash].pinned else "in service"
+    return "can serve" if record.verdict == "PROMOTE" else "out of service"
+
+
+def _serving(store: Store) -> dict[str, ServiceRecord]:
+    """The newest entry for each tenant and base, by the adapter that it names."""
+    newest = {(each.tenant, each.base): each for each in store.service()}
+    return {each.hash: each for each in newest.values() if each.hash}
+
+
+def _find(store: Store, name: str, tenant: str) -> AdapterRecord:
+    """By the beginning of its hash; "champion": the one that is in service for the tenant, if there is one."""
+    if name != "champion":
+        return store.adapter(name, tenant)
+    found = [record for record in store.adapters(tenant) if record.hash in _serving(store)]
+    if len(found) != 1:
+        what = "no adapter is in service" if not found else "adapters of several bases are in service"
+        raise UsageError(what, "give the beginning of a hash: journeyman adapters list")
+    return found[0]
+
+
+def _show(args: argparse.Namespace) -> int:
+    with common.existing_store(args.store) as store:
+        record = _find(store, args.adapter, args.tenant)
+        lineages = Lineages(store, args.tenant)
+        line = lineages.of(record.hash)
+        night = lineages.night(record.night_id)
+        entries = store.service(record.base, args.tenant)
+        shown = {
+            **record.to_json(),
+            "state": _state(record, _serving(store)),
+            "path": None if record.withdrawn_at else str(AdapterDirectory.beside(store).path(record.hash)),
+            "measured": difference.measured(night.result if night and night.result else {}),
+            "service": _periods(entries, record.hash),
+            "line": [making.to_json() for making in line],
+        }
+    if args.json:
+        print(json.dumps(shown))
+        return 0
+    console = common.console()
+    console.print(f"adapter {record.hash}  {record.verdict}  {shown['state']}  for the base {record.base}")
+    console.print(shown["path"] or f"withdrawn at {record.withdrawn_at}: its weights are gone")
+    for name, found in shown["measured"].items():
+        console.print(f"{name}: {percent(found['before'])} before, {percent(found['after'])} after (n {found['n']})")
+    for period in shown["service"]:
+        console.print(f"in service from {period['from']} ({period['why'] or 'unknown'}) to {period['to'] or 'now'}")
+    for making in line:
+        console.print(f"night {making.night}: {len(making.sessions)} sessions, from {making.parent or 'the base'}")
+        for lesson in making.lessons:
+            asked = sum(each.lesson_id == lesson.id for each in making.situations)
+            console.print(f"  session {lesson.session_id}, turn {lesson.turn}: {lesson.text}  [{asked} situations]")
+    return 0
+
+
+def _periods(entries: list[ServiceRecord], hash: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for each, following in zip(entries, [*entries[1:], None], strict=True):
+        if each.hash == hash:
+            if found and found[-1]["to"] == each.at:  # a pin, or its end: the same goes on
+                found[-1]["to"] = following.at if following else ""
+            else:
+                found.append({"from": each.at, "to": following.at if following else "", "why": each.why})
+    return found
+
+
+def _diff(args: argparse.Namespace) -> int:
+    with common.existing_store(args.store) as store:
+        one = there(_find(store, args.adapter, args.tenant))
+        other = None if args.other == "base" else there(_find(store, args.other, args.tenant))
+        found = difference.compare(store, one, other, args.tenant)
+    if args.json:
+        print(json.dumps(found))
+        return 0
+    console = common.console()
+    for side in ("one", "other"):
+        only = found[side]
+        console.print(f"only {only['hash']}: {len(only['sessions'])} sessions, {len(only['lessons'])} lessons")
+        for name, share in only["measured"].items():
+            console.print(f"  {name}: {percent(share['before'])} before, {percent(share['after'])} after")
+        for text in only["lessons"].values():
+            console.print(f"  {text}")
+    for name, (mine, others) in found["options"].items():
+        console.print(f"{name}: {mine} and {others}")
+    weights = found["weights"]
+    console.print(
+        f"weights: their updates have the norms {weights['one']:.4g} and {weights['other']:.4g},"
+        f" their difference {weights['difference']:.4g}"
+        + (f", and the cosine between them is {weights['cosine']:.3f}" if weights["cosine"] is not None else "")
+    )
+    return 0
+
+
+def _promote(args: argparse.Namespace) -> int:
+    return _change(args, lambda store: service.promote(store, args.adapter, args.tenant, args.base))
+
+
+def _rollback(args: argparse.Namespace) -> int:
+    return _change(args, lambda store: service.rollback(store, args.tenant, args.base))
+
+
+def _pin(args: argparse.Namespace) -> int:
+    def change(store: Store) -> ServiceRecord:
+        if args.off:
+            return service.unpin(store, args.tenant, args.base)
+        return service.pin(store, args.adapter, args.tenant, args.base)
+
+    return _change(args, change)
+
+
+def _change(args: argparse.Namespace, change: Callable[[Store], ServiceRecord]) -> int:
+    with common.existing_store(args.store) as store:
+        now = change(store)
+        earlier = [each.hash for each in store.service(now.base, now.tenant) if each.number < now.number]
+    was = (earlier[-1] if earlier else "") or "base"
+    if args.json:
+        print(json.dumps({**now.to_json(), "hash": now.hash or "base", "was": was}))
+        return 0
+    held = ", pinned" if now.pinned else ""
+    for_whom = f" for {now.tenant}" if now.tenant else ""
+    common.console().print(f"in service{for_whom}: {now.hash or 'base'}{held} (was: {was})")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    with common.existing_store(args.store) as store:
+        record = there(_find(store, args.adapter, args.tenant))
+        path = exporting.export(store, record, Path(args.directory), args.format, args.model)
+    if args.json:
+        print(json.dumps({"adapter": record.hash, "base": record.base, "format": args.format, "path": str(path)}))
+    else:
+        print(path)
+    return 0
