@@ -1,0 +1,358 @@
+"""What a tool changes, and what it answers: for each field an expression that gives what was seen at every call.
+
+Expressions are tried from the plainest on: constants, arguments, copies of fields, sorted lists, objects made of these,
+arithmetic (differences, sums and products over fields, along lists), one of two constants by a condition, lists with
+something appended, merged by a key, and parts that are changed along a list.
+
+Always holds: an expression that is kept gives, at every call that was seen, exactly what was seen there; a field that
+no expression gives is said to be unexplained.
+
+Knows scopes; nothing of refusals.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from journeyman.dream.worlds.conditions import Condition, Scalar, _quoted
+from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
+
+READINGS = 3
+_ENOUGH = 2  # a constant is seen so often
+
+
+class Reading(NamedTuple):
+    """An expression in the names of a scope."""
+
+    text: str
+    cost: float
+
+
+class Effect(NamedTuple):
+    """`target["field"] = readings`; along a list, `target` is the list and each reading gives a list as long.
+
+    `where`: a condition without which nothing changes ("": always).
+    """
+
+    target: str
+    field: str
+    readings: tuple[Reading, ...]
+    along: bool = False
+    where: str = ""
+
+
+Wanted = dict[int, Any]  # moment -> what it has to be
+
+
+class Explainer:
+    """Finds expressions. `plain` are the values at hand."""
+
+    def __init__(self, scope: Scope, plain: Sequence[Scalar], found: Sequence[Condition]) -> None:
+        self.scope = scope
+        self.plain = plain
+        self.conditions = found
+        self.numbers = [each for each in (*plain, *sums(scope)) if _any_number(each.values)]
+
+    def readings(self, wanted: Wanted, old: str = "") -> list[Reading]:
+        """The plainest expressions for these values. `old`: for what stood there before."""
+        for stage in (self._direct, self._made, self._arithmetic, self._either, self._listed):
+            if fit := _nearest(stage(wanted, old)):
+                return fit
+        return []
+
+    # -- the plainest
+
+    def _direct(self, wanted: Wanted, old: str) -> Iterator[Reading]:
+        values = list(wanted.values())
+        if all(_same(value, values[0]) for value in values) and (
+            len({self.scope.moments[at].session for at in wanted}) >= _ENOUGH
+        ):
+            yield Reading(_written(values[0]), 0.5)
+        for name in self.scope.arguments:
+            if _gives(self.scope.names[name].values, wanted):
+                yield Reading(name, 0.0)
+        for each in self.plain:
+            if each.text not in self.scope.arguments and _gives(each.values, wanted):
+                yield Reading(each.text, each.cost)
+        for text, cost in self._wholes():
+            if _gives(self.scope.values(text), wanted):
+                yield Reading(text, cost)
+        if any(isinstance(value, str) for value in values):
+            for name in self.scope.names.values():
+                if name.shape == "text" and _gives(self.scope.values(f"str(round(calculated({name.name}), 2))"), wanted):
+                    yield Reading(f"str(round(calculated({name.name}), 2))", 1.0)
+
+    def _wholes(self) -> Iterator[tuple[str, float]]:
+        for name in self.scope.names.values():
+            if name.shape == "texts":
+                yield f"sorted({name.name})", 0.3
+            elif name.shape in ("doc", "part"):
+                yield name.name, name.depth + 0.1
+                for field in _big_fields(name):
+                    yield f"{name.name}[{_quoted(field)}]", name.depth + 0.4
+            elif name.shape == "row" and name.name not in self.scope.arguments:
+                for field in _fields_of(e for v in name.values if isinstance(v, list) for e in v):
+                    yield f"[x[{_quoted(field)}] for x in {name.name}]", name.depth + 0.6
+
+    def _made(self, wanted: Wanted, old: str) -> Iterator[Reading]:
+        """An object, field by field; an argument that is left out leaves its field out."""
+        values = list(wanted.values())
+        if not all(isinstance(value, dict) for value in values) or len(values) < _ENOUGH:
+            return
+        fields = _fields_of(values)
+        if not fields or len(fields) > 25:
+            return
+        parts: list[str] = []
+        optional = False
+        for field in fields:
+            there = {at: value[field] for at, value in wanted.items() if field in value}
+            if len(there) < len(wanted):
+                name = self._left_out(field, wanted)
+                if name is None or not field.isidentifier():
+                    return
+                optional = True
+                parts.append(f"{field}={name}")
+                continue
+            inner = self.readings(there)
+            if not inner:
+                return
+            parts.append(f"{_quoted(field)}: {inner[0].text}")
+        if not optional:
+            yield Reading("{" + ", ".join(parts) + "}", 1.0)
+        else:
+            fixed = [part for part in parts if part.startswith('"')]
+            loose = [part for part in parts if not part.startswith('"')]
+            yield Reading("{" + ", ".join([*fixed, f"**present({', '.join(loose)})"]) + "}", 1.2)
+
+    def _left_out(self, field: str, wanted: Wanted) -> str | None:
+        """An argument that is there exactly where the field is."""
+        for name in self.scope.arguments:
+            values = self.scope.names[name].values
+            if all(_same(values[at], value.get(field)) for at, value in wanted.items()):
+                return name
+        return None
+
+    # -- numbers
+
+    def _arithmetic(self, wanted: Wanted, old: str) -> Iterator[Reading]:
+        if not all(_number(value) for value in wanted.values()) or len(wanted) < _ENOUGH:
+            return
+        if len({round(value, 6) for value in wanted.values()}) < 2:
+            return
+        some = list(wanted)[:3]
+        terms = [n for n in self.numbers if all(_number(n.values[at]) for at in wanted)]
+        before = self.scope.values(old) if old else ()
+        for each in terms:
+            for text, value in (
+                ("round({0}, 2)", lambda v: round(v, 2)),
+                ("abs({0})", abs),
+                ("-{0}", lambda v: -v),
+                ("abs(round({0}, 2))", lambda v: abs(round(v, 2))),
+                ("-round({0}, 2)", lambda v: -round(v, 2)),
+            ):
+                if all(_close(value(each.values[at]), wanted[at]) for at in some):
+                    if all(_same(value(each.values[at]), wanted[at]) for at in wanted):
+                        yield Reading(text.format(each.text), each.cost + 0.6)
+        pairs: Any = combinations(terms[:80], 2)
+        if old and all(_number(before[at]) for at in wanted):
+            first = Scalar(old, before, 0.0)
+            pairs = [(first, each) for each in terms if each.text != old]
+        for a, b in pairs:
+            for sign, made in (("+", _plus), ("-", _minus), ("*", _times), ("-'", _back)):
+                if not all(_close(made(a.values[at], b.values[at]), wanted[at]) for at in some):
+                    continue
+                x, y = (b, a) if sign == "-'" else (a, b)
+                text = f"{x.text} {sign[0]} {y.text}"
+                got = {at: made(a.values[at], b.values[at]) for at in wanted}
+                cost = a.cost + b.cost + 1.0
+                if all(_same(round(got[at], 2), wanted[at]) for at in wanted):
+                    yield Reading(f"round({text}, 2)", cost)
+                elif all(_same(got[at], wanted[at]) for at in wanted):
+                    yield Reading(text, cost)
+
+    # -- by a condition
+
+    def _either(self, wanted: Wanted, old: str) -> Iterator[Reading]:
+        distinct: list[Any] = []
+        for value in wanted.values():
+            if not any(_same(value, other) for other in distinct):
+                distinct.append(value)
+        if len(distinct) != 2 or len(wanted) < 3 or not all(_plain(value) for value in distinct):
+            return
+        one = sum(1 << at for at, value in wanted.items() if _same(value, distinct[0]))
+        other = sum(1 << at for at in wanted) & ~one
+        if one.bit_count() < 2 and other.bit_count() < 2:
+            return
+        for each in self.conditions:
+            if each.yes & one == one and each.no & other == other:
+                yield Reading(f"({_written(distinct[0])} if {each.text} else {_written(distinct[1])})", each.cost + 1)
+
+    # -- lists
+
+    def _listed(self, wanted: Wanted, old: str) -> Iterator[Reading]:
+        if not old or not all(isinstance(value, list) for value in wanted.values()):
+            return
+        before = self.scope.values(old)
+        if not all(isinstance(before[at], list) for at in wanted):
+            return
+        tails: dict[int, list[Any]] = {}
+        for at, value in wanted.items():
+            if not _same(value[: len(before[at])], before[at]):
+                tails = {}
+                break
+            tails[at] = value[len(before[at]) :]
+        if tails:
+            yield from self._appended(tails, old)
+            return
+        for name in self.scope.arguments:  # merged by a key
+            values = self.scope.names[name].values
+            if self.scope.names[name].shape == "row":
+                for field in _fields_of(e for at in wanted for e in values[at] or ()):
+                    text = f"merged({old}, {name}, {_quoted(field)})"
+                    if _gives(self.scope.values(text), wanted):
+                        yield Reading(text, 1.0)
+
+    def _appended(self, tails: dict[int, list[Any]], old: str) -> Iterator[Reading]:
+        lengths = {len(tail) for tail in tails.values()}
+        if len(lengths) == 1 and 0 < (n := lengths.pop()) <= 3:
+            parts: list[str] = []
+            cost = 1.0
+            for place in range(n):
+                fit = self.readings({at: tail[place] for at, tail in tails.items()})
+                if not fit:
+                    break
+                parts.append(fit[0].text)
+                cost += fit[0].cost
+            else:
+                yield Reading(f"{old} + [{', '.join(parts)}]", cost)
+        rows = [name for name in self.scope.names.values() if name.shape == "row"]
+        for row in rows:
+            if all(isinstance(row.values[at], list) and len(row.values[at]) == len(t) for at, t in tails.items()):
+                made = along(row, tails)
+                if made:
+                    yield Reading(f"{old} + {made}", row.depth + 0.9)
+
+
+def along(row: Name, wanted: dict[int, list[Any]]) -> str:
+    """A list of objects made from a row's elements, each field a constant or a copy."""
+    pairs = [(x, y) for at, tail in wanted.items() for x, y in zip(row.values[at], tail, strict=True)]
+    if len(pairs) < _ENOUGH or not all(isinstance(x, dict) and isinstance(y, dict) for x, y in pairs):
+        return ""
+    parts: list[str] = []
+    for field in _fields_of(y for _, y in pairs):
+        values = [y.get(field, UNKNOWN) for _, y in pairs]
+        copied = next((f for f in pairs[0][0] if all(f in x and _same(x[f], y.get(field)) for x, y in pairs)), None)
+        if all(_same(value, values[0]) for value in values) and copied != field:
+            parts.append(f"{_quoted(field)}: {_written(values[0])}")
+        elif copied is not None:
+            parts.append(f"{_quoted(field)}: x[{_quoted(copied)}]")
+        else:
+            return ""
+    return "[{" + ", ".join(parts) + "} for x in " + row.name + "]"
+
+
+def sums(scope: Scope) -> Iterator[Scalar]:
+    """Sums along lists: of a field, and of the differences and products of two lists' fields."""
+    rows = [name for name in scope.names.values() if name.shape == "row"]
+    numeric = {row.name: _number_fields(row) for row in rows}
+    for row in rows:
+        for field in numeric[row.name]:
+            text = f"sum(x[{_quoted(field)}] for x in {row.name})"
+            yield Scalar(text, scope.values(text), row.depth + 0.8)
+    for a in rows:
+        for b in rows:
+            if a.name != b.name and a.along == b.along and a.depth + b.depth <= 4:
+                for f in numeric[a.name]:
+                    for g in numeric[b.name]:
+                        text = f"sum(y[{_quoted(g)}] - x[{_quoted(f)}] for x, y in zip({a.name}, {b.name}))"
+                        yield Scalar(text, scope.values(text), max(a.depth, b.depth) + 1.0)
+
+
+# -- values
+
+
+def _nearest(found: Iterator[Reading]) -> list[Reading]:
+    fit = sorted(set(found), key=lambda each: (each.cost, each.text))
+    return [each for each in fit if each.cost <= fit[0].cost + 0.5][:READINGS]
+
+
+def _gives(values: Sequence[Any], wanted: Wanted) -> bool:
+    return all(values[at] is not UNKNOWN and _same(values[at], value) for at, value in wanted.items())
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal as JSON: true is not 1."""
+    if isinstance(a, bool) or isinstance(b, bool):
+        return a is b
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_same(a[field], b[field]) for field in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return a == b
+
+
+same = _same
+
+
+def _close(a: Any, b: Any) -> bool:
+    return abs(a - b) < 0.011
+
+
+def _plus(a: Any, b: Any) -> Any:
+    return a + b
+
+
+def _minus(a: Any, b: Any) -> Any:
+    return a - b
+
+
+def _times(a: Any, b: Any) -> Any:
+    return a * b
+
+
+def _back(a: Any, b: Any) -> Any:
+    return b - a
+
+
+def _number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def _any_number(values: Sequence[Any]) -> bool:
+    return any(map(_number, values))
+
+
+def _plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float | bool)
+
+
+def _written(value: Any) -> str:
+    return repr(json.loads(json.dumps(value)))
+
+
+def _fields_of(things: Any) -> list[str]:
+    return list(dict.fromkeys(field for thing in things if isinstance(thing, dict) for field in thing))
+
+
+def _big_fields(name: Name) -> list[str]:
+    found: dict[str, None] = {}
+    for value in name.values:
+        if isinstance(value, dict):
+            for field, held in value.items():
+                if isinstance(held, dict | list):
+                    found[field] = None
+    return list(found)
+
+
+def _number_fields(row: Name) -> list[str]:
+    found: dict[str, None] = {}
+    for value in row.values:
+        for each in value if isinstance(value, list) else ():
+            if isinstance(each, dict):
+                for field, held in each.items():
+                    if _number(held):
+                        found[field] = None
+    return list(found)

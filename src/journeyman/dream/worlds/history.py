@@ -1,0 +1,192 @@
+"""What was known when each call was made: documents as first seen, moved on by what later calls showed.
+
+Inverse replay: a document that is first seen at the n-th call was like this from the session's beginning, unless a
+call that may have changed it came before.
+
+Always holds: nothing is known of a document that its session (or, for kinds that never change, some session) did not
+show; a document is never changed in place, so that what was known at one call stays as it was.
+
+Knows calls and kinds; nothing of why things change.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from journeyman.dream.worlds.calls import Call, Recording, leaves
+from journeyman.dream.worlds.kinds import Kinds
+
+Key = tuple[str, str]  # kind, key
+Docs = dict[Key, dict[str, Any]]
+
+
+class Moment:
+    """One call, and what was known before it."""
+
+    __slots__ = ("call", "docs", "mentioned", "place", "session", "shows")
+
+    def __init__(
+        self, call: Call, session: int, place: int, docs: Docs, mentioned: frozenset[str], shows: Docs
+    ) -> None:
+        self.call = call
+        self.session = session
+        self.place = place
+        self.docs = docs
+        self.mentioned = mentioned
+        self.shows = shows  # the documents in its answer
+
+
+class History:
+    """All moments of a log. `writers`: tools after which things are not as they were; `fixed`: kinds that are always
+    the same; `catalogue`: their documents."""
+
+    def __init__(self, sessions: Sequence[Recording], kinds: Kinds) -> None:
+        self.kinds = kinds
+        self.sessions = sessions
+        self.shows: list[list[Docs]] = [
+            [_together(kinds, call) for call in session.calls] for session in sessions
+        ]
+        self.writers = self._writers()
+        self.fixed = self._fixed()
+        self.catalogue: Docs = {}
+        for shows in self.shows:
+            for docs in shows:
+                for key, doc in docs.items():
+                    if key[0] in self.fixed:
+                        self.catalogue.setdefault(key, doc)
+        self.moments: list[list[Moment]] = [self._replayed(at) for at in range(len(sessions))]
+
+    def _windows(self) -> list[tuple[bool, list[str]]]:
+        """For each two sights of one document: whether it changed, and which tools were called since the first."""
+        found: list[tuple[bool, list[str]]] = []
+        for session, shows in zip(self.sessions, self.shows, strict=True):
+            last: dict[Key, int] = {}
+            for place, docs in enumerate(shows):
+                for key, doc in docs.items():
+                    if key in last:
+                        between = [c.tool for c in session.calls[last[key] + 1 : place + 1] if c.ok]
+                        found.append((doc != shows[last[key]][key], sorted(set(between))))
+                    last[key] = place
+        return found
+
+    def _writers(self) -> frozenset[str]:
+        windows = self._windows()
+        changed = [tools for so, tools in windows if so]
+        calm = Counter(tool for so, tools in windows if not so for tool in tools)
+        sure: set[str] = set()
+        while left := [tools for tools in changed if not sure & set(tools)]:
+            seen = Counter(tool for tools in left for tool in tools)
+            sure.add(max(sorted(seen), key=lambda tool: seen[tool] / (seen[tool] + calm[tool])))
+        for at, session in enumerate(self.sessions):  # what answers with a key that is new makes something
+            known: set[str] = set()
+            for call, docs in zip(session.calls, self.shows[at], strict=True):
+                known |= set(leaves(call.arguments))
+                if call.ok and not docs and isinstance(call.value, dict):
+                    fresh = [
+                        kind
+                        for kind in self.kinds.all.values()
+                        if not kind.part and kind.field in call.value and str(call.value[kind.field]) not in known
+                    ]
+                    if fresh:
+                        sure.add(call.tool)
+                known |= set(leaves(call.value))
+        return frozenset(sure)
+
+    def _fixed(self) -> frozenset[str]:
+        first: Docs = {}
+        differs: set[str] = set()
+        twice: Counter[str] = Counter()
+        for shows in self.shows:
+            own: set[Key] = set()
+            for docs in shows:
+                for key, doc in docs.items():
+                    twice[key[0]] += key in first and key not in own
+                    own.add(key)
+                    if first.setdefault(key, doc) != doc:
+                        differs.add(key[0])
+        whole = {name for name, kind in self.kinds.all.items() if not kind.part}
+        return frozenset(name for name in whole - differs if twice[name] >= 2)
+
+    def _replayed(self, at: int) -> list[Moment]:
+        session, shows = self.sessions[at], self.shows[at]
+        docs: Docs = dict(self.catalogue)
+        touched: set[str] = set()
+        first: set[Key] = set()
+        for place, call in enumerate(session.calls):
+            if call.tool in self.writers and call.ok:
+                touched |= set(leaves(call.arguments)) | (set(leaves(call.value)) if not shows[place] else set())
+                touched |= {key[1] for key in shows[place]}
+            for key, doc in shows[place].items():
+                if key not in first and key[1] not in touched:
+                    docs[key] = doc
+                first.add(key)
+        moments: list[Moment] = []
+        words: set[str] = set()
+        for place, call in enumerate(session.calls):
+            moments.append(Moment(call, at, place, docs, frozenset(words), shows[place]))
+            if shows[place]:
+                docs = dict(docs)
+                for key, doc in shows[place].items():
+                    old = docs.get(key)
+                    docs[key] = {**old, **doc} if old is not None and self.kinds.all[key[0]].part else doc
+            if call.ok:
+                words |= set(leaves(call.value))
+        return moments
+
+    def by_tool(self) -> dict[str, list[Moment]]:
+        found: dict[str, list[Moment]] = defaultdict(list)
+        for moments in self.moments:
+            for moment in moments:
+                found[moment.call.tool].append(moment)
+        return {tool: found[tool] for tool in sorted(found)}
+
+
+def _together(kinds: Kinds, call: Call) -> Docs:
+    found: Docs = {}
+    for kind, key, doc in kinds.shown(call):
+        found[kind, key] = {**found.get((kind, key), {}), **doc}
+    return found
+
+
+def initial(history: History) -> Mapping[Key, dict[str, Any]]:
+    """What every session's beginning agrees on, as far as it was seen."""
+    found: Docs = {}
+    clash: set[Key] = set()
+    for moments in history.moments:
+        for key, doc in moments[0].docs.items() if moments else ():
+            if found.setdefault(key, doc) != doc:
+                clash.add(key)
+    return {key: found[key] for key in sorted(found) if key not in clash}
+
+
+def references(history: History) -> dict[str, str]:
+    """Which fields hold keys of which kind: field (or "tool()" for an answer that is a key) -> kind."""
+    keys: dict[str, set[str]] = defaultdict(set)
+    for shows in history.shows:
+        for docs in shows:
+            for kind, key in docs:
+                if not history.kinds.all[kind].part:
+                    keys[kind].add(key)
+    hits: Counter[tuple[str, str]] = Counter()
+    for session, shows in zip(history.sessions, history.shows, strict=True):
+        for call, docs in zip(session.calls, shows, strict=True):
+            if call.ok and isinstance(call.value, str):
+                hits.update((f"{call.tool}()", kind) for kind in keys if call.value in keys[kind])
+            for (own, _), doc in docs.items():
+                for field, value in named(doc):
+                    hits.update((field, kind) for kind in keys if value in keys[kind] and (kind != own or field != history.kinds.all[own].field))
+    return {field: kind for (field, kind), n in sorted(hits.items()) if n >= 2}
+
+
+def named(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
+    """Every string with the field it stands in."""
+    if isinstance(value, str):
+        yield field, value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from named(each, name)
+    elif isinstance(value, list):
+        for each in value:
+            yield from named(each, field)

@@ -1,0 +1,87 @@
+"""The induced world: rules from the book, a state from what the log knew, and a way to show it more of the real one.
+
+    induced = Induced.of(induction, "retail")
+    outcome = induced.world.call("get_order", {"order_id": "R-7"})
+    induced.observe(call)     # what the real tool answered: the state follows
+
+Always holds: what is not known is not in the state; a document that was only named is there as a name; after `observe`
+the state holds what the real answer showed, whatever the world itself had said.
+
+Knows worlds; nothing of how programs were induced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from journeyman.dream.worlds import book
+from journeyman.dream.worlds.calls import Call
+from journeyman.dream.worlds.history import initial, named, references
+from journeyman.dream.worlds.induction import Induction
+from journeyman.dream.worlds.kinds import Kinds
+from journeyman.world.context import Context
+from journeyman.world.documents import Documents
+from journeyman.world.outcome import Outcome, Tier
+from journeyman.world.state import State
+from journeyman.world.world import Rules, World
+
+
+class Induced:
+    def __init__(
+        self, rules: Rules, documents: Mapping[str, Documents], kinds: Kinds, refers: Mapping[str, str], state: State
+    ) -> None:
+        self.rules = rules
+        self.documents = documents
+        self.kinds = kinds
+        self.refers = refers
+        self.start = state
+        self.world = World(rules, state)
+
+    @classmethod
+    def of(cls, induction: Induction, name: str) -> Induced:
+        text = book.written(
+            name,
+            len(induction.history.sessions),
+            induction.kinds.all.values(),
+            induction.closed,
+            induction.programs,
+        )
+        rules, documents = book.rules(book.module(text, name), name)
+        refers = references(induction.history)
+        rows: dict[str, dict[str, Any]] = {kind: {} for kind in documents}
+        for (kind, key), document in initial(induction.history).items():
+            rows[kind][key] = documents[kind].row(key, document)
+        for (_, _), document in initial(induction.history).items():
+            for kind, key in _references(document, refers):
+                rows[kind].setdefault(key, documents[kind].row(key, None))
+        tables = [each.table for each in documents.values()]
+        state = State.build(tables, {kind: rows[kind].values() for kind in rows})
+        return cls(rules, documents, induction.kinds, refers, state)
+
+    def observe(self, call: Call) -> Outcome:
+        """The real tool was called and gave this answer. What the world would have said."""
+        before = self.world.state
+        outcome = self.world.call(call.tool, call.arguments)
+        if outcome.ok != call.ok:
+            self.world.restore(before)
+        if call.ok:
+            here = Context(self.world.state, True, Tier.RECORDED)
+            for kind, key, document in self.kinds.shown(call):
+                documents = self.documents[kind]
+                if self.kinds.all[kind].part and here.has(documents.table, key):
+                    held = documents.document(here.get(documents.table, key))
+                    document = {**(held or {}), **document}
+                here.put(documents.table, documents.row(key, document))
+            for kind, key in _references(call.value, self.refers, call.tool):
+                documents = self.documents[kind]
+                if not here.has(documents.table, key):
+                    here.put(documents.table, documents.row(key, None))
+            self.world.restore(here.result())
+        return outcome
+
+
+def _references(value: Any, refers: Mapping[str, str], tool: str = "") -> Iterable[tuple[str, str]]:
+    for field, key in named(value, f"{tool}()"):
+        if field in refers:
+            yield refers[field], key

@@ -1,0 +1,158 @@
+"""What was induced of one tool, and its Python.
+
+Always holds: names are bound in the order of their need, so that nothing is asked of a document before the refusals that
+guard it; new values are all computed before the first of them is set.
+
+Knows expressions as text; nothing of the evidence for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from journeyman.dream.worlds.effects import Effect, Reading
+from journeyman.dream.worlds.refusals import Refusal
+from journeyman.dream.worlds.scope import Name, Scope
+
+
+@dataclass
+class Program:
+    """`answer`: None where what the tool answers could not be explained."""
+
+    tool: str
+    writes: bool
+    parameters: dict[str, tuple[str, bool]]  # name -> (type, required)
+    names: dict[str, Name]
+    refusals: tuple[Refusal, ...] = ()
+    effects: list[Effect] = field(default_factory=list)
+    side: list[Effect] = field(default_factory=list)  # on what the tool does not answer with
+    made: tuple[str, ...] = ()  # lines that make what is new
+    answer: tuple[Reading, ...] | None = None
+    seen: int = 0
+    refused: int = 0
+    unexplained: tuple[str, ...] = ()
+    scope: Scope | None = None
+
+    def lines(self) -> list[str]:
+        """The body, after `desk = Desk(here)`."""
+        body = _Body(self)
+        for refusal in self.refusals:
+            body.refuse(refusal)
+        if self.answer is None:
+            body.add(f"raise Abstain({_text('nobody knows ' + ', '.join(self.unexplained or ('the answer',)))})")
+            return body.lines
+        for line in self.made:
+            body.need(line.partition(" = ")[2])
+            body.add(line)
+        body.change(self.effects)
+        body.touch(self.side)
+        body.need(" ".join(each.text for each in self.answer))
+        body.add(f"return desk.done({body.agreed(self.answer)})")
+        return body.lines
+
+    def source(self, decorated: bool = True) -> str:
+        """The whole function."""
+        lines = [f"@{'write' if self.writes else 'read'}"] if decorated else []
+        lines.append(f"def {self.tool}({self._signature(decorated)}) -> Any:")
+        said = f"{self.tool.replace('_', ' ').capitalize()}. Seen {self.seen} times, refused {self.refused} times."
+        lines.append(f'    """{said}"""')
+        if decorated:
+            lines.append("    desk = Desk(here)")
+        return "\n".join([*lines, *(f"    {line}" for line in self.lines()), ""])
+
+    def _signature(self, decorated: bool) -> str:
+        parts = ["here: Context" if decorated else "desk"]
+        order = sorted(self.parameters.items(), key=lambda item: not item[1][1])
+        for name, (kind, required) in order:
+            parts.append(f"{name}: {kind}" if required else f"{name}: {kind} | None = None")
+        return ", ".join(parts)
+
+
+class _Body:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.lines: list[str] = []
+        self._bound: set[str] = set(program.parameters)
+
+    def add(self, line: str) -> None:
+        self.lines.append(line)
+
+    def need(self, text: str, softly: bool = False) -> None:
+        """Bind the names that an expression uses."""
+        if self.program.scope is None:
+            return
+        for name in self.program.scope.needs(text):
+            if name not in self._bound:
+                self._bind(name, softly)
+
+    def _bind(self, name: str, softly: bool) -> None:
+        text = self.program.names[name].text
+        self._bound.add(name)
+        self.need(text, softly)
+        self.add(f"{name} = desk.known(lambda: {text})" if softly else f"{name} = {text}")
+
+    def agreed(self, readings: Sequence[Reading]) -> str:
+        if len(readings) == 1:
+            return readings[0].text
+        return f"agreed({', '.join(f'lambda: {each.text}' for each in readings)})"
+
+    def refuse(self, refusal: Refusal) -> None:
+        for each in (*(r.text for r in refusal.readings), refusal.who):
+            if each:
+                self.need(each)
+        when = self.agreed([Reading(each.text, each.cost) for each in refusal.readings])
+        says = _text(refusal.says)
+        if refusal.who:
+            says = f"{says}.format({refusal.who})"
+            self.add(f"if {when}:")
+            self.add(f"    raise Refused({says})")
+        else:
+            self.add(f"refuse_if({when}, {says})")
+
+    def change(self, effects: Iterable[Effect]) -> None:
+        effects = list(effects)
+        for effect in effects:
+            self.need(effect.target)
+            for each in effect.readings:
+                self.need(each.text)
+        sets: list[str] = []
+        for at, effect in enumerate(effects):
+            value = self.agreed(effect.readings)
+            if len(effects) > 1 and not value.isidentifier() and value[:1] not in "'\"":
+                self.add(f"new_{at} = {value}")
+                value = f"new_{at}"
+            sets += _set(effect, value)
+        self.lines += sets
+
+    def touch(self, effects: Iterable[Effect]) -> None:
+        """What the tool changes besides: where that is not known, nothing is lost."""
+        for effect in effects:
+            self.need(effect.target, softly=True)
+            has = f"{effect.target} is not None and {_text(effect.field)} in {effect.target}"
+            if effect.along:
+                self.lines += [
+                    f"for x in {effect.target} or ():" if " for " not in effect.target else f"for x in {effect.target}:"
+                ]
+                continue
+            before = len(self.lines)
+            for each in effect.readings:
+                self.need(each.text)
+            bound, self.lines = self.lines[before:], self.lines[:before]
+            self.add(f"if {has}{' and ' + effect.where if effect.where else ''}:")
+            self.lines += [f"    {line}" for line in bound]
+            self._bound -= {line.partition(" = ")[0] for line in bound}
+            self.add(f"    {effect.target}[{_text(effect.field)}] = {self.agreed(effect.readings)}")
+
+
+def _set(effect: Effect, value: str) -> list[str]:
+    if effect.along:
+        return [
+            f"for each, value in zip({effect.target}, {value}):",
+            f"    each[{_text(effect.field)}] = value",
+        ]
+    return [f"{effect.target}[{_text(effect.field)}] = {value}"]
+
+
+def _text(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r") + '"'

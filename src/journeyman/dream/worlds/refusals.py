@@ -1,0 +1,146 @@
+"""When a tool refuses, and in which words: a list of conditions, the first that holds decides.
+
+Separate and conquer (Rivest 1987, decision lists): the next refusal is one whose condition holds at all calls that were
+refused in those words and at no other call that is still unexplained. Where several conditions do, the simplest speak,
+and a world that finds them at odds abstains.
+
+Always holds: no condition contradicts a recorded call; what could not be explained is counted, not forgotten.
+
+Knows conditions; nothing of what a tool does when it does not refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from journeyman.dream.worlds.calls import leaves
+from journeyman.dream.worlds.conditions import Condition, Scalar
+from journeyman.dream.worlds.history import Moment
+from journeyman.dream.worlds.scope import Scope
+
+READINGS = 3
+_PAIRS = 400  # conditions that are tried two at a time
+_MARGIN = 0.6
+_WORD = re.compile(r"[a-z]+")
+_MISSING = frozenset("found exist unknown invalid such missing".split())  # what is said of what is not there
+_EMPTY = frozenset("the not and can cannot should could must with for none has len zip".split())
+
+
+class Refusal(NamedTuple):
+    """`says`: the words, "{}" where `who` goes; `readings`: conditions that all explain what was seen."""
+
+    says: str
+    readings: tuple[Condition, ...]
+    who: str
+    seen: int
+
+
+class Refusals(NamedTuple):
+    listed: tuple[Refusal, ...]
+    unexplained: int  # calls
+
+
+def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) -> Refusals:
+    moments = scope.moments
+    groups: dict[str, int] = defaultdict(int)
+    holes: dict[str, dict[int, str]] = defaultdict(dict)
+    for at, moment in enumerate(moments):
+        if not moment.call.ok:
+            says, hole = _template(moment)
+            groups[says] |= 1 << at
+            if hole:
+                holes[says][at] = hole
+    left = (1 << len(moments)) - 1
+    listed: list[Refusal] = []
+    while True:
+        best: tuple[float, str, list[Condition], str, int] | None = None
+        for says in sorted(groups):
+            wanted = groups[says] & left
+            if not wanted:
+                continue
+            rest = left & ~wanted
+            fit = _fitting(says, wanted, rest, found)
+            readings, who = fit, ""
+            if "{}" in says:
+                readings, who = _with_hole(fit, holes[says], wanted, plain, scope)
+            if readings:
+                cost = readings[0].cost
+                if best is None or cost < best[0]:
+                    best = (cost, says, readings, who, wanted)
+        if best is None:
+            break
+        _, says, readings, who, wanted = best
+        listed.append(Refusal(says, tuple(readings), who, wanted.bit_count()))
+        left &= ~wanted
+    return Refusals(tuple(listed), sum((group & left).bit_count() for group in groups.values()))
+
+
+def _fitting(says: str, wanted: int, rest: int, found: Sequence[Condition]) -> list[Condition]:
+    """Conditions that hold at all of `wanted` and at none of `rest`, the likeliest first."""
+    words = frozenset(_words(says))
+    holding = [each for each in found if each.yes & wanted == wanted]
+    alone = [_priced(each, words) for each in holding if each.no & rest == rest]
+    if alone:
+        return _nearest(alone)
+    holding = sorted((_priced(each, words) for each in holding), key=lambda each: (each.cost, each.text))[:_PAIRS]
+    best: list[Condition] = []
+    for a, b in combinations(holding, 2):
+        if (a.no | b.no) & rest == rest:
+            cost = a.cost + b.cost + 0.5
+            if not best or cost < best[0].cost + _MARGIN:
+                first, second = (a, b) if a.no & rest & ~b.yes & ~b.no else (b, a)
+                if rest & ~(first.no | first.yes):  # the first has to be known wherever it is asked
+                    first, second = second, first
+                best.append(Condition(f"({first.text}) and ({second.text})", a.yes & b.yes, a.no | b.no, cost))
+                best.sort(key=lambda each: (each.cost, each.text))
+    return _nearest(best)
+
+
+def _nearest(fit: list[Condition]) -> list[Condition]:
+    fit = sorted(fit, key=lambda each: (each.cost, each.text))
+    kept: list[Condition] = []
+    for each in fit:
+        if len(kept) < READINGS and each.cost <= fit[0].cost + _MARGIN:
+            if all((each.yes, each.no) != (other.yes, other.no) or "and" in each.text for other in kept):
+                kept.append(each)
+    return kept
+
+
+def _priced(each: Condition, words: frozenset[str]) -> Condition:
+    """Cheaper, the more it speaks of what the error speaks of."""
+    own = set(_words(each.text))
+    missing = 0.8 if _MISSING & words and (" is None" in each.text or each.text.startswith("beyond")) else 0.0
+    return each._replace(cost=each.cost - 1.3 * len(words & own) - missing)
+
+
+def _words(text: str) -> list[str]:
+    found = _WORD.findall(text.lower())
+    return [word.removesuffix("s") for word in found if word not in _EMPTY and len(word) > 2]
+
+
+def _with_hole(
+    fit: list[Condition], hole: dict[int, str], wanted: int, plain: Sequence[Scalar], scope: Scope
+) -> tuple[list[Condition], str]:
+    """Those that also say who is at fault; or a plain value that is always the one named."""
+    at = [place for place in sorted(hole) if wanted >> place & 1]
+    for each in fit:
+        if each.who:
+            values = scope.values(each.who)
+            if all(values[place] == hole[place] for place in at):
+                return [each], each.who
+    named = [each for each in plain if all(each.values[place] == hole[place] for place in at)]
+    return (fit, named[0].text) if named else ([], "")
+
+
+def _template(moment: Moment) -> tuple[str, str]:
+    """An error's words with a hole where they name something that was asked for."""
+    says = str(moment.call.value)
+    named = Counter(leaf for leaf in leaves(list(moment.call.arguments.values())) if len(leaf) > 2 and leaf in says)
+    if not named:
+        return says, ""
+    longest = max(sorted(named), key=len)
+    return says.replace(longest, "{}"), longest
