@@ -5,12 +5,12 @@
     @write
     def cancel_order(here: Context, order_id: str) -> Any:
         '''Cancel an order.'''
-        desk = Desk(here)
-        order = desk.find(ORDER, order_id)
-        refuse_if(order is None, "Order not found")
-        refuse_if(order["status"] != "pending", "Non-pending order cannot be cancelled")
-        order["status"] = "cancelled"
-        return desk.done(order)
+        with Desk(here) as desk:
+            order = desk.find(ORDER, order_id)
+            refuse_if(order is None, "Order not found")
+            refuse_if(order["status"] != "pending", "Non-pending order cannot be cancelled")
+            order["status"] = "cancelled"
+            return desk.done(order)
 
 Always holds: a field that was never seen is unknown, and asking for it abstains instead of inventing; a document that
 was only ever named is unknown as a whole; where two readings of the evidence disagree, the tool abstains.
@@ -32,6 +32,7 @@ from journeyman.world.outcome import Abstain, Refused, Tier
 from journeyman.world.tables import Table
 
 _MORE = "more_"  # the column for fields that have none of their own
+_UNTOLD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -78,13 +79,23 @@ class Documents:
 
 
 class Desk:
-    """What a tool has taken out of the state in one call: a document is one object, however it is come by."""
+    """What a tool has taken out of the state in one call: a document is one object, however it is come by.
+
+    Used with `with`: what cannot be computed from what is known abstains.
+    """
 
     __slots__ = ("_here", "_open")
 
     def __init__(self, here: Context) -> None:
         self._here = here
         self._open: dict[tuple[str, str], tuple[Documents, Known, str]] = {}
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
+        if isinstance(error, _UNTOLD):
+            raise Abstain(f"this cannot be told: {error}") from error
 
     def find(self, kind: Documents, key: Any) -> Known | None:
         """The document; None where there is none. Abstains where nobody knows."""
@@ -117,7 +128,7 @@ class Desk:
         """What is asked for, or None where nobody knows it."""
         try:
             return asked()
-        except (Abstain, LookupError, TypeError, ValueError, AttributeError):
+        except (Abstain, *_UNTOLD):
             return None
 
     def add(self, kind: Documents, key: str, document: Mapping[str, Any]) -> Known:
@@ -150,7 +161,7 @@ def agreed(*readings: Callable[[], Any]) -> Any:
     """What all readings of the evidence say. Abstains where they differ, or where one of them cannot tell."""
     try:
         found = [reading() for reading in readings]
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except _UNTOLD as error:
         raise Abstain(f"this cannot be told: {error}") from error
     if any(each != found[0] or type(each) is not type(found[0]) for each in found[1:]):
         raise Abstain("what was seen can be read in more than one way")

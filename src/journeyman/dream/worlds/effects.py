@@ -156,7 +156,7 @@ class Explainer:
                 if all(_close(value(each.values[at]), wanted[at]) for at in some):
                     if all(_same(value(each.values[at]), wanted[at]) for at in wanted):
                         yield Reading(text.format(each.text), each.cost + 0.6)
-        pairs: Any = combinations(terms[:80], 2)
+        pairs: Any = combinations(sorted(terms, key=lambda each: each.cost)[:80], 2)
         if old and all(_number(before[at]) for at in wanted):
             first = Scalar(old, before, 0.0)
             pairs = [(first, each) for each in terms if each.text != old]

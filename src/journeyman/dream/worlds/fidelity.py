@@ -43,6 +43,7 @@ class Measured:
         self.all = Tally()
         self.tools: dict[str, Tally] = defaultdict(Tally)
         self.wrong: Counter[tuple[str, str, str]] = Counter()
+        self.examples: list[tuple[Call, Any]] = []
         self.abstained: Counter[tuple[str, str, str]] = Counter()
 
 
@@ -74,6 +75,7 @@ def measured(
                     found.abstained[call.tool, truth, outcome.message] += 1
                 elif not right:
                     found.wrong[call.tool, truth, "ok" if outcome.ok else outcome.message] += 1
+                    found.examples.append((call, outcome))
             cache[spelled] = call
     return found
 

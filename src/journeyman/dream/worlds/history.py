@@ -12,12 +12,14 @@ Knows calls and kinds; nothing of why things change.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from journeyman.dream.worlds.calls import Call, Recording, leaves
 from journeyman.dream.worlds.kinds import Kinds
 
+_MOSTLY = 0.7
 Key = tuple[str, str]  # kind, key
 Docs = dict[Key, dict[str, Any]]
 
@@ -58,27 +60,35 @@ class History:
                         self.catalogue.setdefault(key, doc)
         self.moments: list[list[Moment]] = [self._replayed(at) for at in range(len(sessions))]
 
-    def _windows(self) -> list[tuple[bool, list[str]]]:
-        """For each two sights of one document: whether it changed, and which tools were called since the first."""
-        found: list[tuple[bool, list[str]]] = []
+    def replay(self, after: Mapping[str, Callable[..., Docs]]) -> None:
+        """Once more, with what tools are known to change unseen: tool -> the documents after it."""
+        self.moments = [self._replayed(at, after) for at in range(len(self.sessions))]
+
+    def _windows(self) -> list[tuple[bool, str, list[str]]]:
+        """For each two sights of one document: whether it changed, who shows it, and which tools were called since."""
+        found: list[tuple[bool, str, list[str]]] = []
         for session, shows in zip(self.sessions, self.shows, strict=True):
             last: dict[Key, int] = {}
             for place, docs in enumerate(shows):
                 for key, doc in docs.items():
                     if key in last:
-                        between = [c.tool for c in session.calls[last[key] + 1 : place + 1] if c.ok]
-                        found.append((doc != shows[last[key]][key], sorted(set(between))))
+                        between = {c.tool for c in session.calls[last[key] + 1 : place] if c.ok}
+                        found.append((doc != shows[last[key]][key], session.calls[place].tool, sorted(between)))
                     last[key] = place
         return found
 
     def _writers(self) -> frozenset[str]:
+        """A tool that shows what is mostly not as it was has changed it; what is left is laid to those that were there
+        most often when something changed."""
         windows = self._windows()
-        changed = [tools for so, tools in windows if so]
-        calm = Counter(tool for so, tools in windows if not so for tool in tools)
-        sure: set[str] = set()
-        while left := [tools for tools in changed if not sure & set(tools)]:
-            seen = Counter(tool for tools in left for tool in tools)
-            sure.add(max(sorted(seen), key=lambda tool: seen[tool] / (seen[tool] + calm[tool])))
+        changed = Counter(tool for so, tool, _ in windows if so)
+        calm = Counter(tool for so, tool, _ in windows if not so)
+        sure: set[str] = {tool for tool in changed if changed[tool] >= _MOSTLY * (changed[tool] + calm[tool])}
+        open_ = [between for so, tool, between in windows if so and tool not in sure]
+        quiet = Counter(tool for so, _, between in windows if not so for tool in between)
+        while left := [between for between in open_ if between and not sure & set(between)]:
+            seen = Counter(tool for between in left for tool in between)
+            sure.add(max(sorted(seen), key=lambda tool: seen[tool] ** 2 / (seen[tool] + quiet[tool])))
         for at, session in enumerate(self.sessions):  # what answers with a key that is new makes something
             known: set[str] = set()
             for call, docs in zip(session.calls, self.shows[at], strict=True):
@@ -109,7 +119,7 @@ class History:
         whole = {name for name, kind in self.kinds.all.items() if not kind.part}
         return frozenset(name for name in whole - differs if twice[name] >= 2)
 
-    def _replayed(self, at: int) -> list[Moment]:
+    def _replayed(self, at: int, after: Mapping[str, Callable[..., Docs]] = MappingProxyType({})) -> list[Moment]:
         session, shows = self.sessions[at], self.shows[at]
         docs: Docs = dict(self.catalogue)
         touched: set[str] = set()
@@ -126,6 +136,8 @@ class History:
         words: set[str] = set()
         for place, call in enumerate(session.calls):
             moments.append(Moment(call, at, place, docs, frozenset(words), shows[place]))
+            if call.ok and call.tool in after:
+                docs = {**docs, **after[call.tool](docs, frozenset(words), call.arguments)}
             if shows[place]:
                 docs = dict(docs)
                 for key, doc in shows[place].items():

@@ -18,6 +18,7 @@ from journeyman.dream.worlds.effects import Effect, Explainer, Reading, same, su
 from journeyman.dream.worlds.history import History, Key, Moment
 from journeyman.dream.worlds.kinds import Kinds
 from journeyman.dream.worlds.program import Program
+from journeyman.dream.worlds.rehearsal import afterwards
 from journeyman.dream.worlds.refusals import refusals
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
 
@@ -33,6 +34,12 @@ class Induction:
         self.closed = closed(self.history)
         self.programs: dict[str, Program] = {}
         self._explainers: dict[str, Explainer] = {}
+        self._pass()
+        if any(program.side for program in self.programs.values()):
+            self.history.replay({tool: afterwards(program) for tool, program in self.programs.items() if program.side})
+            self._pass()
+
+    def _pass(self) -> None:
         for tool, moments in self.history.by_tool().items():
             self.programs[tool] = self._induced(tool, moments)
         self._side_effects()
@@ -40,9 +47,7 @@ class Induction:
     def _induced(self, tool: str, moments: list[Moment]) -> Program:
         scope = Scope(moments, self.kinds, self.closed)
         plain = scalars(scope)
-        extra: list[Scalar] = []
-        if any(not moment.call.ok for moment in moments):
-            extra = [each for each in sums(scope) if each.cost < 4][:40]
+        extra = sorted(sums(scope), key=lambda each: (each.cost, each.text))[:40]
         found = conditions(scope, plain, extra)
         refused = refusals(scope, found, plain)
         writes = tool in self.history.writers

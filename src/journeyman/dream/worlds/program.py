@@ -45,8 +45,7 @@ class Program:
         for line in self.made:
             body.need(line.partition(" = ")[2])
             body.add(line)
-        body.change(self.effects)
-        body.touch(self.side)
+        body.change(self.effects, self.side)
         body.need(" ".join(each.text for each in self.answer))
         body.add(f"return desk.done({body.agreed(self.answer)})")
         return body.lines
@@ -58,8 +57,9 @@ class Program:
         said = f"{self.tool.replace('_', ' ').capitalize()}. Seen {self.seen} times, refused {self.refused} times."
         lines.append(f'    """{said}"""')
         if decorated:
-            lines.append("    desk = Desk(here)")
-        return "\n".join([*lines, *(f"    {line}" for line in self.lines()), ""])
+            lines.append("    with Desk(here) as desk:")
+        indent = "        " if decorated else "    "
+        return "\n".join([*lines, *(indent + line for line in self.lines()), ""])
 
     def _signature(self, decorated: bool) -> str:
         parts = ["here: Context" if decorated else "desk"]
@@ -110,8 +110,8 @@ class _Body:
         else:
             self.add(f"refuse_if({when}, {says})")
 
-    def change(self, effects: Iterable[Effect]) -> None:
-        effects = list(effects)
+    def change(self, effects: Sequence[Effect], side: Sequence[Effect]) -> None:
+        """All that is new is computed before any of it is set."""
         for effect in effects:
             self.need(effect.target)
             for each in effect.readings:
@@ -119,30 +119,27 @@ class _Body:
         sets: list[str] = []
         for at, effect in enumerate(effects):
             value = self.agreed(effect.readings)
-            if len(effects) > 1 and not value.isidentifier() and value[:1] not in "'\"":
+            if len(effects) + len(side) > 1 and not value.isidentifier() and value[:1] not in "'\"":
                 self.add(f"new_{at} = {value}")
                 value = f"new_{at}"
             sets += _set(effect, value)
-        self.lines += sets
-
-    def touch(self, effects: Iterable[Effect]) -> None:
-        """What the tool changes besides: where that is not known, nothing is lost."""
-        for effect in effects:
+        for at, effect in enumerate(side, len(effects)):
             self.need(effect.target, softly=True)
-            has = f"{effect.target} is not None and {_text(effect.field)} in {effect.target}"
+            for each in effect.readings:
+                self.need(each.text, softly=True)
+            place = f"{effect.target}[{_text(effect.field)}]"
             if effect.along:
-                self.lines += [
-                    f"for x in {effect.target} or ():" if " for " not in effect.target else f"for x in {effect.target}:"
+                self.add(f"new_{at} = desk.known(lambda: {self.agreed(effect.readings)}) or ()")
+                sets += [
+                    f"for each, value in zip({effect.target} or (), new_{at}):",
+                    "    if each is not None and value is not None:",
+                    f"        each[{_text(effect.field)}] = value",
                 ]
                 continue
-            before = len(self.lines)
-            for each in effect.readings:
-                self.need(each.text)
-            bound, self.lines = self.lines[before:], self.lines[:before]
-            self.add(f"if {has}{' and ' + effect.where if effect.where else ''}:")
-            self.lines += [f"    {line}" for line in bound]
-            self._bound -= {line.partition(" = ")[0] for line in bound}
-            self.add(f"    {effect.target}[{_text(effect.field)}] = {self.agreed(effect.readings)}")
+            self.add(f"if has_{at} := {effect.target} is not None and {_text(effect.field)} in {effect.target}:")
+            self.add(f"    new_{at} = {self.agreed(effect.readings)}")
+            sets += [f"if has_{at}:", f"    {place} = new_{at}"]
+        self.lines += sets
 
 
 def _set(effect: Effect, value: str) -> list[str]:

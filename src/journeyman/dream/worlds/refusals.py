@@ -58,19 +58,19 @@ def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) 
     listed: list[Refusal] = []
     while True:
         best: tuple[float, str, list[Condition], str, int] | None = None
-        for says in sorted(groups):
-            wanted = groups[says] & left
-            if not wanted:
-                continue
-            rest = left & ~wanted
-            fit = _fitting(says, wanted, rest, found)
-            readings, who = fit, ""
-            if "{}" in says:
-                readings, who = _with_hole(fit, holes[says], wanted, plain, scope)
-            if readings:
-                cost = readings[0].cost
-                if best is None or cost < best[0]:
-                    best = (cost, says, readings, who, wanted)
+        for fitting in (_alone, _paired):  # two conditions at once only where one is never enough
+            for says in sorted(groups):
+                wanted = groups[says] & left
+                if not wanted:
+                    continue
+                fit = fitting(says, wanted, left & ~wanted, found)
+                readings, who = fit, ""
+                if "{}" in says:
+                    readings, who = _with_hole(fit, holes[says], wanted, plain, scope)
+                if readings and (best is None or readings[0].cost < best[0]):
+                    best = (readings[0].cost, says, readings, who, wanted)
+            if best is not None:
+                break
         if best is None:
             break
         _, says, readings, who, wanted = best
@@ -79,22 +79,24 @@ def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) 
     return Refusals(tuple(listed), sum((group & left).bit_count() for group in groups.values()))
 
 
-def _fitting(says: str, wanted: int, rest: int, found: Sequence[Condition]) -> list[Condition]:
+def _alone(says: str, wanted: int, rest: int, found: Sequence[Condition]) -> list[Condition]:
     """Conditions that hold at all of `wanted` and at none of `rest`, the likeliest first."""
     words = frozenset(_words(says))
-    holding = [each for each in found if each.yes & wanted == wanted]
-    alone = [_priced(each, words) for each in holding if each.no & rest == rest]
-    if alone:
-        return _nearest(alone)
-    holding = sorted((_priced(each, words) for each in holding), key=lambda each: (each.cost, each.text))[:_PAIRS]
+    fit = [each for each in found if each.yes & wanted == wanted and each.no & rest == rest]
+    return _nearest([_priced(each, words) for each in fit])
+
+
+def _paired(says: str, wanted: int, rest: int, found: Sequence[Condition]) -> list[Condition]:
+    """Two conditions that together do."""
+    words = frozenset(_words(says))
+    priced = {each: _priced(each, words) for each in found if each.yes & wanted == wanted}
+    holding = sorted(priced, key=lambda each: (priced[each].cost, each.text))[:_PAIRS]
     best: list[Condition] = []
     for a, b in combinations(holding, 2):
         if (a.no | b.no) & rest == rest:
-            cost = a.cost + b.cost + 0.5
+            cost = max(a.cost, b.cost) + min(priced[a].cost - a.cost, priced[b].cost - b.cost) + 1.0
             if not best or cost < best[0].cost + _MARGIN:
-                first, second = (a, b) if a.no & rest & ~b.yes & ~b.no else (b, a)
-                if rest & ~(first.no | first.yes):  # the first has to be known wherever it is asked
-                    first, second = second, first
+                first, second = (b, a) if rest & ~(a.no | a.yes) else (a, b)  # the first is known wherever it is asked
                 best.append(Condition(f"({first.text}) and ({second.text})", a.yes & b.yes, a.no | b.no, cost))
                 best.sort(key=lambda each: (each.cost, each.text))
     return _nearest(best)

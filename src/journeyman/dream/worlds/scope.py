@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from journeyman.dream.worlds.history import Docs, Moment
@@ -82,6 +83,7 @@ class Scope:
             self.spaces.append(space)
         self.keys = frozenset(key for moment in moments for _, key in moment.docs)  # of documents: no words
         self.names: dict[str, Name] = {}
+        self._values: dict[str, tuple[Any, ...]] = {}
         self._same: list[tuple[Any, ...]] = []
         for name in self.arguments:
             values = tuple(moment.call.arguments.get(name) for moment in moments)
@@ -100,26 +102,28 @@ class Scope:
 
     def values(self, text: str) -> tuple[Any, ...]:
         """What the expression is at each moment."""
-        code = compile(text, "<term>", "eval")
+        if text in self._values:
+            return self._values[text]
+        code = _code(text)
         found: list[Any] = []
         for space in self.spaces:
             try:
                 found.append(eval(code, space))
             except (LookupError, TypeError, ValueError, AttributeError, NameError, ArithmeticError, Failure):
                 found.append(UNKNOWN)
-        return tuple(found)
+        self._values[text] = tuple(found)
+        return self._values[text]
 
     def needs(self, text: str) -> list[str]:
         """The names in an expression that are not arguments."""
-        code = compile(text, "<term>", "eval")
-        used = set(_names(code))
+        used = _used(text)
         return [name for name in self.names if name in used and name not in self.arguments]
 
     # -- names
 
     def _depth(self, text: str) -> float:
         """A step further than the furthest name that it needs."""
-        return 1 + max((self.names[name].depth for name in self.needs(text)), default=0)
+        return 0.5 + max((self.names[name].depth for name in self.needs(text)), default=0)
 
     def add(self, name: str, text: str, shape: str, *, along: str = "", depth: float = 0, kind: str = "") -> Name | None:
         """A name for an expression, if it is something at some moment and nothing that has a name already."""
@@ -141,7 +145,7 @@ class Scope:
         for space, value in zip(self.spaces, values, strict=True):
             if value is not UNKNOWN:
                 space[free] = value
-        depth = self._depth(text) + depth % 1
+        depth = self._depth(text) + depth
         self.names[free] = made = Name(free, text, shape, values, along, depth, kind)
         return made
 
@@ -166,9 +170,9 @@ class Scope:
                         for key, row in texts:
                             for at in inner:
                                 self._first(place, field, at, key, row, depth)
-                        self.add(f"first_{_one(field)}", f"{place}[0]", "part", depth=depth + 0.5)
-                        self.add(f"last_{_one(field)}", f"{place}[-1]", "part", depth=depth + 0.6)
-                        self.add(f"all_{field}", f"[each for each in {place}]", "row", along=place, depth=depth)
+                        self.add(f"first_{_one(field)}", f"{place}[0]", "part", depth=0.3)
+                        self.add(f"last_{_one(field)}", f"{place}[-1]", "part", depth=0.35)
+                        self.add(f"all_{field}", f"[each for each in {place}]", "row", along=place)
             for row in [n for n in self.names.values() if n.shape == "row"]:
                 for field in self._maps_in_row(row):
                     for key, other in texts:
@@ -195,7 +199,7 @@ class Scope:
                     wanted.append(f"{paths.most_common(1)[0][0]}={name}")
             if wanted:
                 text = f"desk.search({kind.name.upper()}, {', '.join(wanted)})"
-                self.add(kind.name, text, "doc", depth=1, kind=kind.name)
+                self.add(kind.name, text, "doc", kind=kind.name)
 
     def _keys(self, name: Name) -> Iterator[tuple[str, Name | None]]:
         """Expressions for a string; with a row, `x` stands for its element."""
@@ -214,30 +218,30 @@ class Scope:
     def _find(self, key: str, row: Name | None, depth: float) -> None:
         for kind in self.kinds.all:
             if row is None:
-                self.add(kind, f"desk.find({kind.upper()}, {key})", "doc", depth=depth, kind=kind)
+                self.add(kind, f"desk.find({kind.upper()}, {key})", "doc", kind=kind)
             else:
                 text = f"[x and desk.find({kind.upper()}, {key}) for x in {row.name}]"
-                self.add(f"{kind}s", text, "row", along=row.along, depth=depth, kind=kind)
+                self.add(f"{kind}s", text, "row", along=row.along, kind=kind)
 
     def _entry(self, place: str, field: str, key: str, row: Name | None, depth: float, held: Name | None) -> None:
         name = _one(field)
         if held is not None and row is not None:
             text = f"[x and entry({place}, y) for x, y in zip({held.name}, {row.name})]"
-            self.add(f"{name}s", text, "row", along=row.along, depth=depth)
+            self.add(f"{name}s", text, "row", along=row.along)
         elif row is None:
-            self.add(name, f"entry({place}, {key})", "part", depth=depth)
+            self.add(name, f"entry({place}, {key})", "part")
         else:
             text = f"[x and entry({place}, {key}) for x in {row.name}]"
-            self.add(f"{name}s", text, "row", along=row.along, depth=depth)
+            self.add(f"{name}s", text, "row", along=row.along)
 
     def _first(self, place: str, field: str, at: str, key: str, row: Name | None, depth: float) -> None:
         if place.startswith(key.partition("[")[0] + "[") or ('["' in key and not key.endswith(f'["{at}"]')):
             return
         if row is None:
-            self.add(_one(field), f'first({place}, "{at}", {key})', "part", depth=depth)
+            self.add(_one(field), f'first({place}, "{at}", {key})', "part")
         elif not row.name.startswith("all_"):
             text = f'[x and first({place}, "{at}", {key}) for x in {row.name}]'
-            self.add(f"{_one(field)}s", text, "row", along=row.along, depth=depth)
+            self.add(f"{_one(field)}s", text, "row", along=row.along)
 
     # -- what documents hold
 
@@ -296,6 +300,16 @@ def _one(field: str) -> str:
     if word.endswith("ies"):
         return word[:-3] + "y"
     return word[:-1] if word.endswith("s") and not word.endswith("ss") else f"{word}_one"
+
+
+@lru_cache(maxsize=65536)
+def _code(text: str) -> Any:
+    return compile(text, "<term>", "eval")
+
+
+@lru_cache(maxsize=65536)
+def _used(text: str) -> frozenset[str]:
+    return frozenset(_names(_code(text)))
 
 
 def _names(code: Any) -> Iterator[str]:
