@@ -25,6 +25,7 @@ import json
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from math import isclose
 from typing import Any, NamedTuple, NoReturn
 
 from journeyman.world.context import Context
@@ -157,15 +158,41 @@ def refuse_if(so: Any, says: str) -> None:
         raise Refused(says)
 
 
+def refuse_one(*refusals: tuple[Callable[[], Any], Callable[[], str]]) -> None:
+    """Refuse if one of these holds. Abstains if several do: nobody saw which one comes first."""
+    holding = [says for when, says in refusals if agreed(when)]
+    if len(holding) > 1:
+        raise Abstain("there is more than one reason to refuse, and nobody saw which comes first")
+    if holding:
+        raise Refused(holding[0]())
+
+
+def doubt_if(so: Any) -> None:
+    """Abstain where something is odd that nobody saw."""
+    if so:
+        raise Abstain("nobody saw what comes of such a call")
+
+
 def agreed(*readings: Callable[[], Any]) -> Any:
     """What all readings of the evidence say. Abstains where they differ, or where one of them cannot tell."""
     try:
         found = [reading() for reading in readings]
     except _UNTOLD as error:
         raise Abstain(f"this cannot be told: {error}") from error
-    if any(each != found[0] or type(each) is not type(found[0]) for each in found[1:]):
+    if not all(alike(found[0], each) for each in found[1:]):
         raise Abstain("what was seen can be read in more than one way")
     return found[0]
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Equal, up to what the order of additions does to a number."""
+    if isinstance(one, float) and isinstance(other, float):
+        return isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(one[name], other[name]) for name in one)
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def entry(mapping: Any, key: Any) -> Any:

@@ -46,11 +46,13 @@ from journeyman.world.documents import (
     beyond,
     calculated,
     culprit,
+    doubt_if,
     entry,
     first,
     merged,
     present,
     refuse_if,
+    refuse_one,
 )
 
 '''

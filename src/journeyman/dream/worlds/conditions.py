@@ -27,6 +27,7 @@ class Condition(NamedTuple):
     no: int
     cost: float
     who: str = ""
+    odd: bool = False  # something is missing, or not as many as there should be: where it was never seen, nobody knows
 
     @property
     def opposite(self) -> Condition:
@@ -96,7 +97,9 @@ class _Conditions:
         self.scope = scope
         self.all: list[Condition] = []
 
-    def add(self, text: str, values: Sequence[Any], cost: float, who: str = "", both: bool = True) -> None:
+    def add(
+        self, text: str, values: Sequence[Any], cost: float, who: str = "", both: bool = True, odd: bool = False
+    ) -> None:
         yes = no = 0
         for at, value in enumerate(values):
             if value is not UNKNOWN:
@@ -106,8 +109,8 @@ class _Conditions:
                     no |= 1 << at
         if len(self.all) > MOST:
             return
-        condition = Condition(text, yes, no, cost, who)
-        if yes:
+        condition = Condition(text, yes, no, cost, who, odd)
+        if yes or odd:
             self.all.append(condition)
         if no and both:
             self.all.append(condition.opposite)
@@ -115,7 +118,8 @@ class _Conditions:
     def absences(self) -> None:
         for name in self.scope.names.values():
             if name.shape in ("doc", "part"):
-                self.add(f"{name.name} is None", _each(name.values, lambda v: v is None), name.depth)
+                asked = any(f", {argument})" in name.text for argument in self.scope.arguments)
+                self.add(f"{name.name} is None", _each(name.values, lambda v: v is None), name.depth, odd=asked)
 
     def presence(self, each: Scalar) -> None:
         if each.optional:
@@ -149,13 +153,14 @@ class _Conditions:
                 self._optional(each, f"{each.text} in {chosen!r}", _each(each.values, chosen.__contains__), 0.5)
         elif kinds and set(kinds) <= {int} and len(set(there)) <= 8:
             for number in (0, 1, 2):
-                self._optional(each, f"{each.text} == {number}", _each(each.values, number.__eq__), 0.5)
-                self._optional(each, f"{each.text} > {number}", _each(each.values, number.__lt__), 0.5)
+                odd = 1.0 if number > 1 else 0.0
+                self._optional(each, f"{each.text} == {number}", _each(each.values, number.__eq__), 0.5 + odd)
+                self._optional(each, f"{each.text} > {number}", _each(each.values, number.__lt__), 0.5 + odd)
 
     def orders(self, found: Sequence[Scalar]) -> None:
-        numbers = [each for each in found if _numeric(each.values)]
-        for a in numbers[:60]:
-            for b in numbers[:60]:
+        numbers = sorted((each for each in found if _numeric(each.values)), key=lambda each: each.cost)[:70]
+        for a in numbers:
+            for b in numbers:
                 if a.text != b.text and a.cost + b.cost <= 4:
                     values = [
                         UNKNOWN if not (_number(x) and _number(y)) else x < y
@@ -202,28 +207,31 @@ class _Conditions:
         lists = [name for name in names if name.shape == "texts"]
         for at, a in enumerate(lists):
             for b in lists[at + 1 :]:
-                text = f"len({a.name}) == len({b.name})"
-                self.add(text, self.scope.values(text), 0.5)
+                text = f"len({a.name}) != len({b.name})"
+                self.add(text, self.scope.values(text), 0.5, odd=True)
                 self._culprit(a.name, f"x == y for x, y in zip({a.name}, {b.name})", 0.6)
                 self._culprit(b.name, f"x == y for x, y in zip({a.name}, {b.name})", 0.6)
         for row in [name for name in names if name.shape == "row" and name.name not in self.scope.arguments]:
             along = row.along if row.along in self.scope.arguments else ""
             for who in [name.name for name in lists] if along else []:
-                self._culprit(who, f"x is None for x in {row.name}", row.depth)
+                chained = " zip(" in row.text or row.depth < 1.5
+                self._culprit(who, f"x is None for x in {row.name}", row.depth, odd=chained)
                 for field, kind in _row_fields(row):
                     if kind is bool:
-                        self._culprit(who, f'x and not x["{field}"] for x in {row.name}', row.depth + 0.3)
+                        self._culprit(who, f'x and not x["{field}"] for x in {row.name}', row.depth + 0.3, chained)
                         self._culprit(who, f'x and x["{field}"] for x in {row.name}', row.depth + 0.3)
             if not along or row.depth == 1:
                 for field, kind in _row_fields(row):
                     if kind is str:
                         for each in lists:
                             who = f'beyond({each.name}, [x["{field}"] for x in {row.name}])'
-                            self.add(f"{who} is not None", self.scope.values(f"{who} is not None"), 1.2, who, False)
+                            own = row.name.startswith("all_")
+                            text = f"{who} is not None"
+                            self.add(text, self.scope.values(text), 1.2, who, False, own and row.depth < 1.5)
 
-    def _culprit(self, along: str, guilty: str, cost: float) -> None:
+    def _culprit(self, along: str, guilty: str, cost: float, odd: bool = False) -> None:
         who = f"culprit({along}, [{guilty}])"
-        self.add(f"{who} is not None", self.scope.values(f"{who} is not None"), cost + 0.5, who)
+        self.add(f"{who} is not None", self.scope.values(f"{who} is not None"), cost + 0.5, who, odd=odd)
 
     def _optional(self, each: Scalar, text: str, values: Sequence[Any], cost: float) -> None:
         """Where the field may be absent, the condition says so: it is false there."""
@@ -240,6 +248,8 @@ def negated(text: str) -> str:
         return f"{found[1]} is not None"
     if " and " not in text and text.count(" == ") == 1 and "culprit" not in text:
         return text.replace(" == ", " != ")
+    if text.startswith("len(") and text.count(" != ") == 1:
+        return text.replace(" != ", " == ")
     if text.endswith(" is not None") and " and " not in text:
         return text.removesuffix(" is not None") + " is None"
     return f"not ({text})"

@@ -21,6 +21,7 @@ from journeyman.dream.worlds.conditions import Condition, Scalar, _quoted
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
 
 READINGS = 3
+_MARGIN = 0.6
 _ENOUGH = 2  # a constant is seen so often
 
 
@@ -59,9 +60,17 @@ class Explainer:
     def readings(self, wanted: Wanted, old: str = "") -> list[Reading]:
         """The plainest expressions for these values. `old`: for what stood there before."""
         for stage in (self._direct, self._made, self._arithmetic, self._either, self._listed):
-            if fit := _nearest(stage(wanted, old)):
-                return fit
+            if fit := sorted(set(stage(wanted, old)), key=lambda each: (each.cost, each.text)):
+                return self._different(fit)
         return []
+
+    def _different(self, fit: list[Reading]) -> list[Reading]:
+        """The nearest; of those that are the same at every moment, whatever came of it, one."""
+        kept: dict[str, Reading] = {}
+        for each in fit:
+            if each.cost <= fit[0].cost + _MARGIN and len(kept) < READINGS:
+                kept.setdefault(repr(self.scope.values(each.text)), each)
+        return list(kept.values())
 
     # -- the plainest
 
@@ -77,6 +86,12 @@ class Explainer:
         for each in self.plain:
             if each.text not in self.scope.arguments and _gives(each.values, wanted):
                 yield Reading(each.text, each.cost)
+        if all(map(_number, values)):
+            for each in self.numbers:
+                if _gives(each.values, wanted):
+                    yield Reading(each.text, each.cost)
+                    if any(_number(value) and value < 0 for value in each.values):
+                        yield Reading(f"abs({each.text})", each.cost + 0.3)
         for text, cost in self._wholes():
             if _gives(self.scope.values(text), wanted):
                 yield Reading(text, cost)
@@ -155,7 +170,7 @@ class Explainer:
             ):
                 if all(_close(value(each.values[at]), wanted[at]) for at in some):
                     if all(_same(value(each.values[at]), wanted[at]) for at in wanted):
-                        yield Reading(text.format(each.text), each.cost + 0.6)
+                        yield Reading(text.format(each.text), each.cost + (0.9 if text[0] == "-" else 0.6))
         pairs: Any = combinations(sorted(terms, key=lambda each: each.cost)[:80], 2)
         if old and all(_number(before[at]) for at in wanted):
             first = Scalar(old, before, 0.0)
@@ -272,11 +287,6 @@ def sums(scope: Scope) -> Iterator[Scalar]:
 
 
 # -- values
-
-
-def _nearest(found: Iterator[Reading]) -> list[Reading]:
-    fit = sorted(set(found), key=lambda each: (each.cost, each.text))
-    return [each for each in fit if each.cost <= fit[0].cost + 0.5][:READINGS]
 
 
 def _gives(values: Sequence[Any], wanted: Wanted) -> bool:

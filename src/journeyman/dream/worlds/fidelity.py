@@ -18,6 +18,7 @@ from typing import Any
 from journeyman.dream.worlds.calls import Call, Recording
 from journeyman.dream.worlds.effects import same
 from journeyman.dream.worlds.induced import Induced
+from journeyman.world.documents import alike
 from journeyman.world.outcome import CUTS
 
 
@@ -63,7 +64,7 @@ def measured(
                 hit = cache.get(spelled) or shared.get(spelled)
                 answered = outcome.error not in CUTS
                 right = answered and outcome.ok == call.ok
-                right = right and (same(outcome.value, call.value) if call.ok else outcome.message == str(call.value))
+                right = right and (alike(outcome.value, call.value) if call.ok else outcome.message == str(call.value))
                 for tally in (found.all, found.tools[call.tool]):
                     tally.n += 1
                     tally.answered += answered

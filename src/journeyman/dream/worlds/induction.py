@@ -22,6 +22,7 @@ from journeyman.dream.worlds.rehearsal import afterwards
 from journeyman.dream.worlds.refusals import refusals
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
 
+_UNEXPLAINED = 0.08  # of the calls that seem to succeed, no more may be refused for reasons unknown
 _CLOSED = 3  # so many calls named what nothing else named, and all failed
 
 
@@ -60,6 +61,7 @@ class Induction:
             seen=len(moments),
             refused=sum(not moment.call.ok for moment in moments),
             scope=scope,
+            doubts=refused.doubts,
         )
         explainer = self._explainers[tool] = Explainer(scope, plain, found)
         oks = [at for at, moment in enumerate(moments) if moment.call.ok]
@@ -71,6 +73,8 @@ class Induction:
             readings = explainer.readings({at: moments[at].call.value for at in oks})
             if readings:
                 program.answer = tuple(readings)
+        if refused.unexplained > _UNEXPLAINED * (len(oks) + refused.unexplained):
+            program.answer, program.unexplained = None, ("when it refuses",)
         return program
 
     # -- what a tool answers with

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from journeyman.dream.worlds.conditions import Condition
 from journeyman.dream.worlds.effects import Effect, Reading
 from journeyman.dream.worlds.refusals import Refusal
 from journeyman.dream.worlds.scope import Name, Scope
@@ -25,6 +26,7 @@ class Program:
     parameters: dict[str, tuple[str, bool]]  # name -> (type, required)
     names: dict[str, Name]
     refusals: tuple[Refusal, ...] = ()
+    doubts: tuple[Condition, ...] = ()
     effects: list[Effect] = field(default_factory=list)
     side: list[Effect] = field(default_factory=list)  # on what the tool does not answer with
     made: tuple[str, ...] = ()  # lines that make what is new
@@ -37,8 +39,12 @@ class Program:
     def lines(self) -> list[str]:
         """The body, after `desk = Desk(here)`."""
         body = _Body(self)
-        for refusal in self.refusals:
-            body.refuse(refusal)
+        for group in _unordered(self.refusals):
+            body.refuse(group)
+        if self.answer is not None:
+            for doubt in self.doubts:
+                body.need(doubt.text)
+                body.add(f"doubt_if({doubt.text})")
         if self.answer is None:
             body.add(f"raise Abstain({_text('nobody knows ' + ', '.join(self.unexplained or ('the answer',)))})")
             return body.lines
@@ -97,18 +103,31 @@ class _Body:
             return readings[0].text
         return f"agreed({', '.join(f'lambda: {each.text}' for each in readings)})"
 
-    def refuse(self, refusal: Refusal) -> None:
-        for each in (*(r.text for r in refusal.readings), refusal.who):
-            if each:
-                self.need(each)
-        when = self.agreed([Reading(each.text, each.cost) for each in refusal.readings])
+    def refuse(self, group: Sequence[Refusal]) -> None:
+        """One refusal; or several of which nobody saw which comes first."""
+        for refusal in group:
+            for each in (*(r.text for r in refusal.readings), refusal.who):
+                if each:
+                    self.need(each)
+        if len(group) > 1:
+            self.add("refuse_one(")
+            for refusal in group:
+                self.add(f"    (lambda: {self._when(refusal)}, {self._says(refusal, late=True)}),")
+            self.add(")")
+        elif group[0].who:
+            self.add(f"if {self._when(group[0])}:")
+            self.add(f"    raise Refused({self._says(group[0])})")
+        else:
+            self.add(f"refuse_if({self._when(group[0])}, {self._says(group[0])})")
+
+    def _when(self, refusal: Refusal) -> str:
+        return self.agreed([Reading(each.text, each.cost) for each in refusal.readings])
+
+    def _says(self, refusal: Refusal, late: bool = False) -> str:
         says = _text(refusal.says)
         if refusal.who:
             says = f"{says}.format({refusal.who})"
-            self.add(f"if {when}:")
-            self.add(f"    raise Refused({says})")
-        else:
-            self.add(f"refuse_if({when}, {says})")
+        return f"lambda: {says}" if late else says
 
     def change(self, effects: Sequence[Effect], side: Sequence[Effect]) -> None:
         """All that is new is computed before any of it is set."""
@@ -140,6 +159,17 @@ class _Body:
             self.add(f"    new_{at} = {self.agreed(effect.readings)}")
             sets += [f"if has_{at}:", f"    {place} = new_{at}"]
         self.lines += sets
+
+
+def _unordered(refusals: Sequence[Refusal]) -> list[list[Refusal]]:
+    """Neighbours of which nobody saw which one comes first, together."""
+    groups: list[list[Refusal]] = []
+    for refusal in refusals:
+        if groups and not any(earlier.ordered(refusal) for earlier in groups[-1]):
+            groups[-1].append(refusal)
+        else:
+            groups.append([refusal])
+    return groups
 
 
 def _set(effect: Effect, value: str) -> list[str]:

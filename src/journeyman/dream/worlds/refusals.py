@@ -36,12 +36,25 @@ class Refusal(NamedTuple):
     says: str
     readings: tuple[Condition, ...]
     who: str
-    seen: int
+    at: int  # the calls, as bits
+
+    @property
+    def seen(self) -> int:
+        return self.at.bit_count()
+
+    def ordered(self, later: Refusal) -> bool:
+        """Whether it was seen that this one comes first; or the later one cannot even be asked then."""
+        yes = later.readings[0].yes
+        no = later.readings[0].no
+        return bool(yes & self.at) or not (yes | no) & self.at
 
 
 class Refusals(NamedTuple):
+    """`doubts`: what is odd, was never seen to succeed, and no refusal speaks of."""
+
     listed: tuple[Refusal, ...]
     unexplained: int  # calls
+    doubts: tuple[Condition, ...] = ()
 
 
 def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) -> Refusals:
@@ -74,9 +87,14 @@ def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) 
         if best is None:
             break
         _, says, readings, who, wanted = best
-        listed.append(Refusal(says, tuple(readings), who, wanted.bit_count()))
+        listed.append(Refusal(says, tuple(readings), who, wanted))
         left &= ~wanted
-    return Refusals(tuple(listed), sum((group & left).bit_count() for group in groups.values()))
+    worked = sum(1 << at for at, moment in enumerate(moments) if moment.call.ok)
+    spoken = {each.text for refusal in listed for each in refusal.readings}
+    doubts = [
+        each for each in found if each.odd and worked and each.no & worked == worked and each.text not in spoken
+    ]
+    return Refusals(tuple(listed), sum((group & left).bit_count() for group in groups.values()), tuple(doubts[:6]))
 
 
 def _alone(says: str, wanted: int, rest: int, found: Sequence[Condition]) -> list[Condition]:

@@ -227,7 +227,7 @@ class Scope:
         name = _one(field)
         if held is not None and row is not None:
             text = f"[x and entry({place}, y) for x, y in zip({held.name}, {row.name})]"
-            self.add(f"{name}s", text, "row", along=row.along)
+            self.add(f"{name}s", text, "row", along=held.along)
         elif row is None:
             self.add(name, f"entry({place}, {key})", "part")
         else:
