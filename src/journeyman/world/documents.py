@@ -173,6 +173,13 @@ def doubt_if(so: Any) -> None:
         raise Abstain("nobody saw what comes of such a call")
 
 
+def never_below_zero(number: Any) -> Any:
+    """The number. Abstains where it is below zero, as this one was never seen to be."""
+    if number < 0:
+        raise Abstain("this number was never seen below zero")
+    return number
+
+
 def agreed(*readings: Callable[[], Any]) -> Any:
     """What all readings of the evidence say. Abstains where they differ, or where one of them cannot tell."""
     try:

@@ -50,6 +50,7 @@ from journeyman.world.documents import (
     entry,
     first,
     merged,
+    never_below_zero,
     present,
     refuse_if,
     refuse_one,

@@ -158,10 +158,11 @@ class _Conditions:
                 self._optional(each, f"{each.text} > {number}", _each(each.values, number.__lt__), 0.5 + odd)
 
     def orders(self, found: Sequence[Scalar]) -> None:
-        numbers = sorted((each for each in found if _numeric(each.values)), key=lambda each: each.cost)[:70]
+        amounts = [each for each in found if _numeric(each.values) and not each.text.startswith("len(")]
+        numbers = sorted(amounts, key=lambda each: each.cost)[:60]
         for a in numbers:
             for b in numbers:
-                if a.text != b.text and a.cost + b.cost <= 4:
+                if a.text != b.text and a.cost + b.cost <= 5.2:
                     values = [
                         UNKNOWN if not (_number(x) and _number(y)) else x < y
                         for x, y in zip(a.values, b.values, strict=True)

@@ -22,6 +22,7 @@ from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
 
 READINGS = 3
 _MARGIN = 0.6
+_POSITIVE = 4
 _ENOUGH = 2  # a constant is seen so often
 
 
@@ -35,14 +36,14 @@ class Reading(NamedTuple):
 class Effect(NamedTuple):
     """`target["field"] = readings`; along a list, `target` is the list and each reading gives a list as long.
 
-    `where`: a condition without which nothing changes ("": always).
+    `positive`: a number that was never seen below zero.
     """
 
     target: str
     field: str
     readings: tuple[Reading, ...]
     along: bool = False
-    where: str = ""
+    positive: bool = False
 
 
 Wanted = dict[int, Any]  # moment -> what it has to be
@@ -284,6 +285,12 @@ def sums(scope: Scope) -> Iterator[Scalar]:
                     for g in numeric[b.name]:
                         text = f"sum(y[{_quoted(g)}] - x[{_quoted(f)}] for x, y in zip({a.name}, {b.name}))"
                         yield Scalar(text, scope.values(text), max(a.depth, b.depth) + 1.0)
+
+
+def positive(values: Sequence[Any]) -> bool:
+    """Whether these are numbers of which none is below zero, and not too few."""
+    numbers = [value for value in values if _number(value)]
+    return len(numbers) == len(values) >= _POSITIVE and min(numbers) >= 0
 
 
 # -- values

@@ -14,7 +14,7 @@ from typing import Any
 
 from journeyman.dream.worlds.calls import Recording
 from journeyman.dream.worlds.conditions import Scalar, conditions, scalars
-from journeyman.dream.worlds.effects import Effect, Explainer, Reading, same, sums
+from journeyman.dream.worlds.effects import Effect, Explainer, Reading, positive, same, sums
 from journeyman.dream.worlds.history import History, Key, Moment
 from journeyman.dream.worlds.kinds import Kinds
 from journeyman.dream.worlds.program import Program
@@ -202,7 +202,9 @@ class Induction:
                 }
                 readings = explainer.readings(wanted, f'{target.name}["{name}"]')
                 if readings:
-                    program.side.append(Effect(target.name, name, tuple(readings)))
+                    values = [v for t in target.values if isinstance(t, dict) for v in (t.get(name),) if v is not None]
+                    never = positive([*values, *wanted.values()])
+                    program.side.append(Effect(target.name, name, tuple(readings), positive=never))
                     open_ -= {(at, id(target.values[at]), name) for at in wanted}
 
 

@@ -156,7 +156,8 @@ class _Body:
                 ]
                 continue
             self.add(f"if has_{at} := {effect.target} is not None and {_text(effect.field)} in {effect.target}:")
-            self.add(f"    new_{at} = {self.agreed(effect.readings)}")
+            value = self.agreed(effect.readings)
+            self.add(f"    new_{at} = {f'never_below_zero({value})' if effect.positive else value}")
             sets += [f"if has_{at}:", f"    {place} = new_{at}"]
         self.lines += sets
 
