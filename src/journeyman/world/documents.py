@@ -33,6 +33,7 @@ from journeyman.world.outcome import Abstain, Refused, Tier
 from journeyman.world.tables import Table
 
 _MORE = "more_"  # the column for fields that have none of their own
+UNSAID = "?"  # among a document's fields: those that are not known
 _UNTOLD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -132,15 +133,32 @@ class Desk:
         except (Abstain, *_UNTOLD):
             return None
 
-    def add(self, kind: Documents, key: str, document: Mapping[str, Any]) -> Known:
-        """A document that is new."""
-        made = _known(json.loads(_encode(document)))
-        self._open[kind.name, key] = (kind, made, "")
-        return made
+    def add(self, kind: Documents, key: str, fields: Mapping[str, Callable[[], Any]]) -> Known:
+        """A document that is new; a field that cannot be told is marked as not known."""
+        made: dict[str, Any] = {}
+        for field, told in fields.items():
+            try:
+                made[field] = told()
+            except (Abstain, *_UNTOLD):
+                unsaid(made, field)
+        known = _known(json.loads(_encode(made)))
+        self._open[kind.name, key] = (kind, known, "")
+        return known
 
     def new(self, kind: str) -> str:
-        """A new id, which no document has."""
+        """A new id, which no document has; or a label that nobody could foresee."""
         return self._here.new_id(kind)
+
+    def forget(self, document: Known | None, field: str) -> None:
+        """This field is not known any more."""
+        if document is not None:
+            unsaid(document, field)
+
+    def recorded(self, kind: Documents, **asked: Any) -> Any:
+        """What was answered to this very call, if it was always the same."""
+        found = self.find(kind, spelled(asked))
+        self._here.tier = Tier.RECORDED
+        return None if found is None else _bare(found["answer"])
 
     def done(self, value: Any = None) -> Any:
         """Write what was changed, and give the answer as plain JSON."""
@@ -227,6 +245,14 @@ def present(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def case(*cases: tuple[Any, Callable[[], Any]]) -> Any:
+    """What stands beside the first condition that holds. Abstains where none does: there, answers differed."""
+    for so, value in cases:
+        if so:
+            return value()
+    raise Abstain("calls like this were answered in more than one way")
+
+
 def merged(old: Sequence[Any], new: Sequence[Any], field: str) -> list[Any]:
     """`old` with each of `new` in the place of the one with its `field`, or at the end."""
     held = {each.get(field): each for each in old}
@@ -236,13 +262,16 @@ def merged(old: Sequence[Any], new: Sequence[Any], field: str) -> list[Any]:
 
 
 def matches(document: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    for path, value in wanted.items():
-        at: Any = document
-        for part in path.split("__"):
-            at = at.get(part) if isinstance(at, dict) else None
-        if at != value and not (isinstance(at, str) and isinstance(value, str) and at.casefold() == value.casefold()):
-            return False
-    return True
+    """Whether a document has these values; a path that leads through a list leads to all its parts."""
+    return all(_leads(document, path.split("__"), value) for path, value in wanted.items())
+
+
+def _leads(at: Any, path: Sequence[str], value: Any) -> bool:
+    if isinstance(at, list):
+        return any(_leads(each, path, value) for each in at)
+    if path:
+        return isinstance(at, dict) and path[0] in at and _leads(at[path[0]], path[1:], value)
+    return at == value or (isinstance(at, str) and isinstance(value, str) and at.casefold() == value.casefold())
 
 
 _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
@@ -281,8 +310,22 @@ def _known(value: Any) -> Any:
     return [_known(each) for each in value] if isinstance(value, list) else value
 
 
+def unsaid(document: dict[str, Any], field: str) -> None:
+    """Mark a field as not known: a document cannot be shown as a whole until it is."""
+    document.pop(field, None)
+    document[UNSAID] = sorted({*document.get(UNSAID, ()), field})
+
+
+def spelled(arguments: Mapping[str, Any]) -> str:
+    """One text for one set of arguments."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    return json.dumps(given, sort_keys=True, ensure_ascii=False)
+
+
 def _bare(value: Any) -> Any:
     if isinstance(value, dict):
+        if value.get(UNSAID):
+            raise Abstain(f"nobody knows {', '.join(value[UNSAID])}")
         return {name: _bare(each) for name, each in value.items()}
     return [_bare(each) for each in value] if isinstance(value, list) else value
 

@@ -44,6 +44,7 @@ from journeyman.world.documents import (
     Refused,
     agreed,
     beyond,
+    case,
     calculated,
     culprit,
     doubt_if,
@@ -66,8 +67,16 @@ def written(name: str, sessions: int, kinds: Iterable[Kind], closed: Iterable[st
         fields = ", ".join(repr(field) for field in sorted(kind.fields))
         lines.append(f'{kind.name.upper()} = Documents("{kind.name}", ({fields},), closed={kind.name in closed})\n')
     for tool in sorted(programs):
+        if recorded(programs[tool]):
+            lines.append(f'{programs[tool].recordings} = Documents("{programs[tool].recordings.lower()}", ("answer",))\n')
+    for tool in sorted(programs):
         lines.append("\n\n" + programs[tool].source())
     return "".join(lines)
+
+
+def recorded(program: Program) -> bool:
+    """Whether all that is known of the tool is what it was seen to answer."""
+    return program.answer is None and not program.writes
 
 
 def module(text: str, name: str) -> ModuleType:

@@ -117,6 +117,8 @@ class _Conditions:
 
     def absences(self) -> None:
         for name in self.scope.names.values():
+            if name.name in self.scope.arguments and None in name.values:
+                self.add(f"{name.name} is None", _each(name.values, lambda v: v is None), 0.1)
             if name.shape in ("doc", "part"):
                 asked = any(f", {argument})" in name.text for argument in self.scope.arguments)
                 self.add(f"{name.name} is None", _each(name.values, lambda v: v is None), name.depth, odd=asked)

@@ -13,16 +13,19 @@ Knows scopes; nothing of refusals.
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from journeyman.dream.worlds.calls import leaves
 from journeyman.dream.worlds.conditions import Condition, Scalar, _quoted
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
 
 READINGS = 3
 _MARGIN = 0.6
 _POSITIVE = 4
+_MANY = 8
 _ENOUGH = 2  # a constant is seen so often
 
 
@@ -36,7 +39,7 @@ class Reading(NamedTuple):
 class Effect(NamedTuple):
     """`target["field"] = readings`; along a list, `target` is the list and each reading gives a list as long.
 
-    `positive`: a number that was never seen below zero.
+    `positive`: a number that was never seen below zero; `where`: only then.
     """
 
     target: str
@@ -44,6 +47,7 @@ class Effect(NamedTuple):
     readings: tuple[Reading, ...]
     along: bool = False
     positive: bool = False
+    where: str = ""
 
 
 Wanted = dict[int, Any]  # moment -> what it has to be
@@ -60,12 +64,20 @@ class Explainer:
 
     def readings(self, wanted: Wanted, old: str = "") -> list[Reading]:
         """The plainest expressions for these values. `old`: for what stood there before."""
-        for stage in (self._direct, self._made, self._arithmetic, self._either, self._listed):
+        for stage in (
+            self._direct,
+            self._made,
+            self._arithmetic,
+            self._either,
+            self._listed,
+            self._cases,
+            self._new,
+        ):
             if fit := sorted(set(stage(wanted, old)), key=lambda each: (each.cost, each.text)):
-                return self._different(fit)
+                return self.different(fit)
         return []
 
-    def _different(self, fit: list[Reading]) -> list[Reading]:
+    def different(self, fit: list[Reading]) -> list[Reading]:
         """The nearest; of those that are the same at every moment, whatever came of it, one."""
         kept: dict[str, Reading] = {}
         for each in fit:
@@ -114,8 +126,16 @@ class Explainer:
                     yield f"[x[{_quoted(field)}] for x in {name.name}]", name.depth + 0.6
 
     def _made(self, wanted: Wanted, old: str) -> Iterator[Reading]:
-        """An object, field by field; an argument that is left out leaves its field out."""
+        """An object, field by field, an argument that is left out leaving its field out; or a list of such."""
         values = list(wanted.values())
+        if all(isinstance(value, list) for value in values):
+            lengths = {len(value) for value in values}
+            if len(lengths) == 1 and 0 < (n := lengths.pop()) <= 4:
+                inner = [self.readings({at: value[place] for at, value in wanted.items()}) for place in range(n)]
+                if all(inner):
+                    text = ", ".join(each[0].text for each in inner)
+                    yield Reading(f"[{text}]", 1.0 + sum(each[0].cost for each in inner))
+            return
         if not all(isinstance(value, dict) for value in values) or len(values) < _ENOUGH:
             return
         fields = _fields_of(values)
@@ -206,6 +226,58 @@ class Explainer:
             if each.yes & one == one and each.no & other == other:
                 yield Reading(f"({_written(distinct[0])} if {each.text} else {_written(distinct[1])})", each.cost + 1)
 
+    def _cases(self, wanted: Wanted, old: str) -> Iterator[Reading]:
+        """Several answers, each under a condition under which no other was seen; elsewhere, none."""
+        if len(wanted) < _MANY or not all(isinstance(value, dict | list | str) for value in wanted.values()):
+            return
+        groups: dict[str, int] = {}
+        loose = _loose(list(wanted.values()))
+        for at, value in wanted.items():
+            shape = json.dumps(_held(value, loose, ()), sort_keys=True)
+            groups[shape] = groups.get(shape, 0) | 1 << at
+        if not 1 < len(groups) <= 12:
+            return
+        left = everything = sum(groups.values())
+        asked = [each for each in self.conditions if each.yes & everything and each.cost <= 0.8]
+        asked = sorted(asked, key=lambda each: (each.cost, each.text))[:40]
+        pairs = [
+            Condition(f"{a.text} and {b.text}", a.yes & b.yes, a.no | b.no, a.cost + b.cost + 0.5)
+            for a, b in combinations(asked, 2)
+        ]
+        cases: list[str] = []
+        while left and len(cases) < 8:
+            best: tuple[float, Condition, int] | None = None
+            for each in (*asked, *pairs):
+                held = each.yes & left
+                owner = next((group for group in groups.values() if held and held & group == held), None)
+                if owner is not None and held.bit_count() >= _MANY:
+                    worth = held.bit_count() - 2 * each.cost
+                    if best is None or worth > best[0]:
+                        best = (worth, each, held)
+            if best is None:
+                break
+            _, chosen, held = best
+            inner = self.readings({at: value for at, value in wanted.items() if held >> at & 1})
+            left &= ~chosen.yes
+            if inner:
+                cases.append(f"({chosen.text}, lambda: {inner[0].text})")
+        if cases and (everything & ~left).bit_count() >= 0.4 * everything.bit_count():
+            yield Reading(f"case({', '.join(cases)})", 3.0)
+
+    def _new(self, wanted: Wanted, old: str) -> Iterator[Reading]:
+        """A string that nothing had named before, another one each time: an id, or a label."""
+        values = list(wanted.values())
+        if len(values) < _POSITIVE or not all(isinstance(value, str) for value in values):
+            return
+        most = max(values.count(value) for value in set(values))
+        if most > max(1, 0.2 * len(values)) or len(set(values)) < min(len(values), 8):
+            return
+        for at, value in wanted.items():
+            moment = self.scope.moments[at]
+            if value in moment.mentioned or value in leaves(moment.call.arguments):
+                return
+        yield Reading('desk.new("label")', 2.0)
+
     # -- lists
 
     def _listed(self, wanted: Wanted, old: str) -> Iterator[Reading]:
@@ -285,6 +357,34 @@ def sums(scope: Scope) -> Iterator[Scalar]:
                     for g in numeric[b.name]:
                         text = f"sum(y[{_quoted(g)}] - x[{_quoted(f)}] for x, y in zip({a.name}, {b.name}))"
                         yield Scalar(text, scope.values(text), max(a.depth, b.depth) + 1.0)
+
+
+def _loose(values: list[Any]) -> set[tuple[Any, ...]]:
+    """Places in these values where almost every value has another string."""
+    seen: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for value in values:
+        for path, leaf in _paths(value, ()):
+            seen[path][leaf] += 1
+    return {path for path, counts in seen.items() if len(counts) >= 8 and max(counts.values()) <= 0.2 * len(values)}
+
+
+def _paths(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _paths(each, (*path, name))
+    elif isinstance(value, list):
+        for at, each in enumerate(value):
+            yield from _paths(each, (*path, at))
+    elif isinstance(value, str):
+        yield path, value
+
+
+def _held(value: Any, loose: set[tuple[Any, ...]], path: tuple[Any, ...]) -> Any:
+    if isinstance(value, dict):
+        return {name: _held(each, loose, (*path, name)) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_held(each, loose, (*path, at)) for at, each in enumerate(value)]
+    return "*" if path in loose else value
 
 
 def positive(values: Sequence[Any]) -> bool:

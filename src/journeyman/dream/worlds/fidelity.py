@@ -18,6 +18,7 @@ from typing import Any
 from journeyman.dream.worlds.calls import Call, Recording
 from journeyman.dream.worlds.effects import same
 from journeyman.dream.worlds.induced import Induced
+from journeyman.dream.worlds.rehearsal import renamed, settled
 from journeyman.world.documents import alike
 from journeyman.world.outcome import CUTS
 
@@ -57,14 +58,16 @@ def measured(
     for at, session in enumerate(held_out):
         cache: dict[str, Call] = {}
         induced.world.restore(induced.start)
+        names: dict[str, str] = {}
         for place, call in enumerate(session.calls):
             outcome = induced.observe(call)
+            names |= {} if not (outcome.ok and call.ok) else renamed(outcome.value, call.value, induced.is_new)
             spelled = _spelled(call)
             if place >= (skip[at] if skip else 0):
                 hit = cache.get(spelled) or shared.get(spelled)
                 answered = outcome.error not in CUTS
                 right = answered and outcome.ok == call.ok
-                right = right and (alike(outcome.value, call.value) if call.ok else outcome.message == str(call.value))
+                right = right and (alike(settled(outcome.value, names), call.value) if call.ok else outcome.message == str(call.value))
                 for tally in (found.all, found.tools[call.tool]):
                     tally.n += 1
                     tally.answered += answered

@@ -50,6 +50,7 @@ class History:
         self.shows: list[list[Docs]] = [
             [_together(kinds, call) for call in session.calls] for session in sessions
         ]
+        self.births = self._births()
         self.writers = self._writers()
         self.fixed = self._fixed()
         self.catalogue: Docs = {}
@@ -60,49 +61,69 @@ class History:
                         self.catalogue.setdefault(key, doc)
         self.moments: list[list[Moment]] = [self._replayed(at) for at in range(len(sessions))]
 
+    def sight(self, session: int, place: int, key: Key) -> int | None:
+        """The next call after `place` that shows this document."""
+        shows = self.shows[session]
+        return next((at for at in range(place + 1, len(shows)) if key in shows[at]), None)
+
+    def named_between(self, session: int, first: int, last: int, names: set[str]) -> list[int]:
+        """Calls in between that name one of these."""
+        calls = self.sessions[session].calls
+        return [at for at in range(first + 1, last) if calls[at].ok and names & set(leaves(calls[at].arguments))]
+
     def replay(self, after: Mapping[str, Callable[..., Docs]]) -> None:
         """Once more, with what tools are known to change unseen: tool -> the documents after it."""
         self.moments = [self._replayed(at, after) for at in range(len(self.sessions))]
 
-    def _windows(self) -> list[tuple[bool, str, list[str]]]:
-        """For each two sights of one document: whether it changed, who shows it, and which tools were called since."""
-        found: list[tuple[bool, str, list[str]]] = []
+    def _windows(self) -> Iterator[tuple[bool, str, list[str], list[str]]]:
+        """For each two sights of one document: whether it changed, who shows it, and which tools were called since:
+        those that named it or a part of it, and all."""
+        foreign = {kind.field for kind in self.kinds.all.values()}
         for session, shows in zip(self.sessions, self.shows, strict=True):
             last: dict[Key, int] = {}
             for place, docs in enumerate(shows):
                 for key, doc in docs.items():
+                    if self.kinds.all[key[0]].part:
+                        continue
                     if key in last:
-                        between = {c.tool for c in session.calls[last[key] + 1 : place] if c.ok}
-                        found.append((doc != shows[last[key]][key], session.calls[place].tool, sorted(between)))
+                        between = [call for call in session.calls[last[key] + 1 : place] if call.ok]
+                        own = {key[1], *_ids(doc, foreign)}
+                        naming = {call.tool for call in between if own & set(leaves(call.arguments))}
+                        changed = doc != shows[last[key]][key]
+                        yield changed, session.calls[place].tool, sorted(naming), sorted({c.tool for c in between})
                     last[key] = place
-        return found
 
     def _writers(self) -> frozenset[str]:
         """A tool that shows what is mostly not as it was has changed it; what is left is laid to those that were there
-        most often when something changed."""
-        windows = self._windows()
-        changed = Counter(tool for so, tool, _ in windows if so)
-        calm = Counter(tool for so, tool, _ in windows if not so)
+        most often when something changed, the ones that named it first."""
+        windows = list(self._windows())
+        changed = Counter(tool for so, tool, naming, _ in windows if so and not naming)
+        calm = Counter(tool for so, tool, naming, _ in windows if not so and not naming)
         sure: set[str] = {tool for tool in changed if changed[tool] >= _MOSTLY * (changed[tool] + calm[tool])}
-        open_ = [between for so, tool, between in windows if so and tool not in sure]
-        quiet = Counter(tool for so, _, between in windows if not so for tool in between)
-        while left := [between for between in open_ if between and not sure & set(between)]:
-            seen = Counter(tool for between in left for tool in between)
-            sure.add(max(sorted(seen), key=lambda tool: seen[tool] ** 2 / (seen[tool] + quiet[tool])))
-        for at, session in enumerate(self.sessions):  # what answers with a key that is new makes something
+        for named in (True, False):
+            open_ = [naming if named else all_ for so, tool, naming, all_ in windows if so and tool not in sure]
+            quiet = Counter(t for so, _, naming, all_ in windows if not so for t in (naming if named else all_))
+            while left := [between for between in open_ if between and not sure & set(between)]:
+                seen = Counter(tool for between in left for tool in between)
+                sure.add(max(sorted(seen), key=lambda tool: seen[tool] ** 2 / (seen[tool] + quiet[tool])))
+        return frozenset(sure | {moment_tool for moment_tool, _ in self.births.values()})
+
+    def _births(self) -> dict[tuple[int, int, str], tuple[str, Key]]:
+        """Calls that answer with a key that nothing had named before, of something seen later: (session, call, field)
+        -> tool and key."""
+        found: dict[tuple[int, int, str], tuple[str, Key]] = {}
+        fields = {kind.field: name for name, kind in self.kinds.all.items() if not kind.part and kind.field}
+        for at, session in enumerate(self.sessions):
             known: set[str] = set()
-            for call, docs in zip(session.calls, self.shows[at], strict=True):
+            for place, (call, docs) in enumerate(zip(session.calls, self.shows[at], strict=True)):
                 known |= set(leaves(call.arguments))
                 if call.ok and not docs and isinstance(call.value, dict):
-                    fresh = [
-                        kind
-                        for kind in self.kinds.all.values()
-                        if not kind.part and kind.field in call.value and str(call.value[kind.field]) not in known
-                    ]
-                    if fresh:
-                        sure.add(call.tool)
+                    for field in sorted(fields.keys() & call.value.keys()):
+                        key = call.value[field]
+                        if isinstance(key, str) and key not in known:
+                            found[at, place, field] = (call.tool, (fields[field], key))
                 known |= set(leaves(call.value))
-        return frozenset(sure)
+        return found
 
     def _fixed(self) -> frozenset[str]:
         first: Docs = {}
@@ -137,7 +158,7 @@ class History:
         for place, call in enumerate(session.calls):
             moments.append(Moment(call, at, place, docs, frozenset(words), shows[place]))
             if call.ok and call.tool in after:
-                docs = {**docs, **after[call.tool](docs, frozenset(words), call.arguments)}
+                docs = {**docs, **self._settled(at, place, after[call.tool](docs, call))}
             if shows[place]:
                 docs = dict(docs)
                 for key, doc in shows[place].items():
@@ -147,12 +168,42 @@ class History:
                 words |= set(leaves(call.value))
         return moments
 
+    def _settled(self, session: int, place: int, docs: Docs) -> Docs:
+        """What is new and has no name yet takes the one under which it is seen later."""
+        found: Docs = {}
+        for key, doc in docs.items():
+            seen = self.sight(session, place, key)
+            found[key] = doc if seen is None else _agreed(doc, self.shows[session][seen][key])
+        return found
+
     def by_tool(self) -> dict[str, list[Moment]]:
         found: dict[str, list[Moment]] = defaultdict(list)
         for moments in self.moments:
             for moment in moments:
                 found[moment.call.tool].append(moment)
         return {tool: found[tool] for tool in sorted(found)}
+
+
+def _agreed(mine: Any, seen: Any) -> Any:
+    if isinstance(mine, str):
+        return seen if mine.startswith("\0") and isinstance(seen, str) else mine
+    if isinstance(mine, dict) and isinstance(seen, dict):
+        return {name: _agreed(each, seen.get(name)) for name, each in mine.items()}
+    if isinstance(mine, list) and isinstance(seen, list):
+        return [_agreed(a, seen[at] if at < len(seen) else None) for at, a in enumerate(mine)]
+    return mine
+
+
+def _ids(doc: Any, foreign: set[str]) -> Iterator[str]:
+    """The ids of a document's parts, without those of documents that it refers to."""
+    if isinstance(doc, dict):
+        for name, each in doc.items():
+            if name.endswith("id") and isinstance(each, str) and name not in foreign:
+                yield each
+            yield from _ids(each, foreign)
+    elif isinstance(doc, list):
+        for each in doc:
+            yield from _ids(each, foreign)
 
 
 def _together(kinds: Kinds, call: Call) -> Docs:

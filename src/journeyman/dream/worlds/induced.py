@@ -19,9 +19,11 @@ from journeyman.dream.worlds import book
 from journeyman.dream.worlds.calls import Call
 from journeyman.dream.worlds.history import initial, named, references
 from journeyman.dream.worlds.induction import Induction
+from journeyman.dream.worlds.effects import same
 from journeyman.dream.worlds.kinds import Kinds
+from journeyman.dream.worlds.rehearsal import renamed, settled
 from journeyman.world.context import Context
-from journeyman.world.documents import Documents
+from journeyman.world.documents import Documents, spelled
 from journeyman.world.outcome import Outcome, Tier
 from journeyman.world.state import State
 from journeyman.world.world import Rules, World
@@ -55,9 +57,30 @@ class Induced:
         for (_, _), document in initial(induction.history).items():
             for kind, key in _references(document, refers):
                 rows[kind].setdefault(key, documents[kind].row(key, None))
+        for tool, program in induction.programs.items():
+            if book.recorded(program):
+                kind = program.recordings.lower()
+                for asked, answer in _answers(induction, tool).items():
+                    rows[kind][asked] = documents[kind].row(asked, {"answer": answer})
         tables = [each.table for each in documents.values()]
         state = State.build(tables, {kind: rows[kind].values() for kind in rows})
         return cls(rules, documents, induction.kinds, refers, state)
+
+    def is_new(self, text: str) -> bool:
+        """Whether the world has made this up, as a name for something new."""
+        return any(text.startswith(f"{kind}-") for kind in self.world.state.counters)
+
+    def _rename(self, before: State, names: Mapping[str, str]) -> None:
+        """What the last call made has the names that the real answer gives it."""
+        here = Context(self.world.state, True, Tier.RECORDED)
+        kinds = {each.table.name: each for each in self.documents.values()}
+        for table, documents in kinds.items():
+            for key, row in _changed(before, self.world.state, table):
+                document = documents.document(row)
+                if document is not None:
+                    here.remove(documents.table, key)
+                    here.put(documents.table, documents.row(names.get(key, key), settled(document, names)))
+        self.world.restore(here.result())
 
     def observe(self, call: Call) -> Outcome:
         """The real tool was called and gave this answer. What the world would have said."""
@@ -65,6 +88,8 @@ class Induced:
         outcome = self.world.call(call.tool, call.arguments)
         if outcome.ok != call.ok:
             self.world.restore(before)
+        elif outcome.ok and (names := renamed(outcome.value, call.value, self.is_new)):
+            self._rename(before, names)
         if call.ok:
             here = Context(self.world.state, True, Tier.RECORDED)
             for kind, key, document in self.kinds.shown(call):
@@ -79,6 +104,30 @@ class Induced:
                     here.put(documents.table, documents.row(key, None))
             self.world.restore(here.result())
         return outcome
+
+
+def _changed(before: State, after: State, table: str) -> list[tuple[str, Any]]:
+    """Rows that the last call made or changed."""
+    found: list[tuple[str, Any]] = []
+    log = after.log
+    while log is not None and log is not before.log:
+        log, written, _, row, _ = log
+        if row is not None and written.name == table:
+            found.append((row[0], row))
+    return found
+
+
+def _answers(induction: Induction, tool: str) -> dict[str, Any]:
+    """What was always answered to the same call."""
+    found: dict[str, Any] = {}
+    differs: set[str] = set()
+    for session in induction.history.sessions:
+        for call in session.calls:
+            if call.tool == tool:
+                asked = spelled(call.arguments)
+                if not call.ok or not same(found.setdefault(asked, call.value), call.value):
+                    differs.add(asked)
+    return {asked: found[asked] for asked in sorted(found) if asked not in differs}
 
 
 def _references(value: Any, refers: Mapping[str, str], tool: str = "") -> Iterable[tuple[str, str]]:

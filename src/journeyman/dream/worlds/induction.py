@@ -12,17 +12,20 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from journeyman.dream.worlds.calls import Recording
+from journeyman.dream.worlds.calls import Recording, leaves
 from journeyman.dream.worlds.conditions import Scalar, conditions, scalars
 from journeyman.dream.worlds.effects import Effect, Explainer, Reading, positive, same, sums
 from journeyman.dream.worlds.history import History, Key, Moment
-from journeyman.dream.worlds.kinds import Kinds
-from journeyman.dream.worlds.program import Program
+from journeyman.dream.worlds.kinds import Kind, Kinds
+from journeyman.dream.worlds.program import Made, Program
 from journeyman.dream.worlds.rehearsal import afterwards
 from journeyman.dream.worlds.refusals import refusals
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
+from journeyman.world.documents import UNSAID
 
 _UNEXPLAINED = 0.08  # of the calls that seem to succeed, no more may be refused for reasons unknown
+_PASSES = 2
+_BIRTHS = 400
 _CLOSED = 3  # so many calls named what nothing else named, and all failed
 
 
@@ -33,11 +36,19 @@ class Induction:
         self.kinds = Kinds(sessions)
         self.history = History(sessions, self.kinds)
         self.closed = closed(self.history)
+        self._born = {(session, place) for session, place, _ in self.history.births}
         self.programs: dict[str, Program] = {}
         self._explainers: dict[str, Explainer] = {}
         self._pass()
-        if any(program.side for program in self.programs.values()):
-            self.history.replay({tool: afterwards(program) for tool, program in self.programs.items() if program.side})
+        for _ in range(_PASSES):
+            unseen = {
+                tool: afterwards(program)
+                for tool, program in self.programs.items()
+                if program.answer is not None and (program.side or program.made or program.forgets)
+            }
+            if not unseen:
+                break
+            self.history.replay(unseen)
             self._pass()
 
     def _pass(self) -> None:
@@ -70,12 +81,73 @@ class Induction:
         elif tool in self.kinds.whole:
             self._document(program, explainer, moments, oks)
         else:
-            readings = explainer.readings({at: moments[at].call.value for at in oks})
-            if readings:
-                program.answer = tuple(readings)
+            self._answer(program, explainer, moments, oks)
         if refused.unexplained > _UNEXPLAINED * (len(oks) + refused.unexplained):
             program.answer, program.unexplained = None, ("when it refuses",)
         return program
+
+    def _answer(self, program: Program, explainer: Explainer, moments: list[Moment], oks: list[int]) -> None:
+        """The answer is no document: a plain value, or an object, perhaps with names for what is new."""
+        values = {at: moments[at].call.value for at in oks}
+        born = [at for at in oks if (moments[at].session, moments[at].place) in self._born]
+        if not born:
+            if readings := explainer.readings(values):
+                program.answer = tuple(readings)
+            return
+        fields: list[tuple[str, str]] = []
+        fresh: dict[str, str] = {}
+        for field in dict.fromkeys(field for value in values.values() for field in value):
+            wanted = {at: value[field] for at, value in values.items() if field in value}
+            text = ""
+            if len(wanted) == len(values):
+                stem = next((k.name for k in self.kinds.all.values() if k.field == field), field.removesuffix("_id"))
+                text = _fresh(explainer.scope, moments, wanted, field, stem)
+                if text:
+                    fresh[field] = text
+                elif readings := explainer.readings(wanted):
+                    text = readings[0].text
+            if not text:
+                program.unexplained = (field,)
+                return
+            fields.append((field, text))
+        made = [Made("", "", tuple(fields))]
+        for field, text in fresh.items():
+            kind = next((k for k in self.kinds.all.values() if k.field == field and not k.part), None)
+            if kind is not None and (birth := self._birth(program.tool, kind, field, moments, born, text)):
+                made.append(birth)
+        program.made = tuple(made)
+        program.answer = (Reading("answer", 0.0),)
+
+    def _birth(
+        self, tool: str, kind: Kind, field: str, moments: list[Moment], born: list[int], text: str
+    ) -> Made | None:
+        """What a new document holds, from the first sight of those that nothing named in between."""
+        history = self.history
+        clean: list[Moment] = []
+        seen: list[dict[str, Any]] = []
+        for at in born:
+            moment = moments[at]
+            key = (kind.name, moment.call.value[field])
+            if (moment.session, moment.place, field) not in history.births:
+                continue
+            place = history.sight(moment.session, moment.place, key)
+            names = {value for value in moment.call.value.values() if isinstance(value, str)}
+            if place is not None and not history.named_between(moment.session, moment.place, place, names):
+                clean.append(moment)
+                seen.append(history.shows[moment.session][place][key])
+        if len(clean) < 2:
+            return None
+        clean, seen = clean[:_BIRTHS], seen[:_BIRTHS]
+        scope = Scope(clean, self.kinds, self.closed, [moment.call.value for moment in clean])
+        plain = scalars(scope)
+        explainer = Explainer(scope, plain, conditions(scope, plain))
+        fields: list[tuple[str, str]] = []
+        for name in dict.fromkeys(name for doc in seen for name in doc):
+            wanted = {at: doc[name] for at, doc in enumerate(seen) if name in doc}
+            readings = explainer.readings(wanted) if len(wanted) == len(seen) else []
+            fields.append((name, readings[0].text if readings else ""))
+        when = text.partition(" is not None")[0].rpartition(" ")[2] if " is not None" in text else ""
+        return Made(kind.name, f'answer["{field}"]', tuple(fields), f"{when} is None" if when else "", scope)
 
     # -- what a tool answers with
 
@@ -133,19 +205,19 @@ class Induction:
         index = {
             id(moment): at for tool, moments in self.history.by_tool().items() for at, moment in enumerate(moments)
         }
-        for moments in self.history.moments:
+        for session, moments in enumerate(self.history.moments):
             last: dict[Key, int] = {}
             for place, moment in enumerate(moments):
                 for key, doc in moment.shows.items():
                     since = last.get(key, -1)
                     last[key] = place
-                    if key not in moments[0].docs and since < 0:
+                    if key not in moment.docs:
                         continue
                     own = self._own_fields(moment)
                     between = [
                         m
                         for m in moments[since + 1 : place]
-                        if m.call.ok and m.call.tool in self.history.writers and key in m.docs and self._reaches(m, key, index)
+                        if m.call.ok and key in m.docs and self._may_change(m, key, index)
                     ]
                     if len(between) == 1:
                         old = between[0].docs[key]
@@ -161,6 +233,15 @@ class Induction:
             return set()
         return {each.field for each in program.effects if "[" not in each.target} | set(program.unexplained)
 
+    def _may_change(self, moment: Moment, key: Key, index: dict[int, int]) -> bool:
+        """A writer that sees the document; or any other call that names it, and answers with nothing of its own."""
+        if not self._reaches(moment, key, index):
+            return False
+        tool = moment.call.tool
+        if tool in self.history.writers:
+            return True
+        return tool not in self.kinds.whole and key[1] in set(leaves(moment.call.arguments))
+
     def _reaches(self, moment: Moment, key: Key, index: dict[int, int]) -> bool:
         """Whether the tool could see the document."""
         scope = self._explainers[moment.call.tool].scope
@@ -170,42 +251,138 @@ class Induction:
 
     def _side(self, program: Program, explainer: Explainer, seen: dict[int, dict[Key, dict[str, Any]]]) -> None:
         scope = explainer.scope
-        open_: set[tuple[int, int, str]] = set()  # moment, container, field
+        if program.made and not program.refusals and not program.doubts:  # what was answered may be spoken of
+            answers = [moment.call.value if isinstance(moment.call.value, dict) else {} for moment in scope.moments]
+            scope = Scope(scope.moments, self.kinds, self.closed, answers)
+            plain = scalars(scope)
+            explainer = Explainer(scope, plain, conditions(scope, plain))
+            program.scope, program.names = scope, scope.names
         places: dict[int, dict[int, tuple[Any, Any]]] = {}  # moment -> id of container -> (before, after)
         for at, docs in seen.items():
             places[at] = {}
             for key, after in docs.items():
-                before = scope.moments[at].docs[key]
-                if any(before is value for value in scope.moments[at].shows.values()):
-                    continue
-                _containers(before, after, places[at])
-            for where, (before, after) in places[at].items():
-                for name in before:
-                    if isinstance(before[name], dict | list) and not _leaf(before[name], after.get(name)):
-                        continue
-                    if name in after and not same(before[name], after[name]):
-                        open_.add((at, where, name))
+                _containers(scope.moments[at].docs[key], after, places[at])
+        open_ = {
+            (at, where, name)
+            for at, found in places.items()
+            for where, (before, after) in found.items()
+            for name in {**before, **after}
+            if _differs(before, after, name)
+        }
+        shown = self.kinds.whole.get(program.tool)
         if not open_:
             return
-        shown = self.kinds.whole.get(program.tool)
+        for target in scope.names.values():  # a whole list or object that an argument gives
+            if target.shape not in ("doc", "part") or (shown and target.kind == shown.kind.name):
+                continue
+            held = {at: places[at][id(v)] for at, v in enumerate(target.values) if at in places and id(v) in places[at]}
+            for name in sorted({name for at in held for name in held[at][1] if name != UNSAID}):
+                inside = {each for each in open_ if each[0] in held and _within(held[each[0]], name, each)}
+                if inside and (effect := _given(explainer, target, name, held)):
+                    program.side.append(effect)
+                    program.writes = True
+                    open_ -= inside
         for target in scope.names.values():
-            if target.shape not in ("doc", "part") or not open_:
+            if target.shape not in ("doc", "part") or (shown and target.kind == shown.kind.name):
                 continue
-            if shown and target.kind == shown.kind.name:
-                continue
-            fields = sorted({n for at, where, n in open_ if id(target.values[at]) == where})
-            for name in fields:
-                wanted = {
-                    at: places[at][id(target.values[at])][1][name]
-                    for at in places
-                    if id(target.values[at]) in places[at] and name in places[at][id(target.values[at])][1]
+            held = {at: places[at][id(v)] for at, v in enumerate(target.values) if at in places and id(v) in places[at]}
+            for name in sorted({n for at, where, n in open_ if at in held and id(target.values[at]) == where}):
+                effect = self._computed(explainer, target, name, held)
+                if effect is not None:
+                    program.side.append(effect)
+                    program.writes = True
+                    open_ -= {(at, id(target.values[at]), name) for at in held}
+        for target in scope.names.values():  # what is left has no explanation: it is not known afterwards
+            if target.shape == "doc" and not (shown and target.kind == shown.kind.name):
+                fields = {
+                    field
+                    for at, where, _ in open_
+                    if isinstance(target.values[at], dict)
+                    for field, value in target.values[at].items()
+                    if _holds(value, where)
                 }
-                readings = explainer.readings(wanted, f'{target.name}["{name}"]')
-                if readings:
-                    values = [v for t in target.values if isinstance(t, dict) for v in (t.get(name),) if v is not None]
-                    never = positive([*values, *wanted.values()])
-                    program.side.append(Effect(target.name, name, tuple(readings), positive=never))
-                    open_ -= {(at, id(target.values[at]), name) for at in wanted}
+                fields |= {n for at, where, n in open_ if id(target.values[at]) == where}
+                program.forgets += tuple((target.name, field) for field in sorted(fields))
+                program.writes = program.writes or bool(fields)
+                if fields:
+                    open_ = set()
+
+    def _computed(self, explainer: Explainer, target: Name, name: str, held: dict[int, Any]) -> Effect | None:
+        wanted = {
+            at: _longer(before[name], after[name])
+            for at, (before, after) in held.items()
+            if name in after and name in before
+        }
+        if len(wanted) < sum(name in after for _, after in held.values()):
+            return None
+        readings = explainer.readings(wanted, f'{target.name}["{name}"]')
+        if not readings:
+            return None
+        values = [v[name] for v in target.values if isinstance(v, dict) and v.get(name) is not None]
+        return Effect(target.name, name, tuple(readings), positive=positive([*values, *wanted.values()]))
+
+
+def _given(explainer: Explainer, target: Name, name: str, held: dict[int, Any]) -> Effect | None:
+    """An argument that, where it is given, becomes the field or is merged into it."""
+    scope = explainer.scope
+    changed = {
+        at
+        for at, (before, after) in held.items()
+        if name not in before.get(UNSAID, ()) and not same(before.get(name, UNKNOWN), after.get(name, UNKNOWN))
+    }
+    held = {at: pair for at, pair in held.items() if name not in pair[0].get(UNSAID, ())}
+    for argument in scope.arguments:
+        values = scope.names[argument].values
+        if any(values[at] is None for at in changed):
+            continue
+        if any(values[at] is not None for at in held if at not in changed and name not in held[at][1]):
+            continue
+        wanted = {at: held[at][1].get(name) for at in held if values[at] is not None}
+        if len(wanted) < 2:
+            continue
+        old = f'{target.name}.get("{name}", [])'
+        texts = [argument]
+        if scope.names[argument].shape == "row":
+            fields = dict.fromkeys(f for at in wanted for each in values[at] for f in each)
+            texts += [f'merged({old}, {argument}, "{field}")' for field in fields]
+            texts += [f"{old} + {argument}"]
+        fit = [
+            Reading(text, 0.3 * place)
+            for place, text in enumerate(texts)
+            if all(v is not UNKNOWN and same(v, wanted[at]) for at, v in enumerate(scope.values(text)) if at in wanted)
+        ]
+        if fit:
+            return Effect(target.name, name, tuple(explainer.different(fit)), where=f"{argument} is not None")
+    return None
+
+
+def _within(held: tuple[Any, Any], name: str, change: tuple[int, int, str]) -> bool:
+    """Whether a change is in this field, or somewhere in what the field holds."""
+    before, _ = held
+    return (id(before) == change[1] and name == change[2]) or _holds(before.get(name), change[1])
+
+
+def _longer(before: Any, after: Any) -> Any:
+    """A list that has grown, with what it held as it was: how that changed is another question."""
+    if isinstance(before, list) and isinstance(after, list) and len(after) > len(before):
+        return before + after[len(before) :]
+    return after
+
+
+def _differs(before: dict[str, Any], after: dict[str, Any], name: str) -> bool:
+    """Whether this field changed here, and not only within."""
+    if name == UNSAID or name in before.get(UNSAID, ()):
+        return False
+    if name not in before or name not in after:
+        return name in after
+    return not same(before[name], after[name]) and _leaf(before[name], after[name])
+
+
+def _holds(value: Any, where: int) -> bool:
+    if id(value) == where:
+        return True
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_holds(each, where) for each in parts)
 
 
 def _along(explainer: Explainer, target: Name, field: str, wanted: dict[int, Any]) -> list[Effect]:
@@ -266,6 +443,24 @@ def _in_step(explainer: Explainer, row: Name, lists: dict[int, list[Any]]) -> li
         found.append(Reading(f"[{first[0]!r} for _ in {row.name}]", 0.5))
     found.sort(key=lambda each: (each.cost, each.text))
     return [each for each in found if each.cost <= found[0].cost + 0.5][:3]
+
+
+def _fresh(scope: Scope, moments: list[Moment], wanted: dict[int, Any], field: str, stem: str) -> str:
+    """An expression for a name that is new each time, unless an argument gives it."""
+    if not all(isinstance(value, str) for value in wanted.values()):
+        return ""
+    given = field if field in scope.arguments else ""
+    fresh = {at: value for at, value in wanted.items() if not given or scope.names[given].values[at] is None}
+    if any(scope.names[given].values[at] != value for at, value in wanted.items() if at not in fresh):
+        return ""
+    named = sum(
+        value in moments[at].mentioned or value in set(leaves(moments[at].call.arguments))
+        for at, value in fresh.items()
+    )
+    if not fresh or named > 0.02 * len(fresh) or len(set(fresh.values())) < 0.9 * len(fresh):
+        return ""
+    new = f'desk.new("{stem}")'
+    return f"({given} if {given} is not None else {new})" if len(fresh) < len(wanted) or given else new
 
 
 def _containers(before: Any, after: Any, found: dict[int, tuple[Any, Any]]) -> None:

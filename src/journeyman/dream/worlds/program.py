@@ -17,6 +17,17 @@ from journeyman.dream.worlds.refusals import Refusal
 from journeyman.dream.worlds.scope import Name, Scope
 
 
+@dataclass(frozen=True)
+class Made:
+    """The answer (`kind` is empty), or a new document: `key` is its key; a field that has no reading is not known."""
+
+    kind: str
+    key: str
+    fields: tuple[tuple[str, str], ...]  # and their expressions ("": unknown)
+    when: str = ""  # only then
+    scope: Scope | None = None
+
+
 @dataclass
 class Program:
     """`answer`: None where what the tool answers could not be explained."""
@@ -29,12 +40,18 @@ class Program:
     doubts: tuple[Condition, ...] = ()
     effects: list[Effect] = field(default_factory=list)
     side: list[Effect] = field(default_factory=list)  # on what the tool does not answer with
-    made: tuple[str, ...] = ()  # lines that make what is new
+    made: tuple[Made, ...] = ()
+    forgets: tuple[tuple[str, str], ...] = ()  # names of documents and fields that are not known afterwards
     answer: tuple[Reading, ...] | None = None
     seen: int = 0
     refused: int = 0
     unexplained: tuple[str, ...] = ()
     scope: Scope | None = None
+
+    @property
+    def recordings(self) -> str:
+        """The table of what the tool was seen to answer."""
+        return f"{self.tool.upper()}_RECORDED"
 
     def lines(self) -> list[str]:
         """The body, after `desk = Desk(here)`."""
@@ -46,11 +63,14 @@ class Program:
                 body.need(doubt.text)
                 body.add(f"doubt_if({doubt.text})")
         if self.answer is None:
-            body.add(f"raise Abstain({_text('nobody knows ' + ', '.join(self.unexplained or ('the answer',)))})")
+            if self.writes:
+                body.add(f"raise Abstain({_text('nobody knows ' + ', '.join(self.unexplained or ('the answer',)))})")
+            else:
+                asked = "".join(f", {name}={name}" for name in sorted(self.parameters))
+                body.add(f"return desk.recorded({self.recordings}{asked})")
             return body.lines
-        for line in self.made:
-            body.need(line.partition(" = ")[2])
-            body.add(line)
+        for made in self.made:
+            body.make(made)
         body.change(self.effects, self.side)
         body.need(" ".join(each.text for each in self.answer))
         body.add(f"return desk.done({body.agreed(self.answer)})")
@@ -58,14 +78,16 @@ class Program:
 
     def source(self, decorated: bool = True) -> str:
         """The whole function."""
-        lines = [f"@{'write' if self.writes else 'read'}"] if decorated else []
+        body = self.lines()
+        writes = self.writes or any("desk.new(" in line or "desk.forget(" in line for line in body)
+        lines = [f"@{'write' if writes else 'read'}"] if decorated else []
         lines.append(f"def {self.tool}({self._signature(decorated)}) -> Any:")
         said = f"{self.tool.replace('_', ' ').capitalize()}. Seen {self.seen} times, refused {self.refused} times."
         lines.append(f'    """{said}"""')
         if decorated:
             lines.append("    with Desk(here) as desk:")
         indent = "        " if decorated else "    "
-        return "\n".join([*lines, *(indent + line for line in self.lines()), ""])
+        return "\n".join([*lines, *(indent + line for line in body), ""])
 
     def _signature(self, decorated: bool) -> str:
         parts = ["here: Context" if decorated else "desk"]
@@ -83,6 +105,29 @@ class _Body:
 
     def add(self, line: str) -> None:
         self.lines.append(line)
+
+    def make(self, made: Made) -> None:
+        before, inner = self.program.scope, "    " if made.when else ""
+        names, bound = self.program.names, set(self._bound)
+        if made.scope is not None:
+            self.program.scope, self.program.names = made.scope, made.scope.names
+        start = len(self.lines)
+        for _, text in made.fields:
+            self.need(text, softly=bool(made.kind))
+        if made.kind:
+            self.add(f"new_{made.kind} = desk.add({made.kind.upper()}, {made.key}, {{")
+            self.lines += [f"    {_text(field)}: lambda: {text}," for field, text in made.fields if text]
+            self.add("})")
+            self.lines += [f"desk.forget(new_{made.kind}, {_text(field)})" for field, text in made.fields if not text]
+        else:
+            self.add("answer = {" + ", ".join(f"{_text(field)}: {text}" for field, text in made.fields) + "}")
+            bound |= self._bound
+        lines, self.lines = self.lines[start:], self.lines[:start]
+        if made.when:
+            self.add(f"if {made.when}:")
+        self.lines += [inner + line for line in lines]
+        self._bound = bound | {"answer"} if not made.when and not made.kind else bound
+        self.program.scope, self.program.names = before, names
 
     def need(self, text: str, softly: bool = False) -> None:
         """Bind the names that an expression uses."""
@@ -155,10 +200,14 @@ class _Body:
                     f"        each[{_text(effect.field)}] = value",
                 ]
                 continue
-            self.add(f"if has_{at} := {effect.target} is not None and {_text(effect.field)} in {effect.target}:")
+            there = effect.where or f"{_text(effect.field)} in {effect.target}"
+            self.add(f"if has_{at} := {effect.target} is not None and {there}:")
             value = self.agreed(effect.readings)
             self.add(f"    new_{at} = {f'never_below_zero({value})' if effect.positive else value}")
             sets += [f"if has_{at}:", f"    {place} = new_{at}"]
+        for name, field in self.program.forgets:
+            self.need(name, softly=True)
+            sets.append(f"desk.forget({name}, {_text(field)})")
         self.lines += sets
 
 

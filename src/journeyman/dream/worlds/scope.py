@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from journeyman.dream.worlds.history import Docs, Moment
-from journeyman.dream.worlds.kinds import Kinds
+from journeyman.dream.worlds.kinds import Kind, Kinds
 from journeyman.world import documents
 from journeyman.world.outcome import Failure
 
@@ -29,7 +29,7 @@ class _Unknown:
 
 UNKNOWN = _Unknown()
 NAMES = 90  # at most so many for one tool
-_WORDS = ("entry", "first", "beyond", "culprit", "present", "merged", "calculated")
+_WORDS = ("entry", "first", "beyond", "culprit", "present", "merged", "calculated", "case")
 
 
 class Sight:
@@ -69,7 +69,15 @@ class Name(NamedTuple):
 
 
 class Scope:
-    def __init__(self, moments: Sequence[Moment], kinds: Kinds, closed: frozenset[str]) -> None:
+    """`answers`: what the tool answered, where that may be spoken of, as the name `answer`."""
+
+    def __init__(
+        self,
+        moments: Sequence[Moment],
+        kinds: Kinds,
+        closed: frozenset[str],
+        answers: Sequence[dict[str, Any]] | None = None,
+    ) -> None:
         self.moments = moments
         self.kinds = kinds
         words: dict[str, Any] = {word: getattr(documents, word) for word in _WORDS}
@@ -96,6 +104,10 @@ class Scope:
             elif there and all(isinstance(v, list) and all(isinstance(e, dict) for e in v) for v in there):
                 shape = "row"
             self.names[name] = Name(name, name, shape, values, name if shape in ("texts", "row") else "")
+        if answers is not None:
+            self.names["answer"] = Name("answer", "answer", "part", tuple(answers))
+            for space, value in zip(self.spaces, answers, strict=True):
+                space["answer"] = value
         self._grow()
 
     # -- terms
@@ -184,6 +196,7 @@ class Scope:
         for kind in self.kinds.all.values():
             if kind.part:
                 continue
+            self._holder(kind)
             wanted: list[str] = []
             for name in self.arguments:
                 paths: Counter[str] = Counter()
@@ -200,6 +213,25 @@ class Scope:
             if wanted:
                 text = f"desk.search({kind.name.upper()}, {', '.join(wanted)})"
                 self.add(kind.name, text, "doc", kind=kind.name)
+
+    def _holder(self, kind: Kind) -> None:
+        """The document that has a part with this id."""
+        fields = {each.field for each in self.kinds.all.values()}
+        for name in self.arguments:
+            if self.names[name].shape != "text" or not name.endswith("id") or name in fields:
+                continue
+            lists: Counter[str] = Counter()
+            for moment in self.moments:
+                for (own, _), doc in moment.docs.items():
+                    if own == kind.name:
+                        for field, parts in doc.items():
+                            if isinstance(parts, list) and field.isidentifier():
+                                value = moment.call.arguments.get(name)
+                                lists[field] += any(isinstance(e, dict) and e.get(name) == value for e in parts)
+            for field, n in lists.most_common(1):
+                if n:
+                    text = f"desk.search({kind.name.upper()}, {field}__{name}={name})"
+                    self.add(kind.name, text, "doc", kind=kind.name)
 
     def _keys(self, name: Name) -> Iterator[tuple[str, Name | None]]:
         """Expressions for a string; with a row, `x` stands for its element."""
