@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
+from journeyman.world.documents import UNSAID
 
 _CONSTANTS = 12  # more different values than this are no words of a vocabulary
 MOST = 6000
@@ -58,7 +59,7 @@ def scalars(scope: Scope) -> list[Scalar]:
 
 def _fields(scope: Scope, name: Name) -> Iterator[Scalar]:
     there = [v for v in name.values if isinstance(v, dict)]
-    counts = Counter(field for value in there for field in value)
+    counts = Counter(field for value in there for field in value if field != UNSAID)
     for field in sorted(counts, key=lambda field: (-counts[field], field)):
         if len(field) > 40 or counts[field] < 0.02 * len(there):
             continue
@@ -278,7 +279,7 @@ def _text_lists(name: Name) -> list[str]:
     for value in name.values:
         if isinstance(value, dict):
             for field, held in value.items():
-                if isinstance(held, list) and held and all(isinstance(e, str) for e in held):
+                if isinstance(held, list) and held and all(isinstance(e, str) for e in held) and field != UNSAID:
                     found[field] = None
     return list(found)
 

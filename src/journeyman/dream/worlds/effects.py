@@ -50,6 +50,13 @@ class Effect(NamedTuple):
     where: str = ""
 
 
+def said(readings: Sequence[Reading]) -> str:
+    """One expression for all readings: it abstains where they differ."""
+    if len(readings) == 1:
+        return readings[0].text
+    return f"agreed({', '.join(f'lambda: {each.text}' for each in readings)})"
+
+
 Wanted = dict[int, Any]  # moment -> what it has to be
 
 
@@ -66,10 +73,10 @@ class Explainer:
         """The plainest expressions for these values. `old`: for what stood there before."""
         for stage in (
             self._direct,
+            self._listed,
             self._made,
             self._arithmetic,
             self._either,
-            self._listed,
             self._cases,
             self._new,
         ):
@@ -104,7 +111,7 @@ class Explainer:
                 if _gives(each.values, wanted):
                     yield Reading(each.text, each.cost)
                     if any(_number(value) and value < 0 for value in each.values):
-                        yield Reading(f"abs({each.text})", each.cost + 0.3)
+                        yield Reading(f"abs({each.text})", each.cost + 0.05)
         for text, cost in self._wholes():
             if _gives(self.scope.values(text), wanted):
                 yield Reading(text, cost)
@@ -133,7 +140,7 @@ class Explainer:
             if len(lengths) == 1 and 0 < (n := lengths.pop()) <= 4:
                 inner = [self.readings({at: value[place] for at, value in wanted.items()}) for place in range(n)]
                 if all(inner):
-                    text = ", ".join(each[0].text for each in inner)
+                    text = ", ".join(said(each) for each in inner)
                     yield Reading(f"[{text}]", 1.0 + sum(each[0].cost for each in inner))
             return
         if not all(isinstance(value, dict) for value in values) or len(values) < _ENOUGH:
@@ -155,7 +162,7 @@ class Explainer:
             inner = self.readings(there)
             if not inner:
                 return
-            parts.append(f"{_quoted(field)}: {inner[0].text}")
+            parts.append(f"{_quoted(field)}: {said(inner)}")
         if not optional:
             yield Reading("{" + ", ".join(parts) + "}", 1.0)
         else:
@@ -260,7 +267,7 @@ class Explainer:
             inner = self.readings({at: value for at, value in wanted.items() if held >> at & 1})
             left &= ~chosen.yes
             if inner:
-                cases.append(f"({chosen.text}, lambda: {inner[0].text})")
+                cases.append(f"({chosen.text}, lambda: {said(inner)})")
         if cases and (everything & ~left).bit_count() >= 0.4 * everything.bit_count():
             yield Reading(f"case({', '.join(cases)})", 3.0)
 
@@ -312,7 +319,7 @@ class Explainer:
                 fit = self.readings({at: tail[place] for at, tail in tails.items()})
                 if not fit:
                     break
-                parts.append(fit[0].text)
+                parts.append(said(fit))
                 cost += fit[0].cost
             else:
                 yield Reading(f"{old} + [{', '.join(parts)}]", cost)

@@ -28,6 +28,8 @@ from journeyman.world.outcome import Outcome, Tier
 from journeyman.world.state import State
 from journeyman.world.world import Rules, World
 
+_SURE = 0.95  # so many of the calls that were made again were answered as before
+
 
 class Induced:
     def __init__(
@@ -118,15 +120,21 @@ def _changed(before: State, after: State, table: str) -> list[tuple[str, Any]]:
 
 
 def _answers(induction: Induction, tool: str) -> dict[str, Any]:
-    """What was always answered to the same call."""
+    """What was always answered to the same call; nothing, if the tool does not answer the same twice."""
     found: dict[str, Any] = {}
     differs: set[str] = set()
+    again = alike = 0
     for session in induction.history.sessions:
         for call in session.calls:
             if call.tool == tool:
                 asked = spelled(call.arguments)
+                if asked in found:
+                    again += 1
+                    alike += call.ok and same(found[asked], call.value)
                 if not call.ok or not same(found.setdefault(asked, call.value), call.value):
                     differs.add(asked)
+    if alike < _SURE * again:
+        return {}
     return {asked: found[asked] for asked in sorted(found) if asked not in differs}
 
 

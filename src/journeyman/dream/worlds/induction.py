@@ -14,7 +14,7 @@ from typing import Any
 
 from journeyman.dream.worlds.calls import Recording, leaves
 from journeyman.dream.worlds.conditions import Scalar, conditions, scalars
-from journeyman.dream.worlds.effects import Effect, Explainer, Reading, positive, same, sums
+from journeyman.dream.worlds.effects import Effect, Explainer, Reading, positive, said, same, sums
 from journeyman.dream.worlds.history import History, Key, Moment
 from journeyman.dream.worlds.kinds import Kind, Kinds
 from journeyman.dream.worlds.program import Made, Program
@@ -25,6 +25,7 @@ from journeyman.world.documents import UNSAID
 
 _UNEXPLAINED = 0.08  # of the calls that seem to succeed, no more may be refused for reasons unknown
 _PASSES = 2
+_FEW = 3  # successes, for what a tool changes to be believed
 _BIRTHS = 400
 _CLOSED = 3  # so many calls named what nothing else named, and all failed
 
@@ -40,14 +41,17 @@ class Induction:
         self.programs: dict[str, Program] = {}
         self._explainers: dict[str, Explainer] = {}
         self._pass()
+        before: dict[str, str] = {}
         for _ in range(_PASSES):
             unseen = {
                 tool: afterwards(program)
                 for tool, program in self.programs.items()
                 if program.answer is not None and (program.side or program.made or program.forgets)
             }
-            if not unseen:
+            sources = {tool: self.programs[tool].source() for tool in unseen}
+            if not unseen or sources == before:
                 break
+            before = sources
             self.history.replay(unseen)
             self._pass()
 
@@ -82,6 +86,8 @@ class Induction:
             self._document(program, explainer, moments, oks)
         else:
             self._answer(program, explainer, moments, oks)
+        if writes and program.answer is not None and len(oks) < _FEW:
+            program.answer, program.unexplained = None, ("what it does: it was hardly ever seen",)
         if refused.unexplained > _UNEXPLAINED * (len(oks) + refused.unexplained):
             program.answer, program.unexplained = None, ("when it refuses",)
         return program
@@ -105,7 +111,7 @@ class Induction:
                 if text:
                     fresh[field] = text
                 elif readings := explainer.readings(wanted):
-                    text = readings[0].text
+                    text = said(readings)
             if not text:
                 program.unexplained = (field,)
                 return
@@ -145,7 +151,7 @@ class Induction:
         for name in dict.fromkeys(name for doc in seen for name in doc):
             wanted = {at: doc[name] for at, doc in enumerate(seen) if name in doc}
             readings = explainer.readings(wanted) if len(wanted) == len(seen) else []
-            fields.append((name, readings[0].text if readings else ""))
+            fields.append((name, said(readings) if readings else ""))
         when = text.partition(" is not None")[0].rpartition(" ")[2] if " is not None" in text else ""
         return Made(kind.name, f'answer["{field}"]', tuple(fields), f"{when} is None" if when else "", scope)
 

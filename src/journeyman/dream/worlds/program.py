@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from journeyman.dream.worlds.conditions import Condition
-from journeyman.dream.worlds.effects import Effect, Reading
+from journeyman.dream.worlds.effects import Effect, Reading, said
 from journeyman.dream.worlds.refusals import Refusal
 from journeyman.dream.worlds.scope import Name, Scope
 
@@ -73,7 +73,7 @@ class Program:
             body.make(made)
         body.change(self.effects, self.side)
         body.need(" ".join(each.text for each in self.answer))
-        body.add(f"return desk.done({body.agreed(self.answer)})")
+        body.add(f"return desk.done({said(self.answer)})")
         return body.lines
 
     def source(self, decorated: bool = True) -> str:
@@ -143,11 +143,6 @@ class _Body:
         self.need(text, softly)
         self.add(f"{name} = desk.known(lambda: {text})" if softly else f"{name} = {text}")
 
-    def agreed(self, readings: Sequence[Reading]) -> str:
-        if len(readings) == 1:
-            return readings[0].text
-        return f"agreed({', '.join(f'lambda: {each.text}' for each in readings)})"
-
     def refuse(self, group: Sequence[Refusal]) -> None:
         """One refusal; or several of which nobody saw which comes first."""
         for refusal in group:
@@ -166,7 +161,7 @@ class _Body:
             self.add(f"refuse_if({self._when(group[0])}, {self._says(group[0])})")
 
     def _when(self, refusal: Refusal) -> str:
-        return self.agreed([Reading(each.text, each.cost) for each in refusal.readings])
+        return said([Reading(each.text, each.cost) for each in refusal.readings])
 
     def _says(self, refusal: Refusal, late: bool = False) -> str:
         says = _text(refusal.says)
@@ -182,7 +177,7 @@ class _Body:
                 self.need(each.text)
         sets: list[str] = []
         for at, effect in enumerate(effects):
-            value = self.agreed(effect.readings)
+            value = said(effect.readings)
             if len(effects) + len(side) > 1 and not value.isidentifier() and value[:1] not in "'\"":
                 self.add(f"new_{at} = {value}")
                 value = f"new_{at}"
@@ -193,7 +188,7 @@ class _Body:
                 self.need(each.text, softly=True)
             place = f"{effect.target}[{_text(effect.field)}]"
             if effect.along:
-                self.add(f"new_{at} = desk.known(lambda: {self.agreed(effect.readings)}) or ()")
+                self.add(f"new_{at} = desk.known(lambda: {said(effect.readings)}) or ()")
                 sets += [
                     f"for each, value in zip({effect.target} or (), new_{at}):",
                     "    if each is not None and value is not None:",
@@ -202,7 +197,7 @@ class _Body:
                 continue
             there = effect.where or f"{_text(effect.field)} in {effect.target}"
             self.add(f"if has_{at} := {effect.target} is not None and {there}:")
-            value = self.agreed(effect.readings)
+            value = said(effect.readings)
             self.add(f"    new_{at} = {f'never_below_zero({value})' if effect.positive else value}")
             sets += [f"if has_{at}:", f"    {place} = new_{at}"]
         for name, field in self.program.forgets:

@@ -23,6 +23,7 @@ from journeyman.dream.worlds.history import Moment
 from journeyman.dream.worlds.scope import Scope
 
 READINGS = 3
+_FEW = 3
 _PAIRS = 400  # conditions that are tried two at a time
 _MARGIN = 0.6
 _WORD = re.compile(r"[a-z]+")
@@ -94,7 +95,16 @@ def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) 
     doubts = [
         each for each in found if each.odd and worked and each.no & worked == worked and each.text not in spoken
     ]
-    return Refusals(tuple(listed), sum((group & left).bit_count() for group in groups.values()), tuple(doubts[:6]))
+    believed = [refusal for refusal in listed if _believed(refusal, worked)]
+    doubts += [each for refusal in listed if refusal not in believed for each in refusal.readings[:1]]
+    return Refusals(tuple(believed), sum((group & left).bit_count() for group in groups.values()), tuple(doubts[:8]))
+
+
+def _believed(refusal: Refusal, worked: int) -> bool:
+    """Seen often enough to be told from chance: something that is missing needs one example, all else more."""
+    if any(each.odd or " is None" in each.text for each in refusal.readings):
+        return True
+    return refusal.seen >= (2 if worked.bit_count() >= _FEW else _FEW)
 
 
 def _alone(says: str, wanted: int, rest: int, found: Sequence[Condition]) -> list[Condition]:

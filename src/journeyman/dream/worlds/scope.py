@@ -29,7 +29,7 @@ class _Unknown:
 
 UNKNOWN = _Unknown()
 NAMES = 90  # at most so many for one tool
-_WORDS = ("entry", "first", "beyond", "culprit", "present", "merged", "calculated", "case")
+_WORDS = ("entry", "first", "beyond", "culprit", "present", "merged", "calculated", "case", "agreed")
 
 
 class Sight:
@@ -217,6 +217,8 @@ class Scope:
     def _holder(self, kind: Kind) -> None:
         """The document that has a part with this id."""
         fields = {each.field for each in self.kinds.all.values()}
+        if kind.field in self.arguments:  # it says itself which document is meant
+            return
         for name in self.arguments:
             if self.names[name].shape != "text" or not name.endswith("id") or name in fields:
                 continue
@@ -285,7 +287,7 @@ class Scope:
             if not isinstance(value, dict):
                 continue
             for field, held in value.items():
-                if isinstance(held, list) and held and isinstance(held[0], dict):
+                if isinstance(held, list) and held and isinstance(held[0], dict) and field != documents.UNSAID:
                     fields[field] = "list"
                 elif isinstance(held, dict) and held and all(isinstance(e, dict) for e in held.values()):
                     keys.setdefault(field, []).append(frozenset(held))
@@ -313,7 +315,7 @@ def _string_fields(things: Any) -> list[str]:
     found: dict[str, None] = {}
     for thing in things:
         for field, value in thing.items():
-            if isinstance(value, str):
+            if isinstance(value, str) and field != documents.UNSAID:
                 found[field] = None
     return list(found)
 
