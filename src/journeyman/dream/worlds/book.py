@@ -68,10 +68,15 @@ def written(name: str, sessions: int, kinds: Iterable[Kind], closed: Iterable[st
         lines.append(f'{kind.name.upper()} = Documents("{kind.name}", ({fields},), closed={kind.name in closed})\n')
     for tool in sorted(programs):
         if recorded(programs[tool]):
-            lines.append(f'{programs[tool].recordings} = Documents("{programs[tool].recordings.lower()}", ("answer",))\n')
+            lines.append(f'{programs[tool].recordings} = Documents("{recordings_of(tool)}", ("answer",))\n')
     for tool in sorted(programs):
         lines.append("\n\n" + programs[tool].source())
     return "".join(lines)
+
+
+def recordings_of(tool: str) -> str:
+    """The table of what a tool was seen to answer."""
+    return f"{tool}_recorded"
 
 
 def recorded(program: Program) -> bool:

@@ -17,10 +17,9 @@ from typing import Any
 
 from journeyman.dream.worlds import book
 from journeyman.dream.worlds.calls import Call
-from journeyman.dream.worlds.history import initial, named, references
+from journeyman.dream.worlds.history import History, initial, named, references
 from journeyman.dream.worlds.induction import Induction
 from journeyman.dream.worlds.effects import same
-from journeyman.dream.worlds.kinds import Kinds
 from journeyman.dream.worlds.rehearsal import renamed, settled
 from journeyman.world.context import Context
 from journeyman.world.documents import Documents, spelled
@@ -32,41 +31,39 @@ _SURE = 0.95  # so many of the calls that were made again were answered as befor
 
 
 class Induced:
-    def __init__(
-        self, rules: Rules, documents: Mapping[str, Documents], kinds: Kinds, refers: Mapping[str, str], state: State
-    ) -> None:
+    """`source`: the Python file that the rules were read from."""
+
+    def __init__(self, rules: Rules, documents: Mapping[str, Documents], history: History, source: str) -> None:
         self.rules = rules
         self.documents = documents
-        self.kinds = kinds
-        self.refers = refers
-        self.start = state
-        self.world = World(rules, state)
+        self.kinds = history.kinds
+        self.refers = {field: kind for field, kind in references(history).items() if kind in documents}
+        self.source = source
+        self.start = self._initial(history)
+        self.world = World(rules, self.start)
 
     @classmethod
     def of(cls, induction: Induction, name: str) -> Induced:
-        text = book.written(
-            name,
-            len(induction.history.sessions),
-            induction.kinds.all.values(),
-            induction.closed,
-            induction.programs,
-        )
-        rules, documents = book.rules(book.module(text, name), name)
-        refers = references(induction.history)
-        rows: dict[str, dict[str, Any]] = {kind: {} for kind in documents}
-        for (kind, key), document in initial(induction.history).items():
-            rows[kind][key] = documents[kind].row(key, document)
-        for (_, _), document in initial(induction.history).items():
-            for kind, key in _references(document, refers):
-                rows[kind].setdefault(key, documents[kind].row(key, None))
-        for tool, program in induction.programs.items():
-            if book.recorded(program):
-                kind = program.recordings.lower()
-                for asked, answer in _answers(induction, tool).items():
-                    rows[kind][asked] = documents[kind].row(asked, {"answer": answer})
-        tables = [each.table for each in documents.values()]
-        state = State.build(tables, {kind: rows[kind].values() for kind in rows})
-        return cls(rules, documents, induction.kinds, refers, state)
+        kinds = induction.kinds.all.values()
+        sessions = len(induction.history.sessions)
+        text = book.written(name, sessions, kinds, induction.closed, induction.programs)
+        return cls(*book.rules(book.module(text, name), name), induction.history, text)
+
+    def _initial(self, history: History) -> State:
+        """What is known at the beginning: documents, names of documents, and answers that are only repeated."""
+        rows: dict[str, dict[str, Any]] = {kind: {} for kind in self.documents}
+        known = {key: document for key, document in initial(history).items() if key[0] in rows}
+        for (kind, key), document in known.items():
+            rows[kind][key] = self.documents[kind].row(key, document)
+        for document in known.values():
+            for kind, key in _references(document, self.refers):
+                rows[kind].setdefault(key, self.documents[kind].row(key, None))
+        for tool in self.rules.tools:
+            kind = book.recordings_of(tool)
+            for asked, answer in _answers(history, tool).items() if kind in rows else ():
+                rows[kind][asked] = self.documents[kind].row(asked, {"answer": answer})
+        tables = [each.table for each in self.documents.values()]
+        return State.build(tables, {kind: each.values() for kind, each in rows.items()})
 
     def is_new(self, text: str) -> bool:
         """Whether the world has made this up, as a name for something new."""
@@ -95,6 +92,8 @@ class Induced:
         if call.ok:
             here = Context(self.world.state, True, Tier.RECORDED)
             for kind, key, document in self.kinds.shown(call):
+                if kind not in self.documents:
+                    continue
                 documents = self.documents[kind]
                 if self.kinds.all[kind].part and here.has(documents.table, key):
                     held = documents.document(here.get(documents.table, key))
@@ -119,12 +118,12 @@ def _changed(before: State, after: State, table: str) -> list[tuple[str, Any]]:
     return found
 
 
-def _answers(induction: Induction, tool: str) -> dict[str, Any]:
+def _answers(history: History, tool: str) -> dict[str, Any]:
     """What was always answered to the same call; nothing, if the tool does not answer the same twice."""
     found: dict[str, Any] = {}
     differs: set[str] = set()
     again = alike = 0
-    for session in induction.history.sessions:
+    for session in history.sessions:
         for call in session.calls:
             if call.tool == tool:
                 asked = spelled(call.arguments)

@@ -25,6 +25,8 @@ from journeyman.world.documents import UNSAID
 
 _UNEXPLAINED = 0.08  # of the calls that seem to succeed, no more may be refused for reasons unknown
 _PASSES = 2
+_ALWAYS = 8  # calls that all give an argument, for it to be required
+_ENOUGH = 400  # calls of one tool that are looked at closely
 _FEW = 3  # successes, for what a tool changes to be believed
 _BIRTHS = 400
 _CLOSED = 3  # so many calls named what nothing else named, and all failed
@@ -56,7 +58,10 @@ class Induction:
             self._pass()
 
     def _pass(self) -> None:
-        for tool, moments in self.history.by_tool().items():
+        all_moments = self.history.by_tool()
+        self._seen = {tool: (len(m), sum(not each.call.ok for each in m)) for tool, m in all_moments.items()}
+        self._moments = {tool: sampled(moments) for tool, moments in all_moments.items()}
+        for tool, moments in self._moments.items():
             self.programs[tool] = self._induced(tool, moments)
         self._side_effects()
 
@@ -73,8 +78,8 @@ class Induction:
             _parameters(moments),
             scope.names,
             refused.listed,
-            seen=len(moments),
-            refused=sum(not moment.call.ok for moment in moments),
+            seen=self._seen[tool][0],
+            refused=self._seen[tool][1],
             scope=scope,
             doubts=refused.doubts,
         )
@@ -208,9 +213,7 @@ class Induction:
 
     def _side_effects(self) -> None:
         examples: dict[str, dict[int, dict[Key, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
-        index = {
-            id(moment): at for tool, moments in self.history.by_tool().items() for at, moment in enumerate(moments)
-        }
+        index = {id(moment): at for moments in self._moments.values() for at, moment in enumerate(moments)}
         for session, moments in enumerate(self.history.moments):
             last: dict[Key, int] = {}
             for place, moment in enumerate(moments):
@@ -225,7 +228,7 @@ class Induction:
                         for m in moments[since + 1 : place]
                         if m.call.ok and key in m.docs and self._may_change(m, key, index)
                     ]
-                    if len(between) == 1:
+                    if len(between) == 1 and id(between[0]) in index:
                         old = between[0].docs[key]
                         after = {**doc, **{name: old[name] for name in own if name in old}}
                         examples[between[0].call.tool][index[id(between[0])]][key] = after
@@ -250,6 +253,8 @@ class Induction:
 
     def _reaches(self, moment: Moment, key: Key, index: dict[int, int]) -> bool:
         """Whether the tool could see the document."""
+        if id(moment) not in index:  # not looked at more closely: it may
+            return True
         scope = self._explainers[moment.call.tool].scope
         at = index[id(moment)]
         doc = moment.docs[key]
@@ -513,6 +518,22 @@ def closed(history: History) -> frozenset[str]:
     return frozenset(name for name in failed if failed[name] >= _CLOSED and name not in worked)
 
 
+def sampled(moments: Sequence[Moment]) -> list[Moment]:
+    """Of very many calls, so many that each answer in words is among them, spread over the log."""
+    if len(moments) <= _ENOUGH:
+        return list(moments)
+    groups: dict[str, list[int]] = defaultdict(list)
+    for at, moment in enumerate(moments):
+        given = ",".join(sorted(moment.call.arguments))
+        groups[f"{given}:{'' if moment.call.ok else moment.call.value}"].append(at)
+    share = _ENOUGH / len(moments)
+    kept: set[int] = set()
+    for places in groups.values():
+        wanted = max(min(len(places), 12), round(share * len(places)))
+        kept |= {places[step * len(places) // wanted] for step in range(wanted)}
+    return [moments[at] for at in sorted(kept)]
+
+
 def _parameters(moments: Sequence[Moment]) -> dict[str, tuple[str, bool]]:
     found: dict[str, tuple[str, bool]] = {}
     names = dict.fromkeys(name for moment in moments for name in moment.call.arguments)
@@ -530,5 +551,5 @@ def _parameters(moments: Sequence[Moment]) -> dict[str, tuple[str, bool]]:
             kind = "float"
         elif kinds == {list} and all(isinstance(e, str) for v in values for e in v):
             kind = "list[str]"
-        found[name] = (kind, len(values) == len(moments))
+        found[name] = (kind, len(values) == len(moments) >= _ALWAYS)
     return found

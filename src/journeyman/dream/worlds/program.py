@@ -113,7 +113,8 @@ class _Body:
             self.program.scope, self.program.names = made.scope, made.scope.names
         start = len(self.lines)
         for _, text in made.fields:
-            self.need(text, softly=bool(made.kind))
+            if text:
+                self.need(text, softly=bool(made.kind))
         if made.kind:
             self.add(f"new_{made.kind} = desk.add({made.kind.upper()}, {made.key}, {{")
             self.lines += [f"    {_text(field)}: lambda: {text}," for field, text in made.fields if text]
