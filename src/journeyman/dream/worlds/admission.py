@@ -12,10 +12,12 @@ Knows induced worlds and how to measure them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from journeyman.dream.worlds.calls import Recording
+from journeyman.dream.worlds.effects import same
 from journeyman.dream.worlds.fidelity import Measured, measured
 from journeyman.dream.worlds.induced import Induced
 from journeyman.dream.worlds.induction import Induction
@@ -44,8 +46,13 @@ def admitted(sessions: Sequence[Recording], name: str, hold_out: bool = True) ->
         cut = len(sessions) - len(sessions) // _HELD_OUT
         first = admitted(sessions[:cut], name, hold_out=False)
         held = measured(first.induced, sessions[cut:], sessions[:cut])
+        wrong: Counter[str] = Counter()
+        for at, place, outcome in held.contradictions:
+            call = sessions[cut + at].calls[place]
+            stale = call.ok and outcome.ok and call.tool in first.induction.kinds.whole
+            wrong[call.tool] += not stale  # what others left behind is laid to them below, if it is still so
         for tool, tally in held.tools.items():
-            if tally.answered >= _ANSWERS and tally.answered - tally.exact > _WRONG * tally.answered:
+            if tally.answered >= _ANSWERS and wrong[tool] > _WRONG * tally.answered:
                 doubted.add(tool)
     induction = Induction(sessions)
     for tool in sorted(doubted & induction.programs.keys()):
@@ -54,13 +61,40 @@ def admitted(sessions: Sequence[Recording], name: str, hold_out: bool = True) ->
         induced = Induced.of(induction, name)
         found = measured(induced, sessions, sessions)
         often = {tool for tool, tally in found.tools.items() if tally.answered - tally.exact > NOISE * tally.answered}
-        wrong = {(tool, says != "ok" and truth == "ok") for tool, truth, says in found.wrong if tool in often}
-        if not wrong:
+        if not often:
             break
-        for tool, refused in sorted(wrong):
-            _withdraw(induction, tool, refusals=refused or induction.programs[tool].answer is None)
+        for at, place, outcome in found.contradictions:
+            call = sessions[at].calls[place]
+            if call.tool in often and not _laid_to_writers(induction, at, place, outcome.ok and call.ok):
+                program = induction.programs[call.tool]
+                _withdraw(induction, call.tool, (call.ok and not outcome.ok) or program.answer is None)
     tools = {tool: _standing(induction, tool) for tool in sorted(induction.programs)}
     return Admitted(induced, induction, tools, found, held)
+
+
+def _laid_to_writers(induction: Induction, at: int, place: int, worked: bool) -> bool:
+    """Whether a document was not as it was thought because of what was called since it was seen: then those tools
+    leave that part of it unknown from now on."""
+    history = induction.history
+    call = history.sessions[at].calls[place]
+    shown = history.shows[at][place]
+    if not worked or call.tool not in induction.kinds.whole:
+        return False
+    laid = False
+    for key, document in shown.items():
+        before = history.moments[at][place].docs.get(key)
+        since = next((p for p in range(place - 1, -1, -1) if key in history.shows[at][p]), -1)
+        between = {c.tool for c in history.sessions[at].calls[since + 1 : place] if c.ok and c.tool in history.writers}
+        own = {effect.field for effect in induction.programs[call.tool].effects}
+        fields = [f for f in document if before is not None and f not in own and not same(before.get(f), document[f])]
+        silent = {tool for tool in between if not induction.programs[tool].side} or between
+        for tool in sorted(silent):
+            program = induction.programs[tool]
+            named = next((n.name for n in program.names.values() if n.shape == "doc" and n.kind == key[0]), "")
+            new = tuple((named, f) for f in fields if named and (named, f) not in program.forgets)
+            program.forgets += new
+            laid = laid or bool(new)
+    return laid
 
 
 def _withdraw(induction: Induction, tool: str, refusals: bool = False) -> None:

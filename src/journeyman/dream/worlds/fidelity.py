@@ -21,7 +21,7 @@ from journeyman.dream.worlds.calls import Call, Recording
 from journeyman.dream.worlds.induced import Induced
 from journeyman.dream.worlds.rehearsal import renamed, settled
 from journeyman.world.documents import alike, spelled
-from journeyman.world.outcome import CUTS, Outcome
+from journeyman.world.outcome import CUTS, Outcome, Tier
 
 ANSWERED, WRONG = 0.5, 0.05  # a world in which one may train answers so much, and of that so little wrong
 
@@ -54,6 +54,7 @@ class Measured:
         self.refused: Counter[str] = Counter()  # by both, by the world, by the real one
         self.tiers: Counter[str] = Counter()
         self.horizons: list[int] = []
+        self.contradictions: list[tuple[int, int, Outcome]] = []  # session, call, what the world said
 
     @property
     def passes(self) -> bool:
@@ -90,7 +91,11 @@ def measured(
             if place >= only_shown:
                 right = is_right(outcome, call, names)
                 hit = cache.get(_asked(call)) or shared.get(_asked(call))
+                if call.tool not in induced.rules.tools:  # of which the log never spoke
+                    outcome = outcome._replace(error="abstain", tier=Tier.ABSTAINED)
                 _count(found, call, outcome, right, hit)
+                if not right and outcome.error not in CUTS:
+                    found.contradictions.append((at, place, outcome))
                 if not right and horizon is None:
                     horizon = place - only_shown
             cache[_asked(call)] = call

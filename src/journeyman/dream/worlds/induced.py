@@ -16,13 +16,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from journeyman.dream.worlds import book
-from journeyman.dream.worlds.calls import Call
+from journeyman.dream.worlds.calls import Call, leaves
 from journeyman.dream.worlds.history import History, initial, named, references
 from journeyman.dream.worlds.induction import Induction
 from journeyman.dream.worlds.effects import same
 from journeyman.dream.worlds.rehearsal import renamed, settled
 from journeyman.world.context import Context
-from journeyman.world.documents import Documents, spelled
+from journeyman.world.documents import Documents, spelled, unsaid
 from journeyman.world.outcome import Outcome, Tier
 from journeyman.world.state import State
 from journeyman.world.world import Rules, World
@@ -39,6 +39,7 @@ class Induced:
         self.kinds = history.kinds
         self.refers = {field: kind for field, kind in references(history).items() if kind in documents}
         self.source = source
+        self.loose: dict[str, set[tuple[str, str]]] = {}  # what each tool changes besides what it answers with
         self.start = self._initial(history)
         self.world = World(rules, self.start)
 
@@ -47,7 +48,9 @@ class Induced:
         kinds = induction.kinds.all.values()
         sessions = len(induction.history.sessions)
         text = book.written(name, sessions, kinds, induction.closed, induction.programs)
-        return cls(*book.rules(book.module(text, name), name), induction.history, text)
+        made = cls(*book.rules(book.module(text, name), name), induction.history, text)
+        made.loose = {tool: program.loose() for tool, program in induction.programs.items()}
+        return made
 
     def _initial(self, history: History) -> State:
         """What is known at the beginning: documents, names of documents, and answers that are only repeated."""
@@ -68,6 +71,18 @@ class Induced:
     def is_new(self, text: str) -> bool:
         """Whether the world has made this up, as a name for something new."""
         return any(text.startswith(f"{kind}-") for kind in self.world.state.counters)
+
+    def _loosen(self, here: Context, call: Call) -> None:
+        """The real tool did what the world did not dare to: what it may have changed is not known any more."""
+        near = {*leaves(call.arguments), *leaves(call.value)}
+        for kind, field in sorted(self.loose.get(call.tool, ())):
+            documents = self.documents[kind]
+            for key in sorted(near):
+                if here.has(documents.table, key):
+                    document = documents.document(here.get(documents.table, key))
+                    if document is not None:
+                        unsaid(document, field)
+                        here.put(documents.table, documents.row(key, document))
 
     def _rename(self, before: State, names: Mapping[str, str]) -> None:
         """What the last call made has the names that the real answer gives it."""
@@ -91,6 +106,8 @@ class Induced:
             self._rename(before, names)
         if call.ok:
             here = Context(self.world.state, True, Tier.RECORDED)
+            if not outcome.ok:
+                self._loosen(here, call)
             for kind, key, document in self.kinds.shown(call):
                 if kind not in self.documents:
                     continue

@@ -8,13 +8,17 @@ Knows expressions as text; nothing of the evidence for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from journeyman.dream.worlds.conditions import Condition
 from journeyman.dream.worlds.effects import Effect, Reading, said
 from journeyman.dream.worlds.refusals import Refusal
 from journeyman.dream.worlds.scope import Name, Scope
+
+
+_PLACE = re.compile(r'(\w+)\["([^"]+)"\]')
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,19 @@ class Program:
     refused: int = 0
     unexplained: tuple[str, ...] = ()
     scope: Scope | None = None
+
+    def loose(self) -> set[tuple[str, str]]:
+        """Kinds and their fields that the tool changes besides what it answers with."""
+        found: set[tuple[str, str]] = set()
+        for target, field in [*((effect.target, effect.field) for effect in self.side), *self.forgets]:
+            while (name := self.names.get(target)) is not None and name.shape != "doc":
+                place = _PLACE.search(name.text)
+                if place is None:
+                    break
+                target, field = place[1], place[2]
+            if name is not None and name.shape == "doc":
+                found.add((name.kind, field))
+        return found
 
     @property
     def recordings(self) -> str:
