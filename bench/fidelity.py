@@ -93,7 +93,9 @@ def retail(args: argparse.Namespace) -> list[dict[str, Any]]:
 def probed(python: str, seed: int, sessions: int) -> tuple[list[Recording], list[int]]:
     """Sessions with tau2's toolkit, and how many calls of each only look things up."""
     script = ROOT / "bench" / "fidelity_retail.py"
-    done = subprocess.run([python, str(script), str(seed), str(sessions), "14"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [python, str(script), str(seed), str(sessions), "14"], capture_output=True, text=True, check=True
+    )
     found: list[Recording] = []
     skip: list[int] = []
     for line in done.stdout.splitlines():
@@ -119,9 +121,17 @@ def row(
         "induction_cpu_s": round(induction, 1),
         "admission_cpu_s": round(admission, 1),
         **found.to_json(),
-        "tools": {tool: {"standing": world.tools.get(tool, "never seen"), **tally.to_json()} for tool, tally in _sorted(found.tools)},
+        "tools": {
+            tool: {"standing": world.tools.get(tool, "never seen"), **tally.to_json()}
+            for tool, tally in _sorted(found.tools)
+        },
     }
-    print(name, n, *(f"{key}={made[key]:.3f}" for key in ("exact", "answered", "wrong_when_answered", "cache_exact")), flush=True)
+    print(
+        name,
+        n,
+        *(f"{key}={made[key]:.3f}" for key in ("exact", "answered", "wrong_when_answered", "cache_exact")),
+        flush=True,
+    )
     return made
 
 

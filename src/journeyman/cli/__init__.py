@@ -57,7 +57,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"journeyman {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    work = (serving, keys, importing, night, asking, evaluating, reporting, ledger, sessions, remarking, grinding, dreaming, demo)
+    work = (
+        serving,
+        keys,
+        importing,
+        night,
+        asking,
+        evaluating,
+        reporting,
+        ledger,
+        sessions,
+        remarking,
+        grinding,
+        dreaming,
+        demo,
+    )
     for command in work:
         command.add_parser(subparsers)
     return parser

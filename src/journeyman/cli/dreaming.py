@@ -56,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _show(card: dict[str, Any], out: str | None) -> None:
     console = common.console()
-    table = Table("tool", "standing", "recorded calls exact", "held out: calls", "exact", "wrong", box=None, pad_edge=False)
+    table = Table(
+        "tool", "standing", "recorded calls exact", "held out: calls", "exact", "wrong", box=None, pad_edge=False
+    )
     for tool, row in card["tools"].items():
         held = row.get("held_out")
         told = ["–"] * 3 if held is None else [str(held["calls"]), percent(held["exact"]), percent(_wrong(held))]

@@ -54,7 +54,9 @@ class Documents:
     def __init__(self, name: str, fields: Sequence[str], *, closed: bool = False) -> None:
         self.name = name
         self.closed = closed
-        self.columns = {field: f"f_{at}" if not field.isidentifier() else f"{field}_" for at, field in enumerate(fields)}
+        self.columns = {
+            field: f"f_{at}" if not field.isidentifier() else f"{field}_" for at, field in enumerate(fields)
+        }
         hints = [("key", str), *((column, str | None) for column in self.columns.values())]
         row: Any = NamedTuple(_title(name), [*hints, (_MORE, str), ("tier", int)])  # pyright: ignore
         self.table: Table[Any] = Table(name, row, tier="tier")

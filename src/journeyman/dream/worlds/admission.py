@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from journeyman.dream.worlds.calls import Recording
-from journeyman.dream.worlds.effects import same
 from journeyman.dream.worlds.fidelity import Measured, measured
 from journeyman.dream.worlds.induced import Induced
 from journeyman.dream.worlds.induction import Induction
+from journeyman.dream.worlds.values import same
 
 NOISE = 0.005  # of a tool's recorded calls may be contradicted: logs have slips; of fewer than 200, none
 _HELD_OUT = 5  # every so many-th session, from the end of the log

@@ -60,7 +60,9 @@ from journeyman.world.documents import (
 '''
 
 
-def written(name: str, sessions: int, kinds: Iterable[Kind], closed: Iterable[str], programs: Mapping[str, Program]) -> str:
+def written(
+    name: str, sessions: int, kinds: Iterable[Kind], closed: Iterable[str], programs: Mapping[str, Program]
+) -> str:
     closed = set(closed)
     lines = [_HEAD.format(name=name, sessions=sessions)]
     for kind in kinds:

@@ -63,8 +63,8 @@ def _fields(scope: Scope, name: Name) -> Iterator[Scalar]:
     for field in sorted(counts, key=lambda field: (-counts[field], field)):
         if len(field) > 40 or counts[field] < 0.02 * len(there):
             continue
-        text = f"{name.name}[{_quoted(field)}]"
-        optional = f"{_quoted(field)} in {name.name}" if counts[field] < len(there) else ""
+        text = f"{name.name}[{quoted(field)}]"
+        optional = f"{quoted(field)} in {name.name}" if counts[field] < len(there) else ""
         held = [v[field] for v in there if field in v]
         plain = sum(_plain(value) for value in held)
         if plain >= 0.5 * len(held) and any(value is not None for value in held):
@@ -74,7 +74,7 @@ def _fields(scope: Scope, name: Name) -> Iterator[Scalar]:
             yield Scalar(f"len({text})", scope.values(f"len({text})"), name.depth + 0.7, optional)
         elif all(isinstance(v, dict) for v in held) and len({frozenset(v) for v in held}) == 1 and len(held[0]) <= 12:
             for inner in sorted(held[0]):
-                deep = f"{text}[{_quoted(inner)}]"
+                deep = f"{text}[{quoted(inner)}]"
                 values = tuple(v if _plain(v) else UNKNOWN for v in scope.values(deep))
                 if any(v is not UNKNOWN for v in values):
                     yield Scalar(deep, values, name.depth + 0.6, optional)
@@ -142,16 +142,21 @@ class _Conditions:
             words = [word for word in counts if len(where[word]) > 1 and word not in self.scope.keys]
             if len(counts) <= _CONSTANTS or each.text in self.scope.arguments:
                 for word in sorted(words)[:_CONSTANTS]:
-                    self._optional(each, f"{each.text} == {_quoted(word)}", _each(each.values, word.__eq__), 0.3)
+                    self._optional(each, f"{each.text} == {quoted(word)}", _each(each.values, word.__eq__), 0.3)
             if len(counts) <= _CONSTANTS:
                 for word in sorted(words):
                     if len(word) > 2 and any(word in other and word != other for other in counts):
                         inside = _each(each.values, lambda v, word=word: isinstance(v, str) and word in v)
-                        self._optional(each, f"{_quoted(word)} in {each.text}", inside, 0.4)
+                        self._optional(each, f"{quoted(word)} in {each.text}", inside, 0.4)
             good = Counter(
                 v for m, v in zip(self.scope.moments, each.values, strict=True) if m.call.ok and isinstance(v, str)
             )
-            if 1 < len(good) <= 8 and not good.keys() & self.scope.keys and sum(good.values()) >= 2 * len(good) and len(good) < len(counts):
+            if (
+                1 < len(good) <= 8
+                and not good.keys() & self.scope.keys
+                and sum(good.values()) >= 2 * len(good)
+                and len(good) < len(counts)
+            ):
                 chosen = tuple(sorted(good))
                 self._optional(each, f"{each.text} in {chosen!r}", _each(each.values, chosen.__contains__), 0.5)
         elif kinds and set(kinds) <= {int} and len(set(there)) <= 8:
@@ -187,8 +192,7 @@ class _Conditions:
                 if a.cost + b.cost > 4:
                     continue
                 values = [
-                    UNKNOWN if x is UNKNOWN or y is UNKNOWN else x == y
-                    for x, y in zip(a.values, b.values, strict=True)
+                    UNKNOWN if x is UNKNOWN or y is UNKNOWN else x == y for x, y in zip(a.values, b.values, strict=True)
                 ]
                 if True in values and False in values:
                     optional = " and ".join(o for o in dict.fromkeys((a.optional, b.optional)) if o)
@@ -200,7 +204,7 @@ class _Conditions:
             if name.shape not in ("doc", "part"):
                 continue
             for field in _text_lists(name):
-                place = f"{name.name}[{_quoted(field)}]"
+                place = f"{name.name}[{quoted(field)}]"
                 for each in found:
                     if each.text in self.scope.arguments and any(isinstance(v, str) for v in each.values):
                         text = f"{each.text} in {place}"
@@ -297,5 +301,5 @@ def _numeric(values: Sequence[Any]) -> bool:
     return bool(there) and all(map(_number, there))
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

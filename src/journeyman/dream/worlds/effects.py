@@ -13,14 +13,31 @@ Knows scopes; nothing of refusals.
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
 from journeyman.dream.worlds.calls import leaves
-from journeyman.dream.worlds.conditions import Condition, Scalar, _quoted
-from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
+from journeyman.dream.worlds.conditions import Condition, Scalar, quoted
+from journeyman.dream.worlds.scope import UNKNOWN, Scope
+from journeyman.dream.worlds.values import (
+    along,
+    any_number,
+    back,
+    big_fields,
+    close,
+    fields_of,
+    held,
+    is_number,
+    is_plain,
+    loose_places,
+    minus,
+    plus,
+    same,
+    sums,
+    times,
+    written,
+)
 
 READINGS = 3
 _MARGIN = 0.6
@@ -67,7 +84,7 @@ class Explainer:
         self.scope = scope
         self.plain = plain
         self.conditions = found
-        self.numbers = [each for each in (*plain, *sums(scope)) if _any_number(each.values)]
+        self.numbers = [each for each in (*plain, *sums(scope)) if any_number(each.values)]
 
     def readings(self, wanted: Wanted, old: str = "") -> list[Reading]:
         """The plainest expressions for these values. `old`: for what stood there before."""
@@ -94,30 +111,32 @@ class Explainer:
 
     # -- the plainest
 
-    def _direct(self, wanted: Wanted, old: str) -> Iterator[Reading]:
+    def _direct(self, wanted: Wanted, _: str) -> Iterator[Reading]:
         values = list(wanted.values())
-        if all(_same(value, values[0]) for value in values) and (
+        if all(same(value, values[0]) for value in values) and (
             len({self.scope.moments[at].session for at in wanted}) >= _ENOUGH
         ):
-            yield Reading(_written(values[0]), 0.5)
+            yield Reading(written(values[0]), 0.5)
         for name in self.scope.arguments:
             if _gives(self.scope.names[name].values, wanted):
                 yield Reading(name, 0.0)
         for each in self.plain:
             if each.text not in self.scope.arguments and _gives(each.values, wanted):
                 yield Reading(each.text, each.cost)
-        if all(map(_number, values)):
+        if all(map(is_number, values)):
             for each in self.numbers:
                 if _gives(each.values, wanted):
                     yield Reading(each.text, each.cost)
-                    if any(_number(value) and value < 0 for value in each.values):
+                    if any(is_number(value) and value < 0 for value in each.values):
                         yield Reading(f"abs({each.text})", each.cost + 0.05)
         for text, cost in self._wholes():
             if _gives(self.scope.values(text), wanted):
                 yield Reading(text, cost)
         if any(isinstance(value, str) for value in values):
             for name in self.scope.names.values():
-                if name.shape == "text" and _gives(self.scope.values(f"str(round(calculated({name.name}), 2))"), wanted):
+                if name.shape == "text" and _gives(
+                    self.scope.values(f"str(round(calculated({name.name}), 2))"), wanted
+                ):
                     yield Reading(f"str(round(calculated({name.name}), 2))", 1.0)
 
     def _wholes(self) -> Iterator[tuple[str, float]]:
@@ -126,13 +145,13 @@ class Explainer:
                 yield f"sorted({name.name})", 0.3
             elif name.shape in ("doc", "part"):
                 yield name.name, name.depth + 0.1
-                for field in _big_fields(name):
-                    yield f"{name.name}[{_quoted(field)}]", name.depth + 0.4
+                for field in big_fields(name):
+                    yield f"{name.name}[{quoted(field)}]", name.depth + 0.4
             elif name.shape == "row" and name.name not in self.scope.arguments:
-                for field in _fields_of(e for v in name.values if isinstance(v, list) for e in v):
-                    yield f"[x[{_quoted(field)}] for x in {name.name}]", name.depth + 0.6
+                for field in fields_of(e for v in name.values if isinstance(v, list) for e in v):
+                    yield f"[x[{quoted(field)}] for x in {name.name}]", name.depth + 0.6
 
-    def _made(self, wanted: Wanted, old: str) -> Iterator[Reading]:
+    def _made(self, wanted: Wanted, _: str) -> Iterator[Reading]:
         """An object, field by field, an argument that is left out leaving its field out; or a list of such."""
         values = list(wanted.values())
         if all(isinstance(value, list) for value in values):
@@ -145,7 +164,7 @@ class Explainer:
             return
         if not all(isinstance(value, dict) for value in values) or len(values) < _ENOUGH:
             return
-        fields = _fields_of(values)
+        fields = fields_of(values)
         if not fields or len(fields) > 25:
             return
         parts: list[str] = []
@@ -162,7 +181,7 @@ class Explainer:
             inner = self.readings(there)
             if not inner:
                 return
-            parts.append(f"{_quoted(field)}: {said(inner)}")
+            parts.append(f"{quoted(field)}: {said(inner)}")
         if not optional:
             yield Reading("{" + ", ".join(parts) + "}", 1.0)
         else:
@@ -174,19 +193,19 @@ class Explainer:
         """An argument that is there exactly where the field is."""
         for name in self.scope.arguments:
             values = self.scope.names[name].values
-            if all(_same(values[at], value.get(field)) for at, value in wanted.items()):
+            if all(same(values[at], value.get(field)) for at, value in wanted.items()):
                 return name
         return None
 
     # -- numbers
 
     def _arithmetic(self, wanted: Wanted, old: str) -> Iterator[Reading]:
-        if not all(_number(value) for value in wanted.values()) or len(wanted) < _ENOUGH:
+        if not all(is_number(value) for value in wanted.values()) or len(wanted) < _ENOUGH:
             return
         if len({round(value, 6) for value in wanted.values()}) < 2:
             return
         some = list(wanted)[:3]
-        terms = [n for n in self.numbers if all(_number(n.values[at]) for at in wanted)]
+        terms = [n for n in self.numbers if all(is_number(n.values[at]) for at in wanted)]
         before = self.scope.values(old) if old else ()
         for each in terms:
             for text, value in (
@@ -196,51 +215,51 @@ class Explainer:
                 ("abs(round({0}, 2))", lambda v: abs(round(v, 2))),
                 ("-round({0}, 2)", lambda v: -round(v, 2)),
             ):
-                if all(_close(value(each.values[at]), wanted[at]) for at in some):
-                    if all(_same(value(each.values[at]), wanted[at]) for at in wanted):
-                        yield Reading(text.format(each.text), each.cost + (0.9 if text[0] == "-" else 0.6))
+                near = all(close(value(each.values[at]), wanted[at]) for at in some)
+                if near and all(same(value(each.values[at]), wanted[at]) for at in wanted):
+                    yield Reading(text.format(each.text), each.cost + (0.9 if text[0] == "-" else 0.6))
         pairs: Any = combinations(sorted(terms, key=lambda each: each.cost)[:80], 2)
-        if old and all(_number(before[at]) for at in wanted):
+        if old and all(is_number(before[at]) for at in wanted):
             first = Scalar(old, before, 0.0)
             pairs = [(first, each) for each in terms if each.text != old]
         for a, b in pairs:
-            for sign, made in (("+", _plus), ("-", _minus), ("*", _times), ("-'", _back)):
-                if not all(_close(made(a.values[at], b.values[at]), wanted[at]) for at in some):
+            for sign, made in (("+", plus), ("-", minus), ("*", times), ("-'", back)):
+                if not all(close(made(a.values[at], b.values[at]), wanted[at]) for at in some):
                     continue
                 x, y = (b, a) if sign == "-'" else (a, b)
                 text = f"{x.text} {sign[0]} {y.text}"
                 got = {at: made(a.values[at], b.values[at]) for at in wanted}
                 cost = a.cost + b.cost + 1.0
-                if all(_same(round(got[at], 2), wanted[at]) for at in wanted):
+                if all(same(round(got[at], 2), wanted[at]) for at in wanted):
                     yield Reading(f"round({text}, 2)", cost)
-                elif all(_same(got[at], wanted[at]) for at in wanted):
+                elif all(same(got[at], wanted[at]) for at in wanted):
                     yield Reading(text, cost)
 
     # -- by a condition
 
-    def _either(self, wanted: Wanted, old: str) -> Iterator[Reading]:
+    def _either(self, wanted: Wanted, _: str) -> Iterator[Reading]:
         distinct: list[Any] = []
         for value in wanted.values():
-            if not any(_same(value, other) for other in distinct):
+            if not any(same(value, other) for other in distinct):
                 distinct.append(value)
-        if len(distinct) != 2 or len(wanted) < 3 or not all(_plain(value) for value in distinct):
+        if len(distinct) != 2 or len(wanted) < 3 or not all(is_plain(value) for value in distinct):
             return
-        one = sum(1 << at for at, value in wanted.items() if _same(value, distinct[0]))
+        one = sum(1 << at for at, value in wanted.items() if same(value, distinct[0]))
         other = sum(1 << at for at in wanted) & ~one
         if one.bit_count() < 2 and other.bit_count() < 2:
             return
         for each in self.conditions:
             if each.yes & one == one and each.no & other == other:
-                yield Reading(f"({_written(distinct[0])} if {each.text} else {_written(distinct[1])})", each.cost + 1)
+                yield Reading(f"({written(distinct[0])} if {each.text} else {written(distinct[1])})", each.cost + 1)
 
-    def _cases(self, wanted: Wanted, old: str) -> Iterator[Reading]:
+    def _cases(self, wanted: Wanted, _: str) -> Iterator[Reading]:
         """Several answers, each under a condition under which no other was seen; elsewhere, none."""
         if len(wanted) < _MANY or not all(isinstance(value, dict | list | str) for value in wanted.values()):
             return
         groups: dict[str, int] = {}
-        loose = _loose(list(wanted.values()))
+        loose = loose_places(list(wanted.values()))
         for at, value in wanted.items():
-            shape = json.dumps(_held(value, loose, ()), sort_keys=True)
+            shape = json.dumps(held(value, loose, ()), sort_keys=True)
             groups[shape] = groups.get(shape, 0) | 1 << at
         if not 1 < len(groups) <= 12:
             return
@@ -255,23 +274,23 @@ class Explainer:
         while left and len(cases) < 8:
             best: tuple[float, Condition, int] | None = None
             for each in (*asked, *pairs):
-                held = each.yes & left
-                owner = next((group for group in groups.values() if held and held & group == held), None)
-                if owner is not None and held.bit_count() >= _MANY:
-                    worth = held.bit_count() - 2 * each.cost
+                there = each.yes & left
+                owner = next((group for group in groups.values() if there and there & group == there), None)
+                if owner is not None and there.bit_count() >= _MANY:
+                    worth = there.bit_count() - 2 * each.cost
                     if best is None or worth > best[0]:
-                        best = (worth, each, held)
+                        best = (worth, each, there)
             if best is None:
                 break
-            _, chosen, held = best
-            inner = self.readings({at: value for at, value in wanted.items() if held >> at & 1})
+            _, chosen, there = best
+            inner = self.readings({at: value for at, value in wanted.items() if there >> at & 1})
             left &= ~chosen.yes
             if inner:
                 cases.append(f"({chosen.text}, lambda: {said(inner)})")
         if cases and (everything & ~left).bit_count() >= 0.4 * everything.bit_count():
             yield Reading(f"case({', '.join(cases)})", 3.0)
 
-    def _new(self, wanted: Wanted, old: str) -> Iterator[Reading]:
+    def _new(self, wanted: Wanted, _: str) -> Iterator[Reading]:
         """A string that nothing had named before, another one each time: an id, or a label."""
         values = list(wanted.values())
         if len(values) < _POSITIVE or not all(isinstance(value, str) for value in values):
@@ -295,7 +314,7 @@ class Explainer:
             return
         tails: dict[int, list[Any]] = {}
         for at, value in wanted.items():
-            if not _same(value[: len(before[at])], before[at]):
+            if not same(value[: len(before[at])], before[at]):
                 tails = {}
                 break
             tails[at] = value[len(before[at]) :]
@@ -305,8 +324,8 @@ class Explainer:
         for name in self.scope.arguments:  # merged by a key
             values = self.scope.names[name].values
             if self.scope.names[name].shape == "row":
-                for field in _fields_of(e for at in wanted for e in values[at] or ()):
-                    text = f"merged({old}, {name}, {_quoted(field)})"
+                for field in fields_of(e for at in wanted for e in values[at] or ()):
+                    text = f"merged({old}, {name}, {quoted(field)})"
                     if _gives(self.scope.values(text), wanted):
                         yield Reading(text, 1.0)
 
@@ -331,152 +350,5 @@ class Explainer:
                     yield Reading(f"{old} + {made}", row.depth + 0.9)
 
 
-def along(row: Name, wanted: dict[int, list[Any]]) -> str:
-    """A list of objects made from a row's elements, each field a constant or a copy."""
-    pairs = [(x, y) for at, tail in wanted.items() for x, y in zip(row.values[at], tail, strict=True)]
-    if len(pairs) < _ENOUGH or not all(isinstance(x, dict) and isinstance(y, dict) for x, y in pairs):
-        return ""
-    parts: list[str] = []
-    for field in _fields_of(y for _, y in pairs):
-        values = [y.get(field, UNKNOWN) for _, y in pairs]
-        copied = next((f for f in pairs[0][0] if all(f in x and _same(x[f], y.get(field)) for x, y in pairs)), None)
-        if all(_same(value, values[0]) for value in values) and copied != field:
-            parts.append(f"{_quoted(field)}: {_written(values[0])}")
-        elif copied is not None:
-            parts.append(f"{_quoted(field)}: x[{_quoted(copied)}]")
-        else:
-            return ""
-    return "[{" + ", ".join(parts) + "} for x in " + row.name + "]"
-
-
-def sums(scope: Scope) -> Iterator[Scalar]:
-    """Sums along lists: of a field, and of the differences and products of two lists' fields."""
-    rows = [name for name in scope.names.values() if name.shape == "row"]
-    numeric = {row.name: _number_fields(row) for row in rows}
-    for row in rows:
-        for field in numeric[row.name]:
-            text = f"sum(x[{_quoted(field)}] for x in {row.name})"
-            yield Scalar(text, scope.values(text), row.depth + 0.8)
-    for a in rows:
-        for b in rows:
-            if a.name != b.name and a.along == b.along and a.depth + b.depth <= 4:
-                for f in numeric[a.name]:
-                    for g in numeric[b.name]:
-                        text = f"sum(y[{_quoted(g)}] - x[{_quoted(f)}] for x, y in zip({a.name}, {b.name}))"
-                        yield Scalar(text, scope.values(text), max(a.depth, b.depth) + 1.0)
-
-
-def _loose(values: list[Any]) -> set[tuple[Any, ...]]:
-    """Places in these values where almost every value has another string."""
-    seen: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
-    for value in values:
-        for path, leaf in _paths(value, ()):
-            seen[path][leaf] += 1
-    return {path for path, counts in seen.items() if len(counts) >= 8 and max(counts.values()) <= 0.2 * len(values)}
-
-
-def _paths(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:
-    if isinstance(value, dict):
-        for name, each in value.items():
-            yield from _paths(each, (*path, name))
-    elif isinstance(value, list):
-        for at, each in enumerate(value):
-            yield from _paths(each, (*path, at))
-    elif isinstance(value, str):
-        yield path, value
-
-
-def _held(value: Any, loose: set[tuple[Any, ...]], path: tuple[Any, ...]) -> Any:
-    if isinstance(value, dict):
-        return {name: _held(each, loose, (*path, name)) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_held(each, loose, (*path, at)) for at, each in enumerate(value)]
-    return "*" if path in loose else value
-
-
-def positive(values: Sequence[Any]) -> bool:
-    """Whether these are numbers of which none is below zero, and not too few."""
-    numbers = [value for value in values if _number(value)]
-    return len(numbers) == len(values) >= _POSITIVE and min(numbers) >= 0
-
-
-# -- values
-
-
 def _gives(values: Sequence[Any], wanted: Wanted) -> bool:
-    return all(values[at] is not UNKNOWN and _same(values[at], value) for at, value in wanted.items())
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Equal as JSON: true is not 1."""
-    if isinstance(a, bool) or isinstance(b, bool):
-        return a is b
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_same(a[field], b[field]) for field in a)
-    if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(map(_same, a, b))
-    return a == b
-
-
-same = _same
-
-
-def _close(a: Any, b: Any) -> bool:
-    return abs(a - b) < 0.011
-
-
-def _plus(a: Any, b: Any) -> Any:
-    return a + b
-
-
-def _minus(a: Any, b: Any) -> Any:
-    return a - b
-
-
-def _times(a: Any, b: Any) -> Any:
-    return a * b
-
-
-def _back(a: Any, b: Any) -> Any:
-    return b - a
-
-
-def _number(value: Any) -> bool:
-    return type(value) in (int, float)
-
-
-def _any_number(values: Sequence[Any]) -> bool:
-    return any(map(_number, values))
-
-
-def _plain(value: Any) -> bool:
-    return value is None or isinstance(value, str | int | float | bool)
-
-
-def _written(value: Any) -> str:
-    return repr(json.loads(json.dumps(value)))
-
-
-def _fields_of(things: Any) -> list[str]:
-    return list(dict.fromkeys(field for thing in things if isinstance(thing, dict) for field in thing))
-
-
-def _big_fields(name: Name) -> list[str]:
-    found: dict[str, None] = {}
-    for value in name.values:
-        if isinstance(value, dict):
-            for field, held in value.items():
-                if isinstance(held, dict | list):
-                    found[field] = None
-    return list(found)
-
-
-def _number_fields(row: Name) -> list[str]:
-    found: dict[str, None] = {}
-    for value in row.values:
-        for each in value if isinstance(value, list) else ():
-            if isinstance(each, dict):
-                for field, held in each.items():
-                    if _number(held):
-                        found[field] = None
-    return list(found)
+    return all(values[at] is not UNKNOWN and same(values[at], value) for at, value in wanted.items())

@@ -47,9 +47,7 @@ class History:
     def __init__(self, sessions: Sequence[Recording], kinds: Kinds) -> None:
         self.kinds = kinds
         self.sessions = sessions
-        self.shows: list[list[Docs]] = [
-            [_together(kinds, call) for call in session.calls] for session in sessions
-        ]
+        self.shows: list[list[Docs]] = [[_together(kinds, call) for call in session.calls] for session in sessions]
         self.births = self._births()
         self.writers = self._writers()
         self.fixed = self._fixed()
@@ -239,7 +237,11 @@ def references(history: History) -> dict[str, str]:
                 hits.update((f"{call.tool}()", kind) for kind in keys if call.value in keys[kind])
             for (own, _), doc in docs.items():
                 for field, value in named(doc):
-                    hits.update((field, kind) for kind in keys if value in keys[kind] and (kind != own or field != history.kinds.all[own].field))
+                    hits.update(
+                        (field, kind)
+                        for kind in keys
+                        if value in keys[kind] and (kind != own or field != history.kinds.all[own].field)
+                    )
     return {field: kind for (field, kind), n in sorted(hits.items()) if n >= 2}
 
 

@@ -19,8 +19,8 @@ from journeyman.dream.worlds import book
 from journeyman.dream.worlds.calls import Call, leaves
 from journeyman.dream.worlds.history import History, initial, named, references
 from journeyman.dream.worlds.induction import Induction
-from journeyman.dream.worlds.effects import same
 from journeyman.dream.worlds.rehearsal import renamed, settled
+from journeyman.dream.worlds.values import same
 from journeyman.world.context import Context
 from journeyman.world.documents import Documents, spelled, unsaid
 from journeyman.world.outcome import Outcome, Tier

@@ -1,22 +1,22 @@
 """What was induced of one tool, and its Python.
 
-Always holds: names are bound in the order of their need, so that nothing is asked of a document before the refusals that
-guard it; new values are all computed before the first of them is set.
+Always holds: names are bound in the order of their need, so that nothing is asked of a document before the refusals
+that guard it; new values are all computed before the first of them is set.
 
 Knows expressions as text; nothing of the evidence for them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from journeyman.dream.worlds.conditions import Condition
 from journeyman.dream.worlds.effects import Effect, Reading, said
 from journeyman.dream.worlds.refusals import Refusal
 from journeyman.dream.worlds.scope import Name, Scope
-
 
 _PLACE = re.compile(r'(\w+)\["([^"]+)"\]')
 
@@ -42,8 +42,8 @@ class Program:
     names: dict[str, Name]
     refusals: tuple[Refusal, ...] = ()
     doubts: tuple[Condition, ...] = ()
-    effects: list[Effect] = field(default_factory=list)
-    side: list[Effect] = field(default_factory=list)  # on what the tool does not answer with
+    effects: list[Effect] = dataclasses.field(default_factory=list)
+    side: list[Effect] = dataclasses.field(default_factory=list)  # on what the tool does not answer with
     made: tuple[Made, ...] = ()
     forgets: tuple[tuple[str, str], ...] = ()  # names of documents and fields that are not known afterwards
     answer: tuple[Reading, ...] | None = None

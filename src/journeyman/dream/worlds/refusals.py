@@ -92,9 +92,7 @@ def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) 
         left &= ~wanted
     worked = sum(1 << at for at, moment in enumerate(moments) if moment.call.ok)
     spoken = {each.text for refusal in listed for each in refusal.readings}
-    doubts = [
-        each for each in found if each.odd and worked and each.no & worked == worked and each.text not in spoken
-    ]
+    doubts = [each for each in found if each.odd and worked and each.no & worked == worked and each.text not in spoken]
     believed = [refusal for refusal in listed if _believed(refusal, worked)]
     doubts += [each for refusal in listed if refusal not in believed for each in refusal.readings[:1]]
     return Refusals(tuple(believed), sum((group & left).bit_count() for group in groups.values()), tuple(doubts[:8]))
@@ -134,9 +132,9 @@ def _nearest(fit: list[Condition]) -> list[Condition]:
     fit = sorted(fit, key=lambda each: (each.cost, each.text))
     kept: list[Condition] = []
     for each in fit:
-        if len(kept) < READINGS and each.cost <= fit[0].cost + _MARGIN:
-            if all((each.yes, each.no) != (other.yes, other.no) or "and" in each.text for other in kept):
-                kept.append(each)
+        near = len(kept) < READINGS and each.cost <= fit[0].cost + _MARGIN
+        if near and all((each.yes, each.no) != (other.yes, other.no) or "and" in each.text for other in kept):
+            kept.append(each)
     return kept
 
 

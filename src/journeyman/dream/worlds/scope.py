@@ -56,8 +56,8 @@ class Sight:
 
 
 class Name(NamedTuple):
-    """shape: "text" or "texts" (an argument), "doc" (a document), "part" (of one), "row" (a list along a list), "value".
-    `along`: which list a row runs along."""
+    """shape: "text" or "texts" (an argument), "doc" (a document), "part" (of one), "row" (a list along a list), or
+    "value". `along`: which list a row runs along."""
 
     name: str
     text: str
@@ -137,7 +137,9 @@ class Scope:
         """A step further than the furthest name that it needs."""
         return 0.5 + max((self.names[name].depth for name in self.needs(text)), default=0)
 
-    def add(self, name: str, text: str, shape: str, *, along: str = "", depth: float = 0, kind: str = "") -> Name | None:
+    def add(
+        self, name: str, text: str, shape: str, *, along: str = "", depth: float = 0, kind: str = ""
+    ) -> Name | None:
         """A name for an expression, if it is something at some moment and nothing that has a name already."""
         if len(self.names) >= NAMES:
             return None
@@ -164,11 +166,11 @@ class Scope:
     def _grow(self) -> None:
         """Whatever can be reached in a few steps, the nearest first."""
         self._search()
-        for depth in range(1, 4):
+        for _ in range(3):
             before = list(self.names.values())
             for name in before:
                 for key, row in self._keys(name):
-                    self._find(key, row, depth)
+                    self._find(key, row)
             docs = [n for n in self.names.values() if n.shape in ("doc", "part")]
             texts = [(k, row) for n in before for k, row in self._keys(n)]
             for doc in docs:
@@ -176,12 +178,12 @@ class Scope:
                     place = f'{doc.name}["{field}"]'
                     if kind_of == "map":
                         for key, row in texts:
-                            self._entry(place, field, key, row, depth, None)
+                            self._entry(place, field, key, row, None)
                     elif kind_of == "list":
                         inner = self._element_fields(doc, field)
                         for key, row in texts:
                             for at in inner:
-                                self._first(place, field, at, key, row, depth)
+                                self._first(place, field, at, key, row)
                         self.add(f"first_{_one(field)}", f"{place}[0]", "part", depth=0.3)
                         self.add(f"last_{_one(field)}", f"{place}[-1]", "part", depth=0.35)
                         self.add(f"all_{field}", f"[each for each in {place}]", "row", along=place)
@@ -189,7 +191,7 @@ class Scope:
                 for field in self._maps_in_row(row):
                     for key, other in texts:
                         if other is not None and other.shape == "texts" and row.along in self.arguments:
-                            self._entry(f'x["{field}"]', field, key, other, depth, row)
+                            self._entry(f'x["{field}"]', field, key, other, row)
 
     def _search(self) -> None:
         """Documents that are found by what they hold, where the answer is their key: who has this name?"""
@@ -249,7 +251,7 @@ class Scope:
             for field in _string_fields(elements):
                 yield f'x["{field}"]', name
 
-    def _find(self, key: str, row: Name | None, depth: float) -> None:
+    def _find(self, key: str, row: Name | None) -> None:
         for kind in self.kinds.all:
             if row is None:
                 self.add(kind, f"desk.find({kind.upper()}, {key})", "doc", kind=kind)
@@ -257,7 +259,7 @@ class Scope:
                 text = f"[x and desk.find({kind.upper()}, {key}) for x in {row.name}]"
                 self.add(f"{kind}s", text, "row", along=row.along, kind=kind)
 
-    def _entry(self, place: str, field: str, key: str, row: Name | None, depth: float, held: Name | None) -> None:
+    def _entry(self, place: str, field: str, key: str, row: Name | None, held: Name | None) -> None:
         name = _one(field)
         if held is not None and row is not None:
             text = f"[x and entry({place}, y) for x, y in zip({held.name}, {row.name})]"
@@ -268,7 +270,7 @@ class Scope:
             text = f"[x and entry({place}, {key}) for x in {row.name}]"
             self.add(f"{name}s", text, "row", along=row.along)
 
-    def _first(self, place: str, field: str, at: str, key: str, row: Name | None, depth: float) -> None:
+    def _first(self, place: str, field: str, at: str, key: str, row: Name | None) -> None:
         if place.startswith(key.partition("[")[0] + "[") or ('["' in key and not key.endswith(f'["{at}"]')):
             return
         if row is None:
