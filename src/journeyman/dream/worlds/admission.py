@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import sqrt
 from typing import Any, NamedTuple
 
 from journeyman.dream.worlds.calls import Recording
@@ -24,8 +25,7 @@ from journeyman.dream.worlds.values import same
 
 NOISE = 0.005  # of a tool's recorded calls may be contradicted: logs have slips; of fewer than 200, none
 _HELD_OUT = 5  # every so many-th session, from the end of the log
-_WRONG = 0.05  # of a tool's answers on sessions kept out; more, and it is not admitted
-_ANSWERS = 5
+_WRONG = 0.05  # of a tool's answers on sessions kept out; if it is surely more, it is not admitted
 
 
 class Admitted(NamedTuple):
@@ -52,7 +52,7 @@ def admitted(sessions: Sequence[Recording], name: str, hold_out: bool = True) ->
             stale = call.ok and outcome.ok and call.tool in first.induction.kinds.whole
             wrong[call.tool] += not stale  # what others left behind is laid to them below, if it is still so
         for tool, tally in held.tools.items():
-            if tally.answered >= _ANSWERS and wrong[tool] > _WRONG * tally.answered:
+            if at_least(wrong[tool], tally.answered) > _WRONG:
                 doubted.add(tool)
     induction = Induction(sessions)
     for tool in sorted(doubted & induction.programs.keys()):
@@ -70,6 +70,15 @@ def admitted(sessions: Sequence[Recording], name: str, hold_out: bool = True) ->
                 _withdraw(induction, call.tool, (call.ok and not outcome.ok) or program.answer is None)
     tools = {tool: _standing(induction, tool) for tool in sorted(induction.programs)}
     return Admitted(induced, induction, tools, found, held)
+
+
+def at_least(wrong: int, n: int) -> float:
+    """The share that is surely wrong: the lower end of Wilson's interval at 95 % (Wilson 1927)."""
+    if not n:
+        return 0.0
+    z, share = 1.96, wrong / n
+    middle, width = share + z * z / (2 * n), z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return (middle - width) / (1 + z * z / n)
 
 
 def _laid_to_writers(induction: Induction, at: int, place: int, worked: bool) -> bool:

@@ -152,15 +152,16 @@ def _along(explainer: Explainer, target: Name, field: str, wanted: dict[int, Any
             picked = row.values[at]
             if not (isinstance(old, list) and isinstance(new, list) and isinstance(picked, list)):
                 break
-            places = [next((i for i, e in enumerate(old) if e is part), None) for part in picked]
-            if len(old) != len(new) or None in places:
+            found_at = [next((i for i, e in enumerate(old) if e is part), None) for part in picked]
+            places = [place for place in found_at if place is not None]
+            if len(old) != len(new) or len(places) < len(found_at):
                 break
             if any(not same(a, b) for i, (a, b) in enumerate(zip(old, new, strict=True)) if i not in places):
                 break
             if len(set(places)) < len(places):
                 continue
             for name in new[places[0]] if places else ():
-                found[name][at] = [new[i].get(name) for i in places if i is not None]
+                found[name][at] = [new[i].get(name) for i in places]
         else:
             effects: list[Effect] = []
             for name, lists in found.items():
