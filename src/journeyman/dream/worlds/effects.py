@@ -282,7 +282,7 @@ class Explainer:
                         best = (worth, each, there)
             if best is None:
                 break
-            _, chosen, there = best
+            chosen, there = best[1], best[2]
             inner = self.readings({at: value for at, value in wanted.items() if there >> at & 1})
             left &= ~chosen.yes
             if inner:
