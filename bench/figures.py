@@ -306,7 +306,29 @@ def gateway() -> str:
     return "\n".join(lines)
 
 
+def fidelity() -> str:
+    """One row a log and number of sessions: induced world against cache, on sessions not learnt from."""
+    path = RESULTS / "fidelity.json"
+    lines = [
+        "| log | sessions learnt from | exact | wrong, of what is answered | exact-match cache, exact "
+        "| induction, CPU |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    sources = []
+    for name, found in sorted((json.loads(path.read_text()) if path.is_file() else {}).items()):
+        for row in found["rows"]:
+            lines.append(
+                f"| {name} | {row['n']} | {100 * row['exact']:.1f} % | {100 * row['wrong_when_answered']:.1f} % "
+                f"| {100 * row['cache_exact']:.1f} % | {row['induction_cpu_s']:.0f} s |"
+            )
+        sources.append(
+            f"- `bench/results/{path.name}`, {name} (with its command): {found['machine']}, {found['date'][:10]}"
+        )
+    return "\n".join([*lines, "", *sources])
+
+
 TABLES = {
+    "fidelity": fidelity,
     "grind": grind,
     "worlds": worlds,
     "rlvr": rlvr,

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from journeyman.capture import import_files, read_sessions
+    from journeyman.dream.dreamed import dream
     from journeyman.grind.measure import grind
     from journeyman.model import load_engine
     from journeyman.night import night
     from journeyman.store import open_store
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "grind", "import_files", "load_engine", "night", "open_store", "read_sessions"]
+__all__ = ["__version__", "dream", "grind", "import_files", "load_engine", "night", "open_store", "read_sessions"]
 
 _HOMES = {
     "import_files": "journeyman.capture",
@@ -32,7 +33,7 @@ _HOMES = {
     "open_store": "journeyman.store",
     "read_sessions": "journeyman.capture",
 }
-_CALLABLE = ("grind", "night")  # modules, and their functions of the same name
+_CALLABLE = ("dream", "grind", "night")  # modules, and their functions of the same name
 
 
 def __getattr__(name: str) -> Any:

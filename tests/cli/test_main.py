@@ -20,9 +20,8 @@ from journeyman.errors import ModelError
 from journeyman.model import source
 from journeyman.store import open_store
 
-COMMANDS = (
-    "serve keys import sessions feedback outcome night ask evaluate report adapters ledger erase grind world demo".split()
-)
+DAY, NIGHT = "serve keys import sessions feedback outcome", "night ask evaluate report adapters ledger erase"
+COMMANDS = [*DAY.split(), *NIGHT.split(), "grind", "dream", "world", "demo"]
 LINE = '{"id": "%s", "messages": [{"role": "user", "content": "hi"}]}\n'
 FULL = Path("/dev/full")
 

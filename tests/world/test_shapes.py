@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
 
 from journeyman.errors import WorldError
 from journeyman.world import WORDS
 from journeyman.world.shapes import shape
+from journeyman.world.tables import Table
 
 
 @pytest.mark.parametrize(
@@ -39,8 +40,21 @@ def test_schemas_say_what_is_admitted() -> None:
     assert shape(Literal["a", "b"]).schema == {"enum": ["a", "b"]}
 
 
-@pytest.mark.parametrize("hint", [bytes, dict[str, int], int | bool, float | Literal[1], tuple[int, str], Any, object])
+@pytest.mark.parametrize("hint", [bytes, dict[str, int], int | bool, float | Literal[1], tuple[int, str], object])
 def test_what_has_no_one_spelling_is_refused(hint: Any) -> None:
     with pytest.raises(WorldError) as caught:
         shape(hint)
     assert caught.value.remedy
+
+
+def test_any_is_json_for_arguments_and_for_no_column() -> None:
+    admits = shape(Any).admits
+    assert admits({"a": [1, 2.5, None, {"b": True}]})
+    assert not admits({"a": {1, 2}})
+
+    class Loose(NamedTuple):
+        id: str
+        held: Any
+
+    with pytest.raises(WorldError):
+        Table("loose", Loose)

@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         adapters,
         asking,
         demo,
+        dreaming,
         erasing,
         evaluating,
         grinding,
@@ -72,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     day = (serving, keys, importing, sessions, remarking)
     nights = (night, asking, evaluating, reporting, adapters, ledger, erasing)
-    for command in (*day, *nights, grinding, practising, world, demo):
+    for command in (*day, *nights, grinding, practising, dreaming, world, demo):
         command.add_parser(subparsers)
     return parser
 

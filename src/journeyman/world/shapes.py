@@ -3,7 +3,8 @@
 Always holds: what a shape admits has one spelling (no true that is also 1, no 1 that is also 1.0, no -0.0, no NaN, no
 half of a surrogate pair, no integer beyond 64 bits), so that equal values have equal bytes here, in JSON, in SQLite.
 
-Knows str, int, float, bool, None, Literal, unions, lists and tuples of one kind; a mark in Annotated says more.
+Knows str, int, float, bool, None, Literal, unions, lists and tuples of one kind, and Any for JSON of whatever form; a
+mark in Annotated says more.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ def shape(hint: Any) -> Shape:
         return shape(inner[0])._replace(marks=inner[1:])
     if hint in _PLAIN:
         return _PLAIN[hint]
+    if hint is Any:
+        return Shape(_is_json, {})
     if origin is Literal and all(type(each) in (str, int) for each in inner):
         known = frozenset((type(each), each) for each in inner)
         kinds = {type(each) for each in inner}
@@ -55,6 +58,15 @@ def shape(hint: Any) -> Shape:
         f"{hint!r} is no type that a column or an argument can have",
         "use str, int, float, bool, None, Literal, unions of them, list[X] (arguments) or tuple[X, ...] (columns)",
     )
+
+
+def _is_json(value: Any) -> bool:
+    """Any JSON value, its parts of the plain shapes; for arguments, not for columns: 1 and 1.0 are both in it."""
+    if isinstance(value, dict):
+        return all(_is_text(name) and _is_json(each) for name, each in value.items())
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    return any(plain.admits(value) for plain in _PLAIN.values())
 
 
 def _union(parts: list[Shape]) -> Shape:

@@ -68,6 +68,8 @@ class Table(Generic[R]):
                 "columns",
                 "make the key the first column, and spell the columns as the row does",
             )
+        if Any in hints.values():  # it is for arguments: 1 and 1.0 are both in it
+            raise WorldError(f"table {name!r} has a column of Any", "give each column one type")
         shapes = {column: shape(hints[column]) for column in self.columns}
         self.schema = {column: each.schema for column, each in shapes.items()}
         self.worded = frozenset(

@@ -1,0 +1,137 @@
+"""Sessions as calls: what was asked of which tool, and what it answered, whoever wrote the session down.
+
+Three ways of writing are read: OpenAI's messages (a Session, or a mapping with `messages` or tau's `traj`), and
+Taskmaster's annotations (a mapping with `utterances`).
+
+Always holds: a call without an answer, or with arguments that are no JSON object, is left out; the order is that of the
+session; a result that is a JSON object or list is taken as such, all other text as text.
+
+Knows how sessions are written; nothing of tools.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from journeyman.records import Session
+
+_ERROR = re.compile(r"\s*error\b[:\s-]*", re.IGNORECASE)
+_ABSENT = object()
+
+
+class Call(NamedTuple):
+    """`value` is the answer; for a call that failed, the words of the error."""
+
+    tool: str
+    arguments: dict[str, Any]
+    ok: bool
+    value: Any
+
+
+class Recording(NamedTuple):
+    """One session's calls. `said` is what people and model said, and what calls were said before."""
+
+    id: str
+    calls: tuple[Call, ...]
+    said: tuple[tuple[int, str], ...] = ()
+    score: float | None = None
+
+
+def recordings(sessions: Iterable[Session | Mapping[str, Any]]) -> list[Recording]:
+    """Those sessions that have calls."""
+    found = (recording(session, str(place)) for place, session in enumerate(sessions))
+    return [each for each in found if each.calls]
+
+
+def recording(session: Session | Mapping[str, Any], name: str = "") -> Recording:
+    if isinstance(session, Session):
+        return _messages(session.id, [turn.to_json() for turn in session.turns])
+    if "utterances" in session:
+        return _annotated(session, name)
+    messages = session.get("messages", session.get("traj", ()))
+    score = session.get("reward")
+    return _messages(str(session.get("id", name)), messages, score if isinstance(score, int | float) else None)
+
+
+def answer(text: Any) -> tuple[bool, Any]:
+    """Whether this is an answer, and what it says; an error gives its words."""
+    if isinstance(text, str):
+        if found := _ERROR.match(text):
+            return False, text[found.end() :]
+        text = parsed(text)
+    if isinstance(text, Mapping) and "error" in text and text["error"] and len(text) <= 3:
+        error = text.get("message", text["error"])
+        return False, error if isinstance(error, str) else json.dumps(error, sort_keys=True)
+    return True, text
+
+
+def parsed(text: str) -> Any:
+    """A JSON object or list, or the text itself."""
+    if text[:1] in "{[" or text[:1].isspace():
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+        if isinstance(value, dict | list):
+            return value
+    return text
+
+
+def _messages(name: str, messages: Iterable[Mapping[str, Any]], score: float | None = None) -> Recording:
+    calls: list[Call] = []
+    said: list[tuple[int, str]] = []
+    asked: dict[str, tuple[str, Any]] = {}
+    for message in messages:
+        if message.get("role") == "tool":
+            tool, arguments = asked.pop(str(message.get("tool_call_id")), ("", None))
+            if isinstance(arguments, dict):
+                calls.append(Call(tool, arguments, *answer(message.get("content") or "")))
+            continue
+        if isinstance(content := message.get("content"), str) and content:
+            said.append((len(calls), content))
+        for call in message.get("tool_calls") or ():
+            function = call.get("function", call)
+            asked[str(call.get("id"))] = (function["name"], _arguments(function.get("arguments")))
+    return Recording(name, tuple(calls), tuple(said), score)
+
+
+def _annotated(dialogue: Mapping[str, Any], name: str) -> Recording:
+    calls: list[Call] = []
+    said: list[tuple[int, str]] = []
+    for utterance in dialogue["utterances"]:
+        said.append((len(calls), str(utterance.get("text", ""))))
+        parts: dict[str, dict[str, Any]] = {}
+        for note in utterance.get("annotations") or ():
+            parts.setdefault(str(note.get("context", "")).rpartition("_")[2], {})[note["name"]] = note.get("value")
+        for part in parts.values():
+            arguments = _arguments(part.get("request"))
+            if "api_call" in part and "response" in part and isinstance(arguments, dict):
+                calls.append(Call(part["api_call"], arguments, *answer(part["response"])))
+    return Recording(str(dialogue.get("conversation_id", name)), tuple(calls), tuple(said))
+
+
+def _arguments(value: Any) -> Any:
+    if value is None or value == "":
+        return {}
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return _ABSENT
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """Every string in a JSON value, keys of objects included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield name
+            yield from leaves(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from leaves(each)

@@ -1,0 +1,257 @@
+"""What was known when each call was made: documents as first seen, moved on by what later calls showed.
+
+Inverse replay: a document that is first seen at the n-th call was like this from the session's beginning, unless a
+call that may have changed it came before.
+
+Always holds: nothing is known of a document that its session (or, for kinds that never change, some session) did not
+show; a document is never changed in place, so that what was known at one call stays as it was.
+
+Knows calls and kinds; nothing of why things change.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from journeyman.dream.worlds.calls import Call, Recording, leaves
+from journeyman.dream.worlds.kinds import Kinds
+
+_MOSTLY = 0.7
+Key = tuple[str, str]  # kind, key
+Docs = dict[Key, dict[str, Any]]
+
+
+class Moment:
+    """One call, and what was known before it."""
+
+    __slots__ = ("call", "docs", "mentioned", "place", "session", "shows")
+
+    def __init__(
+        self, call: Call, session: int, place: int, docs: Docs, mentioned: frozenset[str], shows: Docs
+    ) -> None:
+        self.call = call
+        self.session = session
+        self.place = place
+        self.docs = docs
+        self.mentioned = mentioned
+        self.shows = shows  # the documents in its answer
+
+
+class History:
+    """All moments of a log. `writers`: tools after which things are not as they were; `fixed`: kinds that are always
+    the same; `catalogue`: their documents."""
+
+    def __init__(self, sessions: Sequence[Recording], kinds: Kinds) -> None:
+        self.kinds = kinds
+        self.sessions = sessions
+        self.shows: list[list[Docs]] = [[_together(kinds, call) for call in session.calls] for session in sessions]
+        self.births = self._births()
+        self.writers = self._writers()
+        self.fixed = self._fixed()
+        self.catalogue: Docs = {}
+        for shows in self.shows:
+            for docs in shows:
+                for key, doc in docs.items():
+                    if key[0] in self.fixed:
+                        self.catalogue.setdefault(key, doc)
+        self.moments: list[list[Moment]] = [self._replayed(at) for at in range(len(sessions))]
+
+    def sight(self, session: int, place: int, key: Key) -> int | None:
+        """The next call after `place` that shows this document."""
+        shows = self.shows[session]
+        return next((at for at in range(place + 1, len(shows)) if key in shows[at]), None)
+
+    def named_between(self, session: int, first: int, last: int, names: set[str]) -> list[int]:
+        """Calls in between that name one of these."""
+        calls = self.sessions[session].calls
+        return [at for at in range(first + 1, last) if calls[at].ok and names & set(leaves(calls[at].arguments))]
+
+    def replay(self, after: Mapping[str, Callable[..., Docs]]) -> None:
+        """Once more, with what tools are known to change unseen: tool -> the documents after it."""
+        self.moments = [self._replayed(at, after) for at in range(len(self.sessions))]
+
+    def _windows(self) -> Iterator[tuple[bool, str, list[str], list[str]]]:
+        """For each two sights of one document: whether it changed, who shows it, and which tools were called since:
+        those that named it or a part of it, and all."""
+        foreign = {kind.field for kind in self.kinds.all.values()}
+        for session, shows in zip(self.sessions, self.shows, strict=True):
+            last: dict[Key, int] = {}
+            for place, docs in enumerate(shows):
+                for key, doc in docs.items():
+                    if self.kinds.all[key[0]].part:
+                        continue
+                    if key in last:
+                        between = [call for call in session.calls[last[key] + 1 : place] if call.ok]
+                        own = {key[1], *_ids(doc, foreign)}
+                        naming = {call.tool for call in between if own & set(leaves(call.arguments))}
+                        changed = doc != shows[last[key]][key]
+                        yield changed, session.calls[place].tool, sorted(naming), sorted({c.tool for c in between})
+                    last[key] = place
+
+    def _writers(self) -> frozenset[str]:
+        """A tool that shows what is mostly not as it was has changed it; what is left is laid to those that were there
+        most often when something changed, the ones that named it first."""
+        windows = list(self._windows())
+        changed = Counter(tool for so, tool, naming, _ in windows if so and not naming)
+        calm = Counter(tool for so, tool, naming, _ in windows if not so and not naming)
+        sure: set[str] = {tool for tool in changed if changed[tool] >= _MOSTLY * (changed[tool] + calm[tool])}
+        for named in (True, False):
+            open_ = [naming if named else all_ for so, tool, naming, all_ in windows if so and tool not in sure]
+            quiet = Counter(t for so, _, naming, all_ in windows if not so for t in (naming if named else all_))
+            while left := [between for between in open_ if between and not sure & set(between)]:
+                seen = Counter(tool for between in left for tool in between)
+                sure.add(max(sorted(seen), key=lambda tool: seen[tool] ** 2 / (seen[tool] + quiet[tool])))
+        return frozenset(sure | {moment_tool for moment_tool, _ in self.births.values()})
+
+    def _births(self) -> dict[tuple[int, int, str], tuple[str, Key]]:
+        """Calls that answer with a key that nothing had named before, of something seen later: (session, call, field)
+        -> tool and key."""
+        found: dict[tuple[int, int, str], tuple[str, Key]] = {}
+        fields = {kind.field: name for name, kind in self.kinds.all.items() if not kind.part and kind.field}
+        for at, session in enumerate(self.sessions):
+            known: set[str] = set()
+            for place, (call, docs) in enumerate(zip(session.calls, self.shows[at], strict=True)):
+                known |= set(leaves(call.arguments))
+                if call.ok and not docs and isinstance(call.value, dict):
+                    for field in sorted(fields.keys() & call.value.keys()):
+                        key = call.value[field]
+                        if isinstance(key, str) and key not in known:
+                            found[at, place, field] = (call.tool, (fields[field], key))
+                known |= set(leaves(call.value))
+        return found
+
+    def _fixed(self) -> frozenset[str]:
+        first: Docs = {}
+        differs: set[str] = set()
+        twice: Counter[str] = Counter()
+        for shows in self.shows:
+            own: set[Key] = set()
+            for docs in shows:
+                for key, doc in docs.items():
+                    twice[key[0]] += key in first and key not in own
+                    own.add(key)
+                    if first.setdefault(key, doc) != doc:
+                        differs.add(key[0])
+        whole = {name for name, kind in self.kinds.all.items() if not kind.part}
+        return frozenset(name for name in whole - differs if twice[name] >= 2)
+
+    def _replayed(self, at: int, after: Mapping[str, Callable[..., Docs]] = MappingProxyType({})) -> list[Moment]:
+        session, shows = self.sessions[at], self.shows[at]
+        docs: Docs = dict(self.catalogue)
+        touched: set[str] = set()
+        first: set[Key] = set()
+        for place, call in enumerate(session.calls):
+            if call.tool in self.writers and call.ok:
+                touched |= set(leaves(call.arguments)) | (set(leaves(call.value)) if not shows[place] else set())
+                touched |= {key[1] for key in shows[place]}
+            for key, doc in shows[place].items():
+                if key not in first and key[1] not in touched:
+                    docs[key] = doc
+                first.add(key)
+        moments: list[Moment] = []
+        words: set[str] = set()
+        for place, call in enumerate(session.calls):
+            moments.append(Moment(call, at, place, docs, frozenset(words), shows[place]))
+            if call.ok and call.tool in after:
+                docs = {**docs, **self._settled(at, place, after[call.tool](docs, call))}
+            if shows[place]:
+                docs = dict(docs)
+                for key, doc in shows[place].items():
+                    old = docs.get(key)
+                    docs[key] = {**old, **doc} if old is not None and self.kinds.all[key[0]].part else doc
+            if call.ok:
+                words |= set(leaves(call.value))
+        return moments
+
+    def _settled(self, session: int, place: int, docs: Docs) -> Docs:
+        """What is new and has no name yet takes the one under which it is seen later."""
+        found: Docs = {}
+        for key, doc in docs.items():
+            seen = self.sight(session, place, key)
+            found[key] = doc if seen is None else _agreed(doc, self.shows[session][seen][key])
+        return found
+
+    def by_tool(self) -> dict[str, list[Moment]]:
+        found: dict[str, list[Moment]] = defaultdict(list)
+        for moments in self.moments:
+            for moment in moments:
+                found[moment.call.tool].append(moment)
+        return {tool: found[tool] for tool in sorted(found)}
+
+
+def _agreed(mine: Any, seen: Any) -> Any:
+    if isinstance(mine, str):
+        return seen if mine.startswith("\0") and isinstance(seen, str) else mine
+    if isinstance(mine, dict) and isinstance(seen, dict):
+        return {name: _agreed(each, seen.get(name)) for name, each in mine.items()}
+    if isinstance(mine, list) and isinstance(seen, list):
+        return [_agreed(a, seen[at] if at < len(seen) else None) for at, a in enumerate(mine)]
+    return mine
+
+
+def _ids(doc: Any, foreign: set[str]) -> Iterator[str]:
+    """The ids of a document's parts, without those of documents that it refers to."""
+    if isinstance(doc, dict):
+        for name, each in doc.items():
+            if name.endswith("id") and isinstance(each, str) and name not in foreign:
+                yield each
+            yield from _ids(each, foreign)
+    elif isinstance(doc, list):
+        for each in doc:
+            yield from _ids(each, foreign)
+
+
+def _together(kinds: Kinds, call: Call) -> Docs:
+    found: Docs = {}
+    for kind, key, doc in kinds.shown(call):
+        found[kind, key] = {**found.get((kind, key), {}), **doc}
+    return found
+
+
+def initial(history: History) -> Mapping[Key, dict[str, Any]]:
+    """What every session's beginning agrees on, as far as it was seen."""
+    found: Docs = {}
+    clash: set[Key] = set()
+    for moments in history.moments:
+        for key, doc in moments[0].docs.items() if moments else ():
+            if found.setdefault(key, doc) != doc:
+                clash.add(key)
+    return {key: found[key] for key in sorted(found) if key not in clash}
+
+
+def references(history: History) -> dict[str, str]:
+    """Which fields hold keys of which kind: field (or "tool()" for an answer that is a key) -> kind."""
+    keys: dict[str, set[str]] = defaultdict(set)
+    for shows in history.shows:
+        for docs in shows:
+            for kind, key in docs:
+                if not history.kinds.all[kind].part:
+                    keys[kind].add(key)
+    hits: Counter[tuple[str, str]] = Counter()
+    for session, shows in zip(history.sessions, history.shows, strict=True):
+        for call, docs in zip(session.calls, shows, strict=True):
+            if call.ok and isinstance(call.value, str):
+                hits.update((f"{call.tool}()", kind) for kind in keys if call.value in keys[kind])
+            for (own, _), doc in docs.items():
+                for field, value in named(doc):
+                    hits.update(
+                        (field, kind)
+                        for kind in keys
+                        if value in keys[kind] and (kind != own or field != history.kinds.all[own].field)
+                    )
+    return {field: kind for (field, kind), n in sorted(hits.items()) if n >= 2}
+
+
+def named(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
+    """Every string with the field it stands in."""
+    if isinstance(value, str):
+        yield field, value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from named(each, name)
+    elif isinstance(value, list):
+        for each in value:
+            yield from named(each, field)

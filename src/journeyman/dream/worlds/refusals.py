@@ -1,0 +1,174 @@
+"""When a tool refuses, and in which words: a list of conditions, the first that holds decides.
+
+Separate and conquer (Rivest 1987, decision lists): the next refusal is one whose condition holds at all calls that were
+refused in those words and at no other call that is still unexplained. Where several conditions do, the simplest speak,
+and a world that finds them at odds abstains.
+
+Always holds: no condition contradicts a recorded call; what could not be explained is counted, not forgotten.
+
+Knows conditions; nothing of what a tool does when it does not refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from journeyman.dream.worlds.calls import leaves
+from journeyman.dream.worlds.conditions import Condition, Scalar
+from journeyman.dream.worlds.history import Moment
+from journeyman.dream.worlds.scope import Scope
+
+READINGS = 3
+_FEW = 3
+_PAIRS = 400  # conditions that are tried two at a time
+_MARGIN = 0.6
+_WORD = re.compile(r"[a-z]+")
+_MISSING = frozenset("found exist unknown invalid such missing".split())  # what is said of what is not there
+_EMPTY = frozenset("the not and can cannot should could must with for none has len zip".split())
+
+
+class Refusal(NamedTuple):
+    """`says`: the words, "{}" where `who` goes; `readings`: conditions that all explain what was seen."""
+
+    says: str
+    readings: tuple[Condition, ...]
+    who: str
+    at: int  # the calls, as bits
+
+    @property
+    def seen(self) -> int:
+        return self.at.bit_count()
+
+    def ordered(self, later: Refusal) -> bool:
+        """Whether it was seen that this one comes first; or the later one cannot even be asked then."""
+        yes = later.readings[0].yes
+        no = later.readings[0].no
+        return bool(yes & self.at) or not (yes | no) & self.at
+
+
+class Refusals(NamedTuple):
+    """`doubts`: what is odd, was never seen to succeed, and no refusal speaks of."""
+
+    listed: tuple[Refusal, ...]
+    unexplained: int  # calls
+    doubts: tuple[Condition, ...] = ()
+
+
+def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) -> Refusals:
+    moments = scope.moments
+    groups: dict[str, int] = defaultdict(int)
+    holes: dict[str, dict[int, str]] = defaultdict(dict)
+    for at, moment in enumerate(moments):
+        if not moment.call.ok:
+            says, hole = _template(moment)
+            groups[says] |= 1 << at
+            if hole:
+                holes[says][at] = hole
+    left = (1 << len(moments)) - 1
+    listed: list[Refusal] = []
+    while True:
+        best: tuple[float, str, list[Condition], str, int] | None = None
+        for fitting in (_alone, _paired):  # two conditions at once only where one is never enough
+            for says in sorted(groups):
+                wanted = groups[says] & left
+                if not wanted:
+                    continue
+                fit = fitting(says, wanted, left & ~wanted, found)
+                readings, who = fit, ""
+                if "{}" in says:
+                    readings, who = _with_hole(fit, holes[says], wanted, plain, scope)
+                if readings and (best is None or readings[0].cost < best[0]):
+                    best = (readings[0].cost, says, readings, who, wanted)
+            if best is not None:
+                break
+        if best is None:
+            break
+        _, says, readings, who, wanted = best
+        listed.append(Refusal(says, tuple(readings), who, wanted))
+        left &= ~wanted
+    worked = sum(1 << at for at, moment in enumerate(moments) if moment.call.ok)
+    spoken = {each.text for refusal in listed for each in refusal.readings}
+    doubts = [each for each in found if each.odd and worked and each.no & worked == worked and each.text not in spoken]
+    believed = [refusal for refusal in listed if _believed(refusal, worked)]
+    doubts += [each for refusal in listed if refusal not in believed for each in refusal.readings[:1]]
+    return Refusals(tuple(believed), sum((group & left).bit_count() for group in groups.values()), tuple(doubts[:8]))
+
+
+def _believed(refusal: Refusal, worked: int) -> bool:
+    """Seen often enough to be told from chance: something that is missing needs one example, all else more."""
+    if any(each.odd or " is None" in each.text for each in refusal.readings):
+        return True
+    return refusal.seen >= (2 if worked.bit_count() >= _FEW else _FEW)
+
+
+def _alone(says: str, wanted: int, rest: int, found: Sequence[Condition]) -> list[Condition]:
+    """Conditions that hold at all of `wanted` and at none of `rest`, the likeliest first."""
+    words = frozenset(_words(says))
+    fit = [each for each in found if each.yes & wanted == wanted and each.no & rest == rest]
+    return _nearest([_priced(each, words) for each in fit])
+
+
+def _paired(says: str, wanted: int, rest: int, found: Sequence[Condition]) -> list[Condition]:
+    """Two conditions that together do."""
+    words = frozenset(_words(says))
+    priced = {each: _priced(each, words) for each in found if each.yes & wanted == wanted}
+    holding = sorted(priced, key=lambda each: (priced[each].cost, each.text))[:_PAIRS]
+    best: list[Condition] = []
+    for a, b in combinations(holding, 2):
+        if (a.no | b.no) & rest == rest:
+            cost = max(a.cost, b.cost) + min(priced[a].cost - a.cost, priced[b].cost - b.cost) + 1.0
+            if not best or cost < best[0].cost + _MARGIN:
+                first, second = (b, a) if rest & ~(a.no | a.yes) else (a, b)  # the first is known wherever it is asked
+                best.append(Condition(f"({first.text}) and ({second.text})", a.yes & b.yes, a.no | b.no, cost))
+                best.sort(key=lambda each: (each.cost, each.text))
+    return _nearest(best)
+
+
+def _nearest(fit: list[Condition]) -> list[Condition]:
+    fit = sorted(fit, key=lambda each: (each.cost, each.text))
+    kept: list[Condition] = []
+    for each in fit:
+        near = len(kept) < READINGS and each.cost <= fit[0].cost + _MARGIN
+        if near and all((each.yes, each.no) != (other.yes, other.no) or "and" in each.text for other in kept):
+            kept.append(each)
+    return kept
+
+
+def _priced(each: Condition, words: frozenset[str]) -> Condition:
+    """Cheaper, the more it speaks of what the error speaks of."""
+    own = set(_words(each.text))
+    missing = 0.8 if _MISSING & words and (" is None" in each.text or each.text.startswith("beyond")) else 0.0
+    return each._replace(cost=each.cost - 1.3 * len(words & own) - missing)
+
+
+def _words(text: str) -> list[str]:
+    found = _WORD.findall(text.lower())
+    return [word.removesuffix("s") for word in found if word not in _EMPTY and len(word) > 2]
+
+
+def _with_hole(
+    fit: list[Condition], hole: dict[int, str], wanted: int, plain: Sequence[Scalar], scope: Scope
+) -> tuple[list[Condition], str]:
+    """Those that also say who is at fault; or a plain value that is always the one named."""
+    at = [place for place in sorted(hole) if wanted >> place & 1]
+    for each in fit:
+        if each.who:
+            values = scope.values(each.who)
+            if all(values[place] == hole[place] for place in at):
+                return [each], each.who
+    named = [each for each in plain if all(each.values[place] == hole[place] for place in at)]
+    return (fit, named[0].text) if named else ([], "")
+
+
+def _template(moment: Moment) -> tuple[str, str]:
+    """An error's words with a hole where they name something that was asked for."""
+    says = str(moment.call.value)
+    named = Counter(leaf for leaf in leaves(list(moment.call.arguments.values())) if len(leaf) > 2 and leaf in says)
+    if not named:
+        return says, ""
+    longest = max(sorted(named), key=len)
+    return says.replace(longest, "{}"), longest

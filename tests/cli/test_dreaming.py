@@ -1,0 +1,50 @@
+"""`journeyman dream` as a user calls it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from journeyman.cli import main
+from journeyman.records import Session, ToolCall, Turn
+from journeyman.store import open_store
+
+
+def lamp(number: int) -> Session:
+    """Somebody looks at a lamp and switches it on."""
+    key = f"L-{number}"
+    seen = {"lamp_id": key, "room": f"room {number % 5}", "state": "off"}
+    turns: list[Turn] = [Turn("user", f"Light {key}")]
+    for at, (tool, value) in enumerate((("get_lamp", seen), ("switch_on", {**seen, "state": "on"}))):
+        turns.append(Turn("assistant", "", (ToolCall(f"c{at}", tool, json.dumps({"lamp_id": key})),)))
+        turns.append(Turn("tool", json.dumps(value), tool_call_id=f"c{at}"))
+    return Session(tuple(turns), key=key)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    path = str(tmp_path / "a.db")
+    with open_store(path) as opened:
+        opened.add_sessions(lamp(number) for number in range(12))
+    return path
+
+
+def test_a_world_with_its_files_and_its_card(store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "world"
+    main(["dream", "--store", store, "--out", str(out), "--json"])
+    card = json.loads(capsys.readouterr().out)
+    assert card["sessions"] == 12
+    assert card["on_path"]["exact"] == 1
+    assert {path.name for path in out.iterdir()} == {"world.py", "start.jsonl", "card.json"}
+    assert main(["dream", "--store", store, "--world", str(out / "world.py")]) == 0
+    assert "switch_on" in capsys.readouterr().out
+
+
+def test_nothing_to_dream_of_ends_in_a_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(tmp_path / "b.db")
+    with open_store(path) as opened:
+        opened.add_sessions([Session((Turn("user", "Hello"),))])
+    assert main(["dream", "--store", path]) == 1
+    assert "try: " in capsys.readouterr().err
