@@ -306,6 +306,35 @@ def gateway() -> str:
     return "\n".join(lines)
 
 
+def serve() -> str:
+    """One row a server: tokens a second, and a CPU-second, at each number of chats; and what the machine allows."""
+    path = RESULTS / "serve.json"
+    found = json.loads(path.read_text())
+    sides: dict[str, dict[str, dict[str, float]]] = found["sides"]
+    chats = list(sides["journeyman"])
+    columns = " / ".join(chats)
+    lines = [f"| server | tokens/s, {columns} chats | tokens a CPU-second |", "| --- | --- | --- |"]
+    for name, cells in sides.items():
+        if "failed" in cells:
+            lines.append(f"| {name} | did not run here | |")
+            continue
+        cell = [" / ".join(f"{cells[each][field]:.1f}" for each in chats) for field in _SPEEDS]
+        lines.append(f"| {name} | {' | '.join(cell)} |")
+    limits = found["limits"]
+    reads = limits["bytes_per_second"] / (4 * limits["weights"])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Reading all weights once a token, this machine could make {reads:.0f} tokens a second for one chat, and "
+            f"{limits['flops_per_second'] / (2 * limits['weights']):.0f} however many chat; both without the prompts.",
+            "",
+            f"- `bench/results/{path.name}` (with its command): {found['model'].rpartition('-')[0]}, answers of "
+            f"{found['tokens']} tokens, {found['machine']}, {found['date'][:10]}",
+        ]
+    )
+
+
 def fidelity() -> str:
     """One row a log and number of sessions: induced world against cache, on sessions not learnt from."""
     path = RESULTS / "fidelity.json"
@@ -327,7 +356,10 @@ def fidelity() -> str:
     return "\n".join([*lines, "", *sources])
 
 
+_SPEEDS = ("tokens_per_second", "tokens_per_cpu_second")
+
 TABLES = {
+    "serve": serve,
     "fidelity": fidelity,
     "grind": grind,
     "worlds": worlds,

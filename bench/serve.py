@@ -94,9 +94,11 @@ def running(command: list[str], scratch: Path) -> Iterator[tuple[str, int]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = scratch / "log"
+    log, cache = scratch / "log", scratch / "huggingface"
+    (cache / "hub").mkdir(parents=True)  # the rival lists what lies there
     with log.open("w") as said:
-        process = subprocess.Popen([*command, "--port", str(port)], stdout=said, stderr=said)
+        apart = {**os.environ, "HF_HOME": str(cache), "HF_HUB_OFFLINE": "1"}
+        process = subprocess.Popen([*command, "--port", str(port)], stdout=said, stderr=said, env=apart)
     url = f"http://127.0.0.1:{port}"
     try:
         end = time.monotonic() + WAIT_SECONDS
