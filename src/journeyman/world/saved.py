@@ -2,8 +2,8 @@
 
     suite = load("world/")      # what `journeyman dream --out world` has written
 
-world.py holds tables of documents and tools, start.jsonl a state, tasks.jsonl a line for each start and each task. Of a
-task its words, its start and its oracle are kept; what it expects is worked out anew, so that it cannot drift from them.
+world.py holds tables of documents and tools, start.jsonl a state, tasks.jsonl a line for each start and each task. Of
+a task its words, its start and its oracle are kept; what it expects is worked out anew, and cannot drift from them.
 
 Always holds: tasks come back with the starts (by digest) and under the rules (by fingerprint) that they were made for,
 or not at all. world.py is code: open only what you have read or made yourself.
@@ -79,8 +79,8 @@ def with_keys(found: Rules, guide: str, keys: Iterable[Key]) -> Rules:
 
 
 def lines(suite: Suite, base: State, keys: Iterable[Key], origins: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of tasks.jsonl. `base`: the state that is saved beside it; `origins`: for each task, where it came from,
-    as JSON."""
+    """The lines of tasks.jsonl. `base`: the state that is saved beside it; `origins`: for each task, where it came
+    from, as JSON."""
     guide = suite.rules.guide
     head = {"format": _FORMAT, "name": suite.name, "guide": guide, "keys": sorted(keys), "rules": suite.fingerprint}
     yield _written(head)

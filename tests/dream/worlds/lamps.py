@@ -13,8 +13,8 @@ class House:
         self.lamps = {
             f"L-{n}": {
                 "lamp_id": f"L-{n}",
-                "room": f"room {n % 5}",
-                "bulb": f"bulb no {100 + n}",
+                "room": f"room {n % 7}",
+                "bulb": f"no {100 + n}",
                 "state": states[n % 5],
             }
             for n in range(40)

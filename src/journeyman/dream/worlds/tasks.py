@@ -158,9 +158,8 @@ class Tasks:
         """Something else takes the place of one thing that the work is about."""
         session, work = self.sessions[at], draft.work
         chance = Stream("re-entry", session.id, piece.first, piece.last, turn)
-        about = list(
-            dict.fromkeys(named for step in work.steps if step.wrote for named in self.grounds.names(step.call))
-        )
+        done = [step.call for step in work.steps if step.wrote]
+        about = list(dict.fromkeys(named for call in done for named in self.grounds.names(call)))
         if not about:
             raise Drop("it is about nothing of which there is another")
         kind, old = chance.choice(about)
@@ -176,7 +175,7 @@ class Tasks:
         try:
             steps = acted(self.rules, start, calls)
         except Drop as drop:
-            if drop.refused is None or sum(step.wrote for step in work.steps) != 1:
+            if drop.refused is None or len(done) != 1:
                 raise
             call, says = drop.refused
             if not self.rules.tools[call.tool].writes:

@@ -1,8 +1,8 @@
 """Pieces of work in recorded sessions: which calls did what which words of the user asked for.
 
 A session is cut where the user speaks again after something was done. A piece of work is played in the induced world:
-what the real tools answered has to be answered there as well, and what it leaves behind is what was wanted. Of its reads
-those stay that show what a later call needs and the words do not say.
+what the real tools answered has to be answered there as well, and what it leaves behind is what was wanted. Of its
+reads those stay that show what a later call needs and the words do not say.
 
 Always holds: words count as the user's instruction only if each thing that is done has something of its arguments in
 them, and everything else that it needs is shown by a read; else the calls are spelled out, as drills are.
@@ -31,7 +31,7 @@ DIFFERS = "the world answers otherwise than the log"
 NOTHING = "nothing is changed by it"
 
 
-class Drop(Exception):  # noqa: N818  # nothing has gone wrong
+class Drop(Exception):
     """No task comes of this, for that reason. `refused`: the call that the world refuses, with its words."""
 
     def __init__(self, reason: str, refused: tuple[actions.Call, str] | None = None) -> None:
