@@ -47,11 +47,11 @@ def test_what_there_is_to_do_in_it(store: str, tmp_path: Path, capsys: pytest.Ca
     main(["dream", "--store", store, "--budget", "20", "--out", str(out), "--json"])
     tasks = json.loads(capsys.readouterr().out)["tasks"]
     assert tasks["made"] == 20
-    assert tasks["kept"] >= 12
+    assert tasks["kept"] >= 8
     assert main(["world", "tasks", str(out), "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)["tasks"]
     assert len(listed) == tasks["kept"]
-    assert "Light L-3" in {each["instruction"] for each in listed}
+    assert all(each["instruction"].startswith("Light L-") for each in listed)
     main(["dream", "--store", store, "--budget", "20"])
     assert f"Tasks: 20 tried, {tasks['kept']} kept" in capsys.readouterr().out
 

@@ -129,22 +129,26 @@ class Tasks:
         if session.score is not None and session.score <= 0:
             yield partial(_dropped, FAILED)
             return
-        found = pieces(session, does)
-        if not found:
-            yield partial(_dropped, NOTHING)
-        for piece in found:
-            yield partial(self._recorded, at, piece)
         done = [place for place, call in enumerate(session.calls) if call.tool in does]
-        for place in done if not self._works[at] else ():  # if not the whole, then each step
-            if session.calls[place].ok:
-                yield partial(self._recorded, at, Piece(place, place + 1, ""))
+        steps = [place for place in done if session.calls[place].ok]
         refused = [place for place in done if not session.calls[place].ok]
-        for turn in range(_VARIANTS):
+        asked = pieces(session, does)
+        found = [piece for piece in asked if any(piece.first <= place < piece.last for place in steps)]
+        if not done:
+            yield partial(_dropped, NOTHING)
+        turn = 0
+        while turn < max(len(found), len(refused), _VARIANTS):
+            for piece in found[turn : turn + 1]:
+                yield partial(self._recorded, at, piece)
+                if turn + 1 == len(found) and not self._works[at]:  # if nothing as a whole, then each step
+                    found += [Piece(place, place + 1, "") for place in steps]
+                    steps = []
             for place in refused[turn : turn + 1]:
-                words = next((p.words for p in reversed(found) if p.first <= place < p.last and _alone(p, done)), "")
+                words = next((p.words for p in reversed(asked) if p.first <= place < p.last and _alone(p, done)), "")
                 yield partial(self._refused, at, Piece(place, place + 1, words))
-            for draft, piece in list(self._works[at]):
+            for draft, piece in list(self._works[at]) if turn < _VARIANTS else ():
                 yield partial(self._elsewhere, at, piece, draft, turn)
+            turn += 1
 
     # -- kinds of tasks
 
