@@ -197,9 +197,10 @@ def at_random(suite: Suite, task: Task, seed: int) -> Played:
 
 
 def every_tool(suite: Suite, task: Task) -> Played:
-    """Each tool once, whatever it does."""
+    """Each tool, some times over, whatever it does."""
     chance = Stream("every tool", task.id)
-    return play(suite, task, [guess(task, tool, chance, task.start) for tool in suite.rules.tools.values()])
+    tools = list(suite.rules.tools.values()) * 3
+    return play(suite, task, [guess(task, tool, chance, task.start) for tool in tools])
 
 
 def one_call(suite: Suite, task: Task) -> Played:
