@@ -133,6 +133,10 @@ def test_tasks_are_saved_with_their_world(tmp_path: Path) -> None:
     with pytest.raises(WorldError, match="was changed") as caught:
         load(str(tmp_path))
     assert "journeyman dream --world" in caught.value.remedy
+    again = dream(lamps.log(30), name="house", world=book, budget=40)
+    assert again.tasks.dropped["the world does not refuse as the log does"]
+    again.save(tmp_path)
+    assert load(str(tmp_path)).tasks == again.suite.tasks
     (tmp_path / "tasks.jsonl").unlink()
     with pytest.raises(WorldError):
         load(str(tmp_path))
