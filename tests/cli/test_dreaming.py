@@ -37,9 +37,23 @@ def test_a_world_with_its_files_and_its_card(store: str, tmp_path: Path, capsys:
     card = json.loads(capsys.readouterr().out)
     assert card["sessions"] == 12
     assert card["on_path"]["exact"] == 1
-    assert {path.name for path in out.iterdir()} == {"world.py", "start.jsonl", "card.json"}
+    assert {path.name for path in out.iterdir()} == {"world.py", "start.jsonl", "tasks.jsonl", "card.json"}
     assert main(["dream", "--store", store, "--world", str(out / "world.py")]) == 0
     assert "switch_on" in capsys.readouterr().out
+
+
+def test_what_there_is_to_do_in_it(store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "world"
+    main(["dream", "--store", store, "--budget", "20", "--out", str(out), "--json"])
+    tasks = json.loads(capsys.readouterr().out)["tasks"]
+    assert tasks["made"] == 20
+    assert tasks["kept"] >= 8
+    assert main(["world", "tasks", str(out), "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["tasks"]
+    assert len(listed) == tasks["kept"]
+    assert all(each["instruction"].startswith("Light L-") for each in listed)
+    main(["dream", "--store", store, "--budget", "20"])
+    assert f"Tasks: 20 tried, {tasks['kept']} kept" in capsys.readouterr().out
 
 
 def test_nothing_to_dream_of_ends_in_a_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import lending
 import pytest
-from lending import RULES
+from lending import BOOKS, RULES, TABLES, TOOLS, BookId, start
 
-from journeyman.world import Allowed, Call, Say, Task, admit, fact
+from journeyman.world import Abstain, Allowed, Call, Context, Rules, Say, Suite, Task, admit, fact, read, write
 from journeyman.world.admission import Finding
-from journeyman.world.mutants import mutants, play
+from journeyman.world.mutants import at_random, every_tool, mutants, play
 
 LEND = Call("lend", {"book": "B1", "reader": "U1"})
 BACK = Call("give_back", {"loan": "L1"})
@@ -94,3 +94,33 @@ def test_mutants_are_the_same_each_time_and_of_every_kind() -> None:
     assert one == other
     assert {each.kind for each in one} == {"dropped", "repeated", "another", "perturbed", "reordered", "collateral"}
     assert play(suite, task, task.oracle).score == 1
+
+
+@read
+def rumour(here: Context, book: BookId) -> str:
+    """What people say, as far as somebody has heard it."""
+    if here.get(BOOKS, book).id != "B1":
+        raise Abstain("nobody heard")
+    return "good"
+
+
+@write
+def move(here: Context, book: BookId, to: Any) -> None:
+    """Put a book elsewhere."""
+    here.put(BOOKS, here.get(BOOKS, book)._replace(shelf=to["shelf"], pages=to["pages"]))
+
+
+def test_what_nobody_knows_speaks_neither_for_a_task_nor_against_it() -> None:
+    rules = Rules("lending", TABLES, (*TOOLS, rumour))
+    task = Task.derive(rules, "x", "Lend Dunes to Ann.", start(), (LEND, Call("rumour", {"book": "B1"})))
+    assert all(finding.passed for finding in admit(Suite(rules, [task]), task))
+
+
+def test_arguments_of_any_form_have_their_mutants() -> None:
+    rules = Rules("lending", TABLES, (*TOOLS, move))
+    call = Call("move", {"book": "B1", "to": {"shelf": "b", "pages": 7}})
+    suite = Suite(rules, [Task.derive(rules, "x", "Move Dunes.", start(), (call,))])
+    task = suite.task("x")
+    spoiled = [m.actions[0].args["to"] for m in mutants(suite, task) if m.kind == "perturbed"]  # pyright: ignore
+    assert spoiled == [{"shelf": "bx", "pages": 7}, {"shelf": "b", "pages": 8}]
+    assert every_tool(suite, task).score == at_random(suite, task, 0).score == 0

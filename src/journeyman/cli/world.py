@@ -62,7 +62,9 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def add_world(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("world", metavar="WORLD", help="office, shop, or MODULE:SUITE; world: may stand before it")
+    parser.add_argument(
+        "world", metavar="WORLD", help="office, shop, MODULE:SUITE, or a directory; world: may stand before it"
+    )
 
 
 def suite(name: str) -> Suite:

@@ -5,7 +5,7 @@
     openenv:package.module:Class     an Environment class; or openenv:http://host:port, a server that runs
     verifiers:ID                     a taskset that verifiers knows; or verifiers:package.module:Class
     mcp:COMMAND                      a program that speaks MCP on stdin and stdout
-    world:NAME                       a world of Journeyman
+    world:NAME                       a world of Journeyman; or world:DIR, one that `journeyman dream` has saved
     python:package.module:factory    anything; or python:FILE.py:factory
 
 Always holds: a name means the same in every process that starts in the same directory; opening one imports what it

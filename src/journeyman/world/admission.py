@@ -17,8 +17,17 @@ from typing import NamedTuple
 from journeyman.world.actions import Call, Say
 from journeyman.world.context import Context
 from journeyman.world.env import Env
-from journeyman.world.mutants import Mutant, at_random, mutants, play, read_only, wrong_entity
-from journeyman.world.outcome import Failure, Tier
+from journeyman.world.mutants import (
+    Mutant,
+    at_random,
+    every_tool,
+    mutants,
+    one_call,
+    play,
+    read_only,
+    wrong_entity,
+)
+from journeyman.world.outcome import CUTS, Failure, Tier
 from journeyman.world.purity import sealed
 from journeyman.world.state import State
 from journeyman.world.suite import Suite
@@ -50,6 +59,8 @@ def admit(suite: Suite, task: Task, *, randoms: int = 8) -> list[Finding]:
         ("echo", [play(suite, task, (Say(task.instruction),)).score]),
         ("random", [at_random(suite, task, seed).score for seed in range(randoms)]),
         ("read-only", [read_only(suite, task).score]),
+        ("every-tool", [every_tool(suite, task).score]),
+        ("one-call", [one_call(suite, task).score]),
         ("wrong-entity", _wrong_entities(suite, task, right.essence)),
     ]
     findings = [Finding("oracle", True, 1, 1)]
@@ -71,7 +82,7 @@ def _mutation(suite: Suite, task: Task, right: object) -> list[Finding]:
     for mutant in mutants(suite, task):
         played = play(suite, task, mutant.actions)
         if played.essence == right:
-            if _broke_a_ban(task, mutant):
+            if _broke_a_ban(task, mutant) or _cut(played.env):
                 continue
             same += 1
             if played.score <= 0:
@@ -97,6 +108,12 @@ def _broke_a_ban(task: Task, mutant: Mutant) -> bool:
     """Doing what is forbidden, in vain, leaves no trace in the state and is wrong all the same."""
     forbidden = {each.tool for each in task.forbid}
     return any(isinstance(action, Call) and action.tool in forbidden for action in mutant.actions)
+
+
+def _cut(env: Env) -> bool:
+    """Nobody knew an answer, and what an agent does then proves nothing, right or wrong."""
+    last = env.snapshot().last
+    return last is not None and last.error in CUTS
 
 
 def _rows(suite: Suite, task: Task, done: Env) -> Finding:

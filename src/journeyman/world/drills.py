@@ -74,4 +74,4 @@ def _of(suite: Suite, task: Task, calls: int) -> Iterator[Task]:
 
 
 def _value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)

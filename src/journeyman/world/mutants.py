@@ -142,9 +142,14 @@ def _others(parameter: Parameter, value: Any, state: State, chance: Stream) -> l
     if isinstance(value, list):
         other = _others(parameter, value[0], state, chance) if value else []
         return [value[:-1], *([*value, each] for each in other[:1] if each not in value)]
-    if "enum" in parameter.shape.schema or "anyOf" in parameter.shape.schema:
-        schemas = parameter.shape.schema.get("anyOf", [parameter.shape.schema])
+    if isinstance(value, dict):
+        others = {name: _others(parameter, each, state, chance)[:1] for name, each in value.items()}
+        return [{**value, name: other[0]} for name, other in others.items() if other]
+    schemas = parameter.shape.schema.get("anyOf", [parameter.shape.schema])
+    if any("enum" in schema for schema in schemas):
         return [each for schema in schemas for each in schema.get("enum", ()) if each != value][:3]
+    if not isinstance(value, str):
+        return []
     if parameter.table:
         keys = [key for key in state.keys(parameter.table) if key != value]
         return chance.sample(keys, 2)
@@ -171,7 +176,7 @@ def _guessed(parameter: Parameter, schema: Mapping[str, Any], chance: Stream, st
         return again(chance.choice(schema["anyOf"]))
     if "enum" in schema:
         return chance.choice(schema["enum"])
-    kind = schema["type"]
+    kind = schema.get("type", "string")  # Any
     if kind == "array":
         return [again(schema["items"]) for _ in range(chance.between(1, 2))]
     if kind == "string":
@@ -189,6 +194,23 @@ def at_random(suite: Suite, task: Task, seed: int) -> Played:
     tools = list(suite.rules.tools.values())
     calls = [guess(task, chance.choice(tools), chance, task.start) for _ in range(chance.between(1, 12))]
     return play(suite, task, [*calls, Say(" ".join(chance.sample(task.instruction.split(), 5)))], seed)
+
+
+def every_tool(suite: Suite, task: Task) -> Played:
+    """Each tool, some times over, whatever it does."""
+    chance = Stream("every tool", task.id)
+    tools = list(suite.rules.tools.values()) * 3
+    return play(suite, task, [guess(task, tool, chance, task.start) for tool in tools])
+
+
+def one_call(suite: Suite, task: Task) -> Played:
+    """The same look at the world, over and over, until the episode ends."""
+    chance = Stream("one call", task.id)
+    tools = suite.rules.tools
+    looks = [action for action in task.oracle if isinstance(action, Call) and not tools[action.tool].writes]
+    reads = [tool for tool in tools.values() if not tool.writes] or list(tools.values())
+    call = looks[0] if looks else guess(task, chance.choice(reads), chance, task.start)
+    return play(suite, task, [call] * task.limit)
 
 
 def read_only(suite: Suite, task: Task) -> Played:

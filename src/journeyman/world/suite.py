@@ -2,6 +2,7 @@
 
     suite = load("shop")            # a world of this package
     suite = load("my_world:suite")  # or yours: a suite, or a function that makes one
+    suite = load("worlds/desk")     # or one that `journeyman dream --out worlds/desk` has saved
 
 Always holds: task ids are unique; every task starts from a state of the suite's own tables.
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from journeyman.errors import WorldError
@@ -66,14 +68,19 @@ class Suite:
 
 
 def load(name: str, **options: Any) -> Suite:
-    """A built-in suite by its name, or one of yours as `module:attribute`; `options` go to the function that makes it.
+    """A built-in suite by its name, one of yours as `module:attribute` (`options` go to the function that makes it), or
+    a saved one by its directory.
 
     WorldError if there is none.
     """
+    if name not in BUILT_IN and Path(name).is_dir():
+        saved: Any = import_module("journeyman.world.saved")
+        return saved.suite(Path(name))
     module, _, attribute = name.partition(":")
     if not attribute:
         if name not in BUILT_IN:
-            raise WorldError(f"there is no world {name!r}", f"use one of {', '.join(BUILT_IN)}, or module:attribute")
+            remedy = f"use one of {', '.join(BUILT_IN)}, module:attribute, or a directory"
+            raise WorldError(f"there is no world {name!r}", remedy)
         module, attribute = f"journeyman.world.{name}", "suite"
     try:
         found = getattr(import_module(module), attribute)

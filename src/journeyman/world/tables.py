@@ -39,7 +39,7 @@ class Table(Generic[R]):
     indexes: more columns that are asked for often.
     checks: what else has to hold of each row.
     given: columns, besides the key, that the world fills in and no agent can choose (a number, a time stamp).
-    tier: an int column that holds the `Tier` a row came from; the world keeps it.
+    tier: an int column that holds the `Tier` a row came from; the world keeps it, so it is given as well.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class Table(Generic[R]):
         self.references = dict(references or {})
         self.indexes = tuple(dict.fromkeys((*self.references, *indexes)))
         self.checks = tuple(checks)
-        self.given = frozenset(given)
-        strange = {*self.indexes, *self.given, *((tier,) if tier else ())} - set(self.columns)
+        self.given = frozenset((*given, tier) if tier else given)
+        strange = {*self.indexes, *self.given} - set(self.columns)
         if not self.columns or hints[self.columns[0]] is not str or strange:
             raise WorldError(
                 f"table {name!r}: rows are NamedTuples whose first column is a string, and {sorted(strange)} are no "

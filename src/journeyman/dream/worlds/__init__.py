@@ -9,6 +9,8 @@ program.py    what was induced of one tool, as Python.  rehearsal.py: tried out 
 induction.py  all of that, for a whole log
 book.py       the world as a Python file, to be read and corrected.  induced.py: rules and state of it
 fidelity.py   how often it is right on sessions it has not seen.  admission.py: what may stay in it
+units.py      pieces of work in the sessions.  reentry.py: the same for something else
+grounds.py    how things stood in each session.  tasks.py: what there is to do in the world
 
 Always holds: nothing here needs a model or torch; the same log gives the same world; what is not known abstains.
 

@@ -11,21 +11,17 @@ Knows programs; nothing of how they were induced.
 
 from __future__ import annotations
 
-import importlib.util
 import linecache
 import sys
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from journeyman.dream.worlds.kinds import Kind
 from journeyman.dream.worlds.program import Program
-from journeyman.errors import WorldError
-from journeyman.world.documents import Documents
-from journeyman.world.tools import Tool
-from journeyman.world.world import Rules
+from journeyman.world.saved import opened, rules
+
+__all__ = ["module", "opened", "recorded", "recordings_of", "rules", "written"]
 
 _HEAD = '''"""What {name}'s tools do, induced from {sessions} recorded sessions.
 
@@ -95,25 +91,3 @@ def module(text: str, name: str) -> ModuleType:
     sys.modules[made.__name__] = made
     exec(compile(text, at, "exec"), vars(made))
     return made
-
-
-def opened(path: Path) -> ModuleType:
-    """WorldError if the file cannot be read as a world."""
-    try:
-        spec = importlib.util.spec_from_file_location(f"induced_{path.stem}", path)
-        if spec is None or spec.loader is None:
-            raise WorldError(f"{path} is no Python file", "name the file that `journeyman dream --out` wrote")
-        made = importlib.util.module_from_spec(spec)
-        sys.modules[made.__name__] = made
-        spec.loader.exec_module(made)
-    except (OSError, SyntaxError, NameError, TypeError, ImportError) as error:
-        raise WorldError(f"{path} cannot be read as a world: {error}", "undo the last change to it") from error
-    return made
-
-
-def rules(made: ModuleType, name: str) -> tuple[Rules, dict[str, Documents]]:
-    """Its tables and tools."""
-    kinds = {each.name: each for each in vars(made).values() if isinstance(each, Documents)}
-    tools = [each for each in vars(made).values() if isinstance(each, Tool)]
-    tables: list[Any] = [each.table for each in kinds.values()]
-    return Rules(name, tables, tools), kinds

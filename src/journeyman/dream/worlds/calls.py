@@ -32,12 +32,14 @@ class Call(NamedTuple):
 
 
 class Recording(NamedTuple):
-    """One session's calls. `said` is what people and model said, and what calls were said before."""
+    """One session's calls. `said` is what people and model said, with how many calls came before; `asked` is what of it
+    the user said."""
 
     id: str
     calls: tuple[Call, ...]
     said: tuple[tuple[int, str], ...] = ()
     score: float | None = None
+    asked: tuple[tuple[int, str], ...] = ()
 
 
 def recordings(sessions: Iterable[Session | Mapping[str, Any]]) -> list[Recording]:
@@ -83,6 +85,7 @@ def parsed(text: str) -> Any:
 def _messages(name: str, messages: Iterable[Mapping[str, Any]], score: float | None = None) -> Recording:
     calls: list[Call] = []
     said: list[tuple[int, str]] = []
+    user: list[tuple[int, str]] = []
     asked: dict[str, tuple[str, Any]] = {}
     for message in messages:
         if message.get("role") == "tool":
@@ -92,17 +95,22 @@ def _messages(name: str, messages: Iterable[Mapping[str, Any]], score: float | N
             continue
         if isinstance(content := message.get("content"), str) and content:
             said.append((len(calls), content))
+            if message.get("role") == "user":
+                user.append((len(calls), content))
         for call in message.get("tool_calls") or ():
             function = call.get("function", call)
             asked[str(call.get("id"))] = (function["name"], _arguments(function.get("arguments")))
-    return Recording(name, tuple(calls), tuple(said), score)
+    return Recording(name, tuple(calls), tuple(said), score, tuple(user))
 
 
 def _annotated(dialogue: Mapping[str, Any], name: str) -> Recording:
     calls: list[Call] = []
     said: list[tuple[int, str]] = []
+    user: list[tuple[int, str]] = []
     for utterance in dialogue["utterances"]:
         said.append((len(calls), str(utterance.get("text", ""))))
+        if str(utterance.get("speaker", "")).casefold() == "user":
+            user.append(said[-1])
         parts: dict[str, dict[str, Any]] = {}
         for note in utterance.get("annotations") or ():
             parts.setdefault(str(note.get("context", "")).rpartition("_")[2], {})[note["name"]] = note.get("value")
@@ -110,7 +118,7 @@ def _annotated(dialogue: Mapping[str, Any], name: str) -> Recording:
             arguments = _arguments(part.get("request"))
             if "api_call" in part and "response" in part and isinstance(arguments, dict):
                 calls.append(Call(part["api_call"], arguments, *answer(part["response"])))
-    return Recording(str(dialogue.get("conversation_id", name)), tuple(calls), tuple(said))
+    return Recording(str(dialogue.get("conversation_id", name)), tuple(calls), tuple(said), None, tuple(user))
 
 
 def _arguments(value: Any) -> Any:
