@@ -79,18 +79,18 @@ class Round:
 
     def _tenant(self, tenant: str, report: progress.Report) -> list[Output]:
         """First what was begun and cut off; then, if more has come since, all that is new."""
-        if self.budget.spent():
-            return [{"tenant": tenant, "state": "not begun"}]
-        begun = nightly.begun(self.store, tenant)
+        base = _base(self.args.model)
+        begun = nightly.begun(self.store, tenant, base)
         entries = [self._night(tenant, begun, report)]
-        if begun and not self.budget.spent():
-            more = set(nightly.waiting(self.store, tenant, _base(self.args.model))) - set(begun)
-            entries += [self._night(tenant, (), report)] if more else []
+        if begun and set(nightly.waiting(self.store, tenant, base)) - set(begun):
+            entries.append(self._night(tenant, (), report))
         return entries
 
     def _night(self, tenant: str, only: tuple[str, ...], report: progress.Report) -> Output:
         from journeyman.night import night as run_night
 
+        if self.budget.spent():
+            return {"tenant": tenant, "state": "not begun"}
         began = self.clock()
         try:
             with self.budget.walled():

@@ -1,6 +1,6 @@
 """`journeyman status`: how things stand, in one screen, and what needs somebody.
 
-Always holds: nothing is changed, and no model is loaded; whatever needs somebody is said with what to do about it.
+Always holds: nothing that is kept is changed, and no model is loaded; whatever needs somebody is said with what to do about it.
 
 Knows how it is shown; what a night or an erasure is, its room knows.
 """
@@ -91,7 +91,7 @@ def _tenant(store: Store, tenant: str) -> Output:
         "in_service": len(kept & learned),
         "last_night": last
         and {"night": last.key, "ended": last.finished_at, "verdict": (last.result or {}).get("verdict")},
-        "begun": nights[-1].key if nights and nights[-1].result is None else None,
+        "begun": nights[-1].key if nightly.begun(store, tenant) else None,
         "champions": [
             {"base": base, "adapter": each.hash or None, "since": each.at, "pinned": each.pinned}
             for base, each in newest.items()
@@ -104,20 +104,21 @@ def _nightly(store: Store) -> Output:
     running, waits = held(store, ROUND), held(store, WAITING)
     if running or waits:
         return {**now, "state": "running" if running else "waiting"}
-    return {**now, "state": "died"} if now else {"state": "none"}
+    return {**now, "state": "died", "was": now.get("state")} if now else {"state": "none"}
 
 
 def _attention(store: Store, found: Mapping[str, Any], where: str, now: float) -> Iterator[tuple[str, str]]:
     program, state, last = common.program(), found["nightly"]["state"], found["last_round"] or {}
     unattended = state == "none" and last.get("ended", last.get("began", "")) < hours.written(now - LATE)
     if state == "died":
-        yield "the nightly ended in the middle of something", f"start it again: {program} nightly --at 02:00{where}"
+        when = "while it waited" if found["nightly"]["was"] == "waiting" else "in the middle of a round"
+        yield f"a nightly was killed, or stopped, {when}", f"start it again: {program} nightly --once{where}"
     for id in found["erasures_pending"]:
         yield f"erasure {id} has left files or bytes behind", f"{program} erase --resume{where}"
     for each in found["tenants"]:
         tenant, whose = each["tenant"], f"{each['tenant'] or _OWN}: "
         option = where + (f" --tenant {shlex.quote(tenant)}" if tenant else "")
-        if each["begun"] and state != "running":
+        if each["begun"] and (unattended or state == "died"):  # else the next round goes on with it
             yield f"{whose}night {each['begun']} has not ended", f"unless it runs now, go on: {program} night{option}"
         for champion in each["champions"]:
             hash = champion["adapter"]
@@ -154,7 +155,7 @@ def _show(found: Mapping[str, Any]) -> None:
     words = {
         "waiting": f"waits; next {now.get('next', 'night not known')}",
         "running": f"runs since {now.get('began', 'not known')}",
-        "died": "ended in the middle of something",
+        "died": "was killed, or stopped in the middle of a round",
         "none": "none runs",
     }
     console.print(f"nightly  {words[now['state']]}")

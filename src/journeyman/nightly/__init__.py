@@ -3,8 +3,8 @@
 `turns` here says who has something new; `hours` when a night begins, `budget` when it has to end, `book` what is
 written of it, `webhook` who is told. `journeyman nightly` puts them together.
 
-Always holds: a tenant has a turn if there are sessions that no night has read to its end, or a night that was begun and
-has not ended; who had no night for longest comes first, so that a short night leaves nobody out for good.
+Always holds: a tenant has a turn if there are sessions that no night has read to its end; who was interrupted comes
+first, then who had no night for longest, so that a round that is too short for all leaves nobody out for good.
 
 Knows the store; nothing of how a night is run.
 """
@@ -21,10 +21,9 @@ def turns(store: Store, base: str | None = None) -> list[str]:
     """The tenants who have a turn; `base`: the fingerprint of the model that is to learn (None: of any)."""
     found: list[tuple[bool, str, str]] = []
     for tenant in store.tenants():
-        unfinished = bool(begun(store, tenant))
-        if unfinished or waiting(store, tenant, base):
+        if waiting(store, tenant, base):
             ended = [night.finished_at for night in store.nights(tenant)]
-            found.append((not unfinished, max(ended, default=""), tenant))
+            found.append((not begun(store, tenant, base), max(ended, default=""), tenant))
     return [tenant for *_, tenant in sorted(found)]
 
 
@@ -36,10 +35,12 @@ def waiting(store: Store, tenant: str, base: str | None = None) -> list[str]:
     return [session.id for session in kept if session.id not in read]
 
 
-def begun(store: Store, tenant: str) -> tuple[str, ...]:
-    """Ids of the sessions of the tenant's last night, if that has not ended: it can be gone on with."""
+def begun(store: Store, tenant: str, base: str | None = None) -> tuple[str, ...]:
+    """Ids of the sessions of the tenant's last night, if that has not ended and some of them are waiting for its end: it
+    can be gone on with."""
     nights = store.nights(tenant)
-    return tuple(nights[-1].spec.get("sessions", ())) if nights and nights[-1].result is None else ()
+    read = tuple(nights[-1].spec.get("sessions", ())) if nights and nights[-1].result is None else ()
+    return () if set(read).isdisjoint(waiting(store, tenant, base)) else read
 
 
 def _stands(night: NightRecord) -> bool:
