@@ -92,8 +92,8 @@ def night(
     """Run one night over the sessions that the champion has not learnt yet; returns what `web.report` shows.
 
     store: an open store, its path or its URL; `tenant`: whose night it is ("": the store's own); `sessions`: files to
-    import first; `only`: ids of sessions to leave it at, if all of these are new; `suites`: JSONL files of items to add to
-    the general suite; `writer`: base URL of an OpenAI-compatible engine that may write situations too.
+    import first; `only`: ids of sessions to leave it at, if all are new; `suites`: JSONL files of items to add to the
+    general suite; `writer`: base URL of an OpenAI-compatible engine that may write situations too.
     """
     with (
         nullcontext(store) if not isinstance(store, (str, Path)) else open_store(store) as opened,

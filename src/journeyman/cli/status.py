@@ -1,6 +1,7 @@
 """`journeyman status`: how things stand, in one screen, and what needs somebody.
 
-Always holds: nothing that is kept is changed, and no model is loaded; whatever needs somebody is said with what to do about it.
+Always holds: nothing that is kept is changed, and no model is loaded; whatever needs somebody is said with what to do
+about it.
 
 Knows how it is shown; what a night or an erasure is, its room knows.
 """

@@ -36,8 +36,8 @@ def waiting(store: Store, tenant: str, base: str | None = None) -> list[str]:
 
 
 def begun(store: Store, tenant: str, base: str | None = None) -> tuple[str, ...]:
-    """Ids of the sessions of the tenant's last night, if that has not ended and some of them are waiting for its end: it
-    can be gone on with."""
+    """Ids of the sessions of the tenant's last night, if that has not ended and some of them are waiting for its end:
+    it can be gone on with."""
     nights = store.nights(tenant)
     read = tuple(nights[-1].spec.get("sessions", ())) if nights and nights[-1].result is None else ()
     return () if set(read).isdisjoint(waiting(store, tenant, base)) else read
