@@ -27,7 +27,7 @@ TIMEOUT = 10.0  # seconds, of a try
 class _Straight(urllib.request.HTTPRedirectHandler):
     """What is POSTed is not sent to wherever a redirect says: it counts as refused."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, newurl: Any) -> None:  # noqa: ARG002
         return None
 
 
