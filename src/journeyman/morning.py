@@ -96,8 +96,9 @@ def at_home(store: Store, result: Output) -> Output:
 
 
 def sweep(store: Store) -> None:
-    """Remove pages that a killed process left half written, and what a killed erasure left at all. Call it only while
-    holding the store's lock."""
+    """Remove adapters and pages that a killed process left half written, and what a killed erasure left at all. Call it
+    only while holding the store's lock."""
+    AdapterDirectory.beside(store).sweep()
     erasure.finish(store)
     for leftover in (store.folder / "nights").glob("*/.new-*"):
         leftover.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -81,6 +81,7 @@ def night(
     *,
     tenant: str = "",
     sessions: Paths = (),
+    only: Collection[str] = (),
     seed: int = 0,
     suites: Paths = (),
     writer: str | None = None,
@@ -91,8 +92,8 @@ def night(
     """Run one night over the sessions that the champion has not learnt yet; returns what `web.report` shows.
 
     store: an open store, its path or its URL; `tenant`: whose night it is ("": the store's own); `sessions`: files to
-    import first; `suites`: JSONL files of items to add to the general suite; `writer`: base URL of an OpenAI-compatible
-    engine that may write situations too.
+    import first; `only`: ids of sessions to leave it at, if all are new; `suites`: JSONL files of items to add to the
+    general suite; `writer`: base URL of an OpenAI-compatible engine that may write situations too.
     """
     with (
         nullcontext(store) if not isinstance(store, (str, Path)) else open_store(store) as opened,
@@ -110,7 +111,7 @@ def night(
             what = f"The store holds no sessions of {tenant or 'its own'} yet."
             return morning.frame("", spec, model, [], NOTHING, [what])
         report = progress or (lambda _phase, _share: None)
-        night = Night(opened, model, tenant, seed, options or NightOptions(), report, engine, writer)
+        night = Night(opened, model, tenant, seed, options or NightOptions(), report, engine, writer, only)
         for earlier in opened.nights(tenant):
             if earlier.key == night.key and earlier.result is not None:
                 return morning.at_home(opened, {**earlier.result, "repeated": True})
@@ -145,6 +146,7 @@ class Night:
         progress: Progress,
         engine: TransformersEngine | None,
         writer: str | None,
+        only: Collection[str] = (),
     ) -> None:
         self.store, self.model, self.seed, self.options, self.progress = store, model, seed, options, progress
         self.tenant, self.writer = tenant, writer
@@ -152,9 +154,8 @@ class Night:
         self._engine, self._ready = engine, False
         self.base = engine.fingerprint if engine else fingerprint(locate(model))
         self.adapters = AdapterDirectory.beside(store)
-        self.adapters.sweep()
         morning.sweep(store)
-        self.conversations, self.parent = pick_sessions(store, self.adapters, self.base, tenant)
+        self.conversations, self.parent = pick_sessions(store, self.adapters, self.base, tenant, only)
         self.sessions = [each.session for each in self.conversations]
         self.spec: Output = {
             "version": VERSION,
@@ -396,5 +397,4 @@ def _nothing(night: Night, reason: str) -> Output:
 
 
 def _lesson_texts(said: Output) -> dict[str, str]:
-    lessons = [Lesson.from_json(fact["lesson"]) for fact in said["facts"]]
-    return {lesson.id: lesson.text for lesson in lessons}
+    return {(lesson := Lesson.from_json(fact["lesson"])).id: lesson.text for fact in said["facts"]}

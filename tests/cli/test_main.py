@@ -20,7 +20,8 @@ from journeyman.errors import ModelError
 from journeyman.model import source
 from journeyman.store import open_store
 
-DAY, NIGHT = "serve keys import sessions feedback outcome", "night ask evaluate report adapters ledger erase"
+DAY = "serve keys import sessions feedback outcome"
+NIGHT = "night nightly status ask evaluate report adapters ledger erase"
 COMMANDS = [*DAY.split(), *NIGHT.split(), "grind", "dream", "world", "demo"]
 LINE = '{"id": "%s", "messages": [{"role": "user", "content": "hi"}]}\n'
 FULL = Path("/dev/full")
@@ -60,7 +61,14 @@ def test_the_list_of_commands_is_complete(capsys: pytest.CaptureFixture[str]) ->
     "words",
     [
         [],
+        ["nights"],
         ["nightly"],
+        ["nightly", "--at", "25:00"],
+        ["nightly", "--at", "2"],
+        ["nightly", "--at", "02:00", "--once"],
+        ["nightly", "--once", "--store", "missing.db"],
+        ["nightly", "--once", "--webhook", "ftp://host"],
+        ["status", "--store", "missing.db"],
         ["night", "--stps", "3"],
         ["night", "--step", "3"],
         ["night", "--steps", "0"],

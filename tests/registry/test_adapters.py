@@ -58,3 +58,21 @@ def test_a_tenant_picks_its_own_sessions_and_its_own_champion(store: Store) -> N
         assert start == parent.get(tenant) == resolve(store, "base", "champion", tenant)
     with pytest.raises(AdapterError, match="there is no adapter"):
         resolve(store, "base", parent["ann"].hash, "bob")
+
+
+def test_some_of_the_new_sessions_alone_if_all_of_them_are_new(store: Store) -> None:
+    said = [Session((Turn("user", word),)) for word in "abc"]
+    store.add_sessions(said)
+    adapters = AdapterDirectory.beside(store)
+    hash = adapters.add(weights(b"1"), {"sessions": [said[0].id], "parent": None})
+    store.add_adapter(AdapterRecord(hash, "base", "n", "PROMOTE"))
+    store.set_champion("base", hash)
+
+    def picked(*only: Session) -> list[str]:
+        found, _ = pick_sessions(store, adapters, "base", only=[each.id for each in only])
+        return [each.session.turns[0].content for each in found]
+
+    assert picked() == picked(said[1], said[2]) == ["b", "c"]
+    assert picked(said[2]) == ["c"]
+    assert picked(said[0], said[2]) == ["b", "c"], "one of them has been learnt"
+    assert picked(Session((Turn("user", "d"),))) == ["b", "c"], "it is not here any more"

@@ -57,11 +57,13 @@ def build_parser() -> argparse.ArgumentParser:
         keys,
         ledger,
         night,
+        nightly,
         practising,
         remarking,
         reporting,
         serving,
         sessions,
+        status,
         world,
     )
 
@@ -72,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"journeyman {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     day = (serving, keys, importing, sessions, remarking)
-    nights = (night, asking, evaluating, reporting, adapters, ledger, erasing)
+    nights = (night, nightly, status, asking, evaluating, reporting, adapters, ledger, erasing)
     for command in (*day, *nights, grinding, practising, dreaming, world, demo):
         command.add_parser(subparsers)
     return parser

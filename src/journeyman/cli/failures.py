@@ -69,16 +69,21 @@ def _understood_os_error(error: OSError) -> JourneymanError | None:
     return None
 
 
+def explained(error: BaseException) -> JourneymanError:
+    """The same failure as an error for a user, whatever it was."""
+    if known := understood(error):
+        return known
+    if os.environ.get(DEBUG) == "1":
+        traceback.print_exception(error)
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return JourneymanError(
+        f"this is a defect of Journeyman ({what})", f"report it, with what the same command prints under {DEBUG}=1"
+    )
+
+
 def report(error: BaseException, as_json: bool) -> int:
     """Tell the user; the exit code."""
-    known = understood(error)
-    if known is None:
-        if os.environ.get(DEBUG) == "1":
-            traceback.print_exception(error)
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        known = JourneymanError(
-            f"this is a defect of Journeyman ({what})", f"report it, with what the same command prints under {DEBUG}=1"
-        )
+    known = explained(error)
     with suppress(OSError):
         print(f"error: {known.message}\ntry: {known.remedy}", file=sys.stderr, flush=True)
     if as_json:

@@ -36,10 +36,17 @@ def add_parser(subparsers: Subparsers) -> None:
         action="store_true",
         help="a night for each tenant whose sessions are kept, one after the other",
     )
-    common.add_model(parser)
     parser.add_argument(
         "--sessions", nargs="+", action="extend", default=[], metavar="FILE", help="files to import first"
     )
+    add_settings(parser)
+    common.add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """What a night depends on, besides its sessions."""
+    common.add_model(parser)
     common.add_seed(parser)
     parser.add_argument(
         "--suite",
@@ -54,15 +61,21 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--steps", type=common.count, metavar="N", help="updates to train for")
     parser.add_argument("--learning-rate", type=common.positive, metavar="X", help="of the first, highest updates")
-    common.add_json(parser)
-    parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
-    from journeyman.night import NightOptions, night
+def settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The same, as `journeyman.night` takes it."""
+    from journeyman.night import NightOptions
 
     given: dict[str, Any] = {"steps": args.steps, "learning_rate": args.learning_rate}
     options = NightOptions(**{name: value for name, value in given.items() if value is not None})
+    return {"seed": args.seed, "suites": args.suite, "writer": args.writer, "options": options}
+
+
+def run(args: argparse.Namespace) -> int:
+    from journeyman.night import night
+
+    chosen = settings(args)
     if args.all_tenants and args.sessions:
         raise UsageError("the sessions of a file are one tenant's", "name it: --tenant NAME, without --all-tenants")
     opened = open_store(args.store) if args.sessions else common.existing_store(args.store)
@@ -73,11 +86,8 @@ def run(args: argparse.Namespace) -> int:
             args.model,
             tenant=tenant,
             sessions=args.sessions,
-            seed=args.seed,
-            suites=args.suite,
-            writer=args.writer,
-            options=options,
             progress=report,
+            **chosen,
         )
 
     with opened as store, progress.shown(quiet=args.json) as report:

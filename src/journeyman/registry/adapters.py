@@ -14,7 +14,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -119,9 +119,10 @@ def there(record: AdapterRecord) -> AdapterRecord:
 
 
 def pick_sessions(
-    store: Store, adapters: AdapterDirectory, base: str, tenant: str = ""
+    store: Store, adapters: AdapterDirectory, base: str, tenant: str = "", only: Collection[str] = ()
 ) -> tuple[list[Conversation], AdapterRecord | None]:
-    """The tenant's sessions that its champion has not learnt, and its champion as the round's start.
+    """The tenant's sessions that its champion has not learnt (if all of `only` are among them, these alone), and its
+    champion as the round's start.
 
     Where all are learnt, the night that learnt the last of them is taken up again, from its own start: with its seed
     it returns what it found, with another it is a second try at the same sessions.
@@ -134,6 +135,8 @@ def pick_sessions(
         learnt |= set(lineage["sessions"])
         parent = store.adapter(lineage["parent"], tenant) if lineage["parent"] else None
     new = [each for each in conversations.kept(store, *LEARNING, tenant=tenant) if each.session.id not in learnt]
+    if only and set(only) <= {each.session.id for each in new}:
+        new = [each for each in new if each.session.id in only]
     if new or champion is None:
         return new, champion
     last = adapters.lineage(champion.hash)
