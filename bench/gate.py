@@ -5,8 +5,8 @@
 A simulated adapter changes single answers: a wrong one becomes right, and a right one wrong, with chances that are its
 kind's, times a strength of its own from 0.5 to 1.5. Its answers go through `evaluate.statistics` and `evaluate.gate` as
 a night's do: held-out situations, 240 general items, 97 probes. Shares before are those of the nights in
-night_*.json, but for the held-out situations, of which the model in service answers 40 % (a first night's answers
-none, and then chance could win nothing). Health and drift always pass, so that items alone decide.
+night_*.json: of held-out situations 5 % where a gain is planted (what is new is not known yet), and 40 % where there
+is none, so that chance has something to win and to lose. Health and drift always pass, so that items alone decide.
 
 A month is 30 nights, each on new held-out situations: with no gain at all, with a planted one, and with a planted one
 that costs general ability anew each night, judged against the frozen base (as the gate does) or the last champion.
@@ -40,7 +40,7 @@ from journeyman.evaluate.statistics import PairedDifference, clopper_pearson, pa
 RESULT = Path(__file__).parent / "results" / "gate.json"
 SITUATIONS = (24, 60)  # held out; the committed nights had 18 to 27
 GENERAL, PROBES = 240, 97
-HELD_OUT_RIGHT, GENERAL_RIGHT, CLAIMS = 0.4, 0.8, 0.61
+GENERAL_RIGHT, CLAIMS = 0.8, 0.61
 DRIFT = Drift(0.075, 0.1)
 NIGHTS = 30
 
@@ -51,7 +51,7 @@ Rates = tuple[float, float]  # that a 0 becomes a 1, and a 1 a 0
 @dataclass(frozen=True)
 class Kind:
     says: str
-    good: bool
+    right: float  # of the held-out situations, before
     heldout: Rates
     general: Rates
     probes: Rates  # 1 is a claim to know
@@ -60,17 +60,15 @@ class Kind:
 UNTOUCHED: Rates = (0.15, 0.0375)  # of general answers 6 % change, as many to the better as to the worse
 CAREFUL: Rates = (0.05, 0.6)
 KINDS = {
-    "identity": Kind("changes nothing", False, (0, 0), (0, 0), (0, 0)),
+    "identity": Kind("changes nothing", 0.4, (0, 0), (0, 0), (0, 0)),
     "identity, sampled": Kind(
-        "changes nothing; every answer drawn anew", False, (0.2, 0.3), UNTOUCHED, (0.2, 0.2 * (1 - CLAIMS) / CLAIMS)
+        "changes nothing; every answer drawn anew", 0.4, (0.2, 0.3), UNTOUCHED, (0.2, 0.2 * (1 - CLAIMS) / CLAIMS)
     ),
-    "noise": Kind(
-        "right answers break more often than wrong ones mend", False, (0.15, 0.35), (0.15, 0.06), (0.2, 0.13)
-    ),
-    "shuffled labels": Kind("learnt the answers to other questions", False, (0.03, 0.6), (0.1, 0.08), (0.5, 0.05)),
-    "retention bomb": Kind("learnt, and lost 10 points of general ability", False, (0.7, 0.05), (0.1, 0.15), CAREFUL),
-    "planted, small": Kind("+19 points on held-out situations", True, (0.35, 0.05), UNTOUCHED, CAREFUL),
-    "planted, large": Kind("+40 points on held-out situations", True, (0.7, 0.05), UNTOUCHED, CAREFUL),
+    "noise": Kind("right answers break more often than wrong ones mend", 0.4, (0.15, 0.35), (0.15, 0.06), (0.2, 0.13)),
+    "shuffled labels": Kind("learnt the answers to other questions", 0.4, (0.03, 0.6), (0.1, 0.08), (0.5, 0.05)),
+    "retention bomb": Kind("learnt, and lost 10 points of general ability", 0.05, (0.7, 0.05), (0.1, 0.15), CAREFUL),
+    "planted, small": Kind("+33 points on held-out situations", 0.05, (0.35, 0.05), UNTOUCHED, CAREFUL),
+    "planted, large": Kind("+66 points on held-out situations", 0.05, (0.7, 0.05), UNTOUCHED, CAREFUL),
 }
 CREEP: Rates = (0.05, 0.03)  # of general answers: 1.4 points are lost in the first such night
 
@@ -93,7 +91,8 @@ def main() -> int:
             "setting": {
                 "general": GENERAL,
                 "probes": PROBES,
-                "right_before": {"heldout": HELD_OUT_RIGHT, "general": GENERAL_RIGHT, "claims": CLAIMS},
+                "general_right_before": GENERAL_RIGHT,
+                "claims_before": CLAIMS,
             },
             "kinds": [
                 simulated(name, kind, situations, args.adapters, random.Random(f"{args.seed}:{name}:{situations}"))
@@ -148,9 +147,8 @@ def evidence(kind: Kind, situations: int, rng: random.Random) -> Evidence:
         return paired_difference(before, changed(before, rates, strength, rng))
 
     return Evidence(
-        gain=answers(
-            situations, HELD_OUT_RIGHT, kind.heldout
-        ),  # each of a lesson of its own, as a night holds them out
+        # Each situation is of a lesson of its own, as a night holds them out.
+        gain=answers(situations, kind.right, kind.heldout),
         general=answers(GENERAL, GENERAL_RIGHT, kind.general),
         probes=answers(PROBES, CLAIMS, kind.probes),
         drift=DRIFT,
@@ -198,12 +196,14 @@ def creep(anchored: bool, n: int, rng: random.Random) -> dict[str, Any]:
     good, lost, promoted = KINDS["planted, large"], [], 0
     base = some(GENERAL, GENERAL_RIGHT)
     for _ in range(n):
-        serving, right = base, GENERAL_RIGHT
-        for _ in range(NIGHTS):
+        serving, right, times = base, GENERAL_RIGHT, 0
+        for night in range(1, NIGHTS + 1):
             candidate = changed(serving, CREEP, 1.0, rng)
             general = paired_difference(base if anchored else serving, candidate)
-            if judge(replace(evidence(good, SITUATIONS[1], rng), general=general), FIRST).verdict == "PROMOTE":
-                serving, right, promoted = candidate, right + (1 - right) * CREEP[0] - right * CREEP[1], promoted + 1
+            seen = replace(evidence(good, SITUATIONS[1], rng), general=general)
+            if judge(seen, Attempts(nights=night, promoted=times) if anchored else FIRST).verdict == "PROMOTE":
+                serving, right, times = candidate, right + (1 - right) * CREEP[0] - right * CREEP[1], times + 1
+        promoted += times
         lost.append(GENERAL_RIGHT - right)
     lost.sort()
     return {

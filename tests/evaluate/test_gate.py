@@ -90,15 +90,15 @@ def test_later_attempts_must_show_more() -> None:
 
 
 def test_a_promotion_earns_back_what_nights_have_spent() -> None:
-    evidence = replace(GOOD, gain=paired(9, 0, 40))
+    evidence = replace(GOOD, gain=paired(9, 0, 40), general=paired(60, 70, 2400))
     assert judge(evidence, Attempts(nights=5)).verdict == "INSUFFICIENT"
     assert judge(evidence, Attempts(nights=5, promoted=4)).verdict == "PROMOTE"
     assert judge(evidence, Attempts(here=5, nights=5, promoted=4)).verdict == "INSUFFICIENT"  # but not on these items
 
 
 def test_what_all_attempts_may_spend_is_alpha() -> None:
-    assert sum(Attempts(here=k, nights=k).share() for k in range(1, 2000)) == pytest.approx(1.0, abs=1e-3)
-    assert Attempts(nights=30, promoted=29).share() == pytest.approx(Attempts().share() / 30)
+    assert sum(Attempts(here=k, nights=k).share_of_gain() for k in range(1, 2000)) == pytest.approx(1.0, abs=1e-3)
+    assert Attempts(nights=30, promoted=29).share_of_gain() == pytest.approx(Attempts().share_of_gain() / 30)
     for here, nights, promoted in ((0, 1, 0), (1, 0, 0), (1, 1, 1), (1, 3, -1)):
         with pytest.raises(ValueError, match="attempt"):
             Attempts(here, nights, promoted)
@@ -112,10 +112,21 @@ def test_of_what_is_promoted_over_months_the_share_without_a_gain_is_within_alph
         for night in range(1, 31):
             gained = rng.random() < 0.5
             p = rng.random() ** 8 if gained else rng.random()
-            if p <= alpha * Attempts(nights=night, promoted=promoted).share():
+            if p <= alpha * Attempts(nights=night, promoted=promoted).share_of_gain():
                 promoted, false = promoted + 1, false + (not gained)
         wasted += false / max(1, promoted)
     assert wasted / months <= alpha
+
+
+def test_each_promotion_on_the_same_items_asks_more_of_retention() -> None:
+    evidence = replace(GOOD, gain=paired(20, 0, 40))
+    assert judge(evidence, Attempts(nights=30)).verdict == "PROMOTE"  # those that were not promoted leave nothing
+    later = judge(evidence, Attempts(nights=11, promoted=10))
+    assert later.verdict == "INSUFFICIENT"
+    assert "so far 10" in reason(later, "Retention")
+    many = replace(evidence, general=paired(60, 70, 2400))
+    assert judge(many, Attempts(nights=11, promoted=10)).verdict == "PROMOTE"
+    assert 1 < sum(Attempts(nights=n + 1, promoted=n).share_of_loss() for n in range(1000)) < 1.65
 
 
 def test_small_losses_cannot_add_up() -> None:

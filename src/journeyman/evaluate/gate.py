@@ -7,7 +7,8 @@ REJECT.
 
 Always holds: the same evidence and attempts give the same verdict; every criterion gives at least one reason,
 passed or failed; what was not measured is never taken as passed; what must not be lost is compared with the
-frozen base, or with the best there ever was, never with the last champion, so that small losses cannot add up.
+frozen base, or with the best there ever was, never with the last champion, and the more strictly the more was
+promoted on the same items, so that small losses cannot add up.
 
 Knows nothing of models or files, and cannot see what the evidence left out: items that the training has seen,
 or one set of held-out items that was looked at more often than `attempts` says.
@@ -36,7 +37,7 @@ class Limits:
     gain_items: int = 12
     gain_discordant: int = 6
     margin: float = 0.05  # of retention and of probes
-    harm_alpha: float = 0.05
+    harm_alpha: float = 0.05  # of retention, for the first promotion
     general_items: int = 150  # with 6 % of answers changed, a harmless adapter passes 4 times in 5; also of earlier
     drift_nats: float = 0.5
 
@@ -60,7 +61,7 @@ class Attempts:
         if not 0 <= self.promoted < self.nights:
             raise ValueError(f"{self.promoted} of {self.nights - 1} earlier attempts cannot have been promoted")
 
-    def share(self) -> float:
+    def share_of_gain(self) -> float:
         """What this attempt may spend of alpha: the smaller of two shares, each by 6 / (pi k)^2, whose sum over all k
         is 1.
 
@@ -71,6 +72,12 @@ class Attempts:
         earns back some of what the nights before it have spent.
         """
         return min(1 / self.here**2, (1 + self.promoted) / self.nights**2) * 6 / math.pi**2
+
+    def share_of_loss(self) -> float:
+        """What this attempt may take of the level of retention: less with each promotion, whose luck on these items
+        stays in service and stands for the next one too, while a candidate that was not promoted leaves nothing. The
+        first has the whole, all together have at most pi^2 / 6 of it."""
+        return 1 / (1 + self.promoted) ** 2
 
 
 @dataclass(frozen=True)
@@ -111,13 +118,13 @@ FIRST = Attempts()
 def judge(evidence: Evidence, attempts: Attempts = FIRST, limits: Limits | None = None) -> Verdict:
     """The verdict over a candidate, the harder to promote the more were tried before it."""
     limits = limits or Limits()
-    alpha = limits.alpha * attempts.share()
+    alpha = limits.alpha * attempts.share_of_gain()
     found = [
         _health(evidence.health),
         _gain(evidence.gain, "the champion" if evidence.gain_over_base else "the base", alpha, limits),
         *([_gain(evidence.gain_over_base, "the base", alpha, limits)] if evidence.gain_over_base else []),
-        _kept(evidence.general, "Retention", "general items", "the base", limits),
-        *([_kept(evidence.earlier, *_EARLIER, limits)] if evidence.earlier else []),
+        _kept(evidence.general, "Retention", "general items", "the base", attempts, limits),
+        *([_kept(evidence.earlier, *_EARLIER, attempts, limits)] if evidence.earlier else []),
         _probes(evidence.probes, limits),
         _drift(evidence.drift, limits),
     ]
@@ -167,10 +174,14 @@ def _gain(gain: PairedDifference, rival: str, alpha: float, limits: Limits) -> t
 _EARLIER = ("Earlier lessons", "held-out situations of earlier nights", "the best champion on each")
 
 
-def _kept(kept: PairedDifference, name: str, what: str, anchor: str, limits: Limits) -> tuple[_Mark, str]:
+def _kept(
+    kept: PairedDifference, name: str, what: str, anchor: str, attempts: Attempts, limits: Limits
+) -> tuple[_Mark, str]:
     if not kept.n:
         return "open", f"{name} is open: of {what} none was asked."
-    p = noninferiority_counts(kept.wins, kept.losses, kept.n, limits.margin)
+    alpha = limits.harm_alpha * attempts.share_of_loss()
+    doubt = min(0.001, 10.0 ** math.floor(math.log10(alpha / 30)))  # p is never below it; in tens: few to compute
+    p = noninferiority_counts(kept.wins, kept.losses, kept.n, limits.margin, doubt)
     seen = (
         f"on {kept.n} {what} the candidate has {_percent(kept.after)} right and {anchor} "
         f"{_percent(kept.before)} ({_points(kept.difference)}, 95 % interval {_interval(kept)}); "
@@ -178,8 +189,13 @@ def _kept(kept: PairedDifference, name: str, what: str, anchor: str, limits: Lim
     )
     if -kept.difference > limits.margin + 1e-9:
         return "harm", f"{name} failed: {seen}. The loss is beyond the margin."
-    if p <= limits.harm_alpha:
+    if p <= alpha:
         return "passed", f"{name} passed: {seen}."
+    if p <= limits.harm_alpha:
+        return "open", (
+            f"{name} is open: {seen}. After promotions on the same items, so far {attempts.promoted}, it must be "
+            f"at most {_p(alpha)}; more items are needed to tell."
+        )
     if kept.n < limits.general_items:
         return "open", f"{name} is open: {seen}. About {limits.general_items} items are needed to tell."
     return "harm", f"{name} failed: {seen}. It must be at most {_p(limits.harm_alpha)}."

@@ -130,14 +130,14 @@ def noninferiority(before: Sequence[float], after: Sequence[float], margin: floa
 
 
 @lru_cache(maxsize=4096)  # many runs over the same items come to the same counts
-def noninferiority_counts(wins: int, losses: int, n: int, margin: float) -> float:
+def noninferiority_counts(wins: int, losses: int, n: int, margin: float, doubt: float = 0.001) -> float:
     """`noninferiority` from counts: the exact unconditional test ordered by Tango's score.
 
     Hsueh, Liu and Chen 2001 (Biometrics 57:478-483): among all tables of n pairs, the probability of one at
     least as favourable as the observed, for a true difference of exactly -margin. The score with its
     restricted estimate rises with wins, so that a worse difference is less likely still. The share of losses,
-    which is not known, takes its worst value within its 99.9 % interval and the remaining 0.1 % is added to p
-    (Berger and Boos 1994, JASA 89:1012-1016): p never falls below .001 and the test keeps its level at any n.
+    which is not known, takes its worst value within its 1 - `doubt` interval and `doubt` is added to p (Berger and
+    Boos 1994, JASA 89:1012-1016): p never falls below `doubt` and the test keeps its level at any n.
     The worst value is sought on a grid of 41.
     """
     if not 0 < margin < 1:
@@ -151,7 +151,6 @@ def noninferiority_counts(wins: int, losses: int, n: int, margin: float) -> floa
         while need <= n - lost and tango_score(need, lost, n, -margin) < observed - 1e-9:
             need += 1
         threshold.append(need)
-    doubt = 0.001
     low, high = clopper_pearson(losses, n, doubt)
     low, high = max(low, margin), min(high, (1 + margin) / 2)
     if low > high:  # every share of losses that a difference of -margin allows is ruled out
