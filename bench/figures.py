@@ -375,7 +375,7 @@ def gate() -> str:
     ]
     for anchor, row in months["creeping loss"].items():
         lines.append(
-            f"| judged against the {anchor} | {row['promoted']:.1f} nights | {100 * row['lost']['mean']:.1f} points "
+            f"| judged against {anchor} | {row['promoted']:.1f} nights | {100 * row['lost']['mean']:.1f} points "
             f"| {100 * row['lost']['worst']:.1f} points | {rate(row['beyond_margin'])} |"
         )
     if real := found.get("real", {}).get("kinds"):

@@ -10,6 +10,7 @@ is none, so that chance has something to win and to lose. Health and drift alway
 
 A month is 30 nights, each on new held-out situations: with no gain at all, with a planted one, and with a planted one
 that costs general ability anew each night, judged against the frozen base (as the gate does) or the last champion.
+What is lost is counted over all items there might be: those of the gate, looked at each night, come to flatter.
 
 `--evidence DIR` judges real adapters: DIR/KIND/*.json, each what `evaluate.evidence.gather` returned for one, as a
 store keeps it for a night's phase "evaluate".
@@ -184,13 +185,18 @@ def months(n: int, seed: int) -> dict[str, Any]:
         }
         print(f"months of {name}: {found[name]}", flush=True)
     found["creeping loss"] = {
-        anchor: creep(anchor == "base", n // 5, random.Random(f"{seed}:creep")) for anchor in ("base", "last champion")
+        name: creep(*way, n // 5, random.Random(f"{seed}:creep"))
+        for name, way in {
+            "the base, as the gate does": (True, True),
+            "the base, each night as if it were the first": (True, False),
+            "the last champion": (False, False),
+        }.items()
     }
     print(f"creeping loss: {found['creeping loss']}", flush=True)
     return found
 
 
-def creep(anchored: bool, n: int, rng: random.Random) -> dict[str, Any]:
+def creep(anchored: bool, budget: bool, n: int, rng: random.Random) -> dict[str, Any]:
     """Nights that gain and lose a little general ability each; what is lost at the month's end, over all items that
     there might be, not on the gate's alone."""
     good, lost, promoted = KINDS["planted, large"], [], 0
@@ -201,7 +207,7 @@ def creep(anchored: bool, n: int, rng: random.Random) -> dict[str, Any]:
             candidate = changed(serving, CREEP, 1.0, rng)
             general = paired_difference(base if anchored else serving, candidate)
             seen = replace(evidence(good, SITUATIONS[1], rng), general=general)
-            if judge(seen, Attempts(nights=night, promoted=times) if anchored else FIRST).verdict == "PROMOTE":
+            if judge(seen, Attempts(nights=night, promoted=times) if budget else FIRST).verdict == "PROMOTE":
                 serving, right, times = candidate, right + (1 - right) * CREEP[0] - right * CREEP[1], times + 1
         promoted += times
         lost.append(GENERAL_RIGHT - right)

@@ -8,7 +8,7 @@ REJECT.
 Always holds: the same evidence and attempts give the same verdict; every criterion gives at least one reason,
 passed or failed; what was not measured is never taken as passed; what must not be lost is compared with the
 frozen base, or with the best there ever was, never with the last champion, and the more strictly the more was
-promoted on the same items, so that small losses cannot add up.
+promoted on the same items, so that small losses show when they have added up (bench/gate.py says how soon).
 
 Knows nothing of models or files, and cannot see what the evidence left out: items that the training has seen,
 or one set of held-out items that was looked at more often than `attempts` says.
