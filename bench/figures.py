@@ -356,10 +356,69 @@ def fidelity() -> str:
     return "\n".join([*lines, "", *sources])
 
 
+def gate() -> str:
+    """How often simulated adapters of each kind pass, what stands against them, and what months come to."""
+    path = RESULTS / "gate.json"
+    found = json.loads(path.read_text())
+    rows: dict[str, dict[int, dict[str, Any]]] = {}
+    for row in found["kinds"]:
+        rows.setdefault(row["kind"], {})[row["situations"]] = row
+    sizes = sorted({row["situations"] for row in found["kinds"]})
+
+    def rate(row: dict[str, Any]) -> str:
+        low, high = row["interval"]
+        return f"{100 * row['share']:.1f} % ({100 * low:.1f}–{100 * high:.1f})"
+
+    lines = [
+        f"| adapters | what they do | {' | '.join(f'promoted, {size} held out' for size in sizes)} "
+        f"| verdicts, {sizes[0]} held out | what did not pass there |",
+        "| --- " * (len(sizes) + 4) + "|",
+    ]
+    for name, row in rows.items():
+        first = row[sizes[0]]
+        verdicts, against = (
+            ", ".join(f"{what} {count:,}" for what, count in sorted(first[field].items(), key=lambda each: -each[1]))
+            for field in ("verdicts", "against")
+        )
+        rates = " | ".join(rate(row[size]["promoted"]) for size in sizes)
+        lines.append(f"| {name} | {first['says']} | {rates} | {verdicts} | {against} |")
+    months = found["months"]
+    lines += [
+        "",
+        f"| {months['nights']} nights, {months['situations']} held out each | months with a promotion "
+        "| nights promoted | the same, each night judged as if it were the first |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name in rows:
+        if name in months:
+            budget, alone = months[name]["budget"], months[name]["each night alone"]
+            lines.append(
+                f"| {name} | {rate(budget['any'])} | {percent(budget['nights']['share'])} "
+                f"| {rate(alone['any'])}, {percent(alone['nights']['share'])} |"
+            )
+    lines += [
+        "",
+        f"| {months['nights']} nights that each lose general ability | promoted | lost, mean | lost, worst month "
+        "| months that lose more than 5 points |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for anchor, row in months["creeping loss"].items():
+        lines.append(
+            f"| judged against {anchor} | {row['promoted']:.1f} nights | {100 * row['lost']['mean']:.1f} points "
+            f"| {100 * row['lost']['worst']:.1f} points | {rate(row['beyond_margin'])} |"
+        )
+    if real := found.get("real", {}).get("kinds"):
+        lines += ["", "| real adapters | number | promoted |", "| --- | --- | --- |"]
+        lines += [f"| {row['kind']} | {row['promoted']['n']} | {rate(row['promoted'])} |" for row in real]
+    lines += ["", f"- `bench/results/{path.name}` (with its command): {found['machine']}, {found['date'][:10]}"]
+    return "\n".join(lines)
+
+
 _SPEEDS = ("tokens_per_second", "tokens_per_cpu_second")
 
 TABLES = {
     "serve": serve,
+    "gate": gate,
     "fidelity": fidelity,
     "grind": grind,
     "worlds": worlds,

@@ -17,7 +17,7 @@ import pytest
 from journeyman.cli import common
 from journeyman.errors import InputError, StoreError
 from journeyman.evaluate import evidence, general
-from journeyman.evaluate.gate import Verdict
+from journeyman.evaluate.gate import Attempts, Verdict
 from journeyman.night import NightOptions, night
 from journeyman.records import Session, Turn
 from journeyman.registry.adapters import content_hash
@@ -182,7 +182,13 @@ def test_two_nights_on_one_store_are_refused(tiny_directory: Path, tmp_path: Pat
 def test_a_second_night_starts_from_the_champion_and_learns_only_what_is_new(
     tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evidence, "judged", lambda _found, _attempts: Verdict("PROMOTE", ["for this test"]))
+    tried: list[Attempts] = []
+
+    def judged(_found: Any, attempts: Attempts) -> Verdict:
+        tried.append(attempts)
+        return Verdict("PROMOTE", ["for this test"])
+
+    monkeypatch.setattr(evidence, "judged", judged)
     one = run(tmp_path / "a.db", tiny_directory, sessions=[write_sessions(tmp_path / "1.jsonl", SAID[:2])])
     two = run(tmp_path / "a.db", tiny_directory, sessions=[write_sessions(tmp_path / "2.jsonl", SAID)])
     assert (one["parent"], two["parent"]) == (None, one["adapter"])
@@ -195,6 +201,7 @@ def test_a_second_night_starts_from_the_champion_and_learns_only_what_is_new(
     assert run(tmp_path / "a.db", tiny_directory)["adapter"] == two["adapter"]
     again = run(tmp_path / "a.db", tiny_directory, seed=1)
     assert (again["parent"], again["sessions"]["n"]) == (one["adapter"], 2)
+    assert tried == [Attempts(), Attempts(nights=2, promoted=1), Attempts(here=2, nights=3, promoted=2)]
 
 
 KILLED = """

@@ -358,17 +358,17 @@ def evaluate(night: Night, said: Output, dreams: Output, trained: Output, items:
 def gate(night: Night, trained: Output, found: Output) -> Output:
     """PROMOTE, REJECT or INSUFFICIENT, in words."""
     from journeyman.evaluate import evidence
+    from journeyman.evaluate.gate import Attempts
 
     tried = [other for other in night.store.nights(night.tenant) if other.result and other.result.get("adapter")]
     for other in tried:  # the same weights again, of a night that differed in nothing that matters
         if other.result and not other.result.get("erased") and other.result["adapter"] == trained["adapter"]:
             return {"verdict": other.result["verdict"], "reasons": other.result["reasons"]}
-    # Every finished try at these sessions has looked at questions about them: the error is spent over all tries.
-    mine = set(night.spec["sessions"])
-    attempts = 1 + sum(
-        other.spec["base"] == night.base and not mine.isdisjoint(other.spec["sessions"]) for other in tried
-    )
-    return evidence.judged(found, attempts).to_json()
+    # A try at these sessions has seen questions about them, and any night may err: the error is spent over both.
+    mine, before = set(night.spec["sessions"]), [other for other in tried if other.spec["base"] == night.base]
+    here = sum(not mine.isdisjoint(other.spec["sessions"]) for other in before)
+    promoted = sum((other.result or {}).get("verdict") == "PROMOTE" for other in before)
+    return evidence.judged(found, Attempts(here + 1, len(before) + 1, promoted)).to_json()
 
 
 def register(

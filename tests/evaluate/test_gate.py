@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from journeyman.evaluate.gate import Evidence, Limits, Verdict, judge
+from journeyman.evaluate.gate import Attempts, Evidence, Limits, Verdict, judge
 from journeyman.evaluate.general import Drift
 from journeyman.evaluate.statistics import PairedDifference, paired_difference
 
@@ -57,7 +57,11 @@ def test_a_good_candidate_is_promoted_and_every_criterion_says_why() -> None:
         ({"general": paired(2, 16, 240)}, "REJECT", "beyond the margin"),
         ({"general": paired(20, 28, 240)}, "REJECT", "Retention failed"),
         ({"general": paired(2, 3, 40)}, "INSUFFICIENT", "About 150 items"),
-        ({"general": paired(0, 0, 0)}, "INSUFFICIENT", "not measured"),
+        ({"general": paired(0, 0, 0)}, "INSUFFICIENT", "none was asked"),
+        ({"earlier": paired(2, 16, 240)}, "REJECT", "Earlier lessons failed"),
+        ({"earlier": paired(2, 3, 40)}, "INSUFFICIENT", "Earlier lessons is open"),
+        ({"earlier": paired(0, 0, 0)}, "INSUFFICIENT", "none was asked"),
+        ({"earlier": paired(6, 7, 240)}, "PROMOTE", "Earlier lessons passed"),
         ({"probes": paired(8, 1, 40)}, "REJECT", "Confident nonsense failed"),
         ({"probes": paired(5, 2, 40)}, "INSUFFICIENT", "Confident nonsense is open"),
         ({"probes": paired(0, 0, 0)}, "INSUFFICIENT", "no probe"),
@@ -81,10 +85,65 @@ def test_shown_harm_rejects_even_when_the_gain_is_open() -> None:
 def test_later_attempts_must_show_more() -> None:
     evidence = replace(GOOD, gain=paired(9, 1, 40))
     assert judge(evidence).verdict == "PROMOTE"
-    assert judge(evidence, attempts=2).verdict == "REJECT"
-    assert judge(replace(GOOD, gain=paired(7, 0, 40)), attempts=3).verdict == "INSUFFICIENT"
-    with pytest.raises(ValueError, match="attempt"):
-        judge(evidence, attempts=0)
+    assert judge(evidence, Attempts(here=2, nights=2)).verdict == "REJECT"
+    assert judge(replace(GOOD, gain=paired(7, 0, 40)), Attempts(3, 3)).verdict == "INSUFFICIENT"
+
+
+def test_a_promotion_earns_back_what_nights_have_spent() -> None:
+    evidence = replace(GOOD, gain=paired(9, 0, 40), general=paired(60, 70, 2400))
+    assert judge(evidence, Attempts(nights=5)).verdict == "INSUFFICIENT"
+    assert judge(evidence, Attempts(nights=5, promoted=4)).verdict == "PROMOTE"
+    assert judge(evidence, Attempts(here=5, nights=5, promoted=4)).verdict == "INSUFFICIENT"  # but not on these items
+
+
+def test_what_all_attempts_may_spend_is_alpha() -> None:
+    assert sum(Attempts(here=k, nights=k).share_of_gain() for k in range(1, 2000)) == pytest.approx(1.0, abs=1e-3)
+    assert Attempts(nights=30, promoted=29).share_of_gain() == pytest.approx(Attempts().share_of_gain() / 30)
+    for here, nights, promoted in ((0, 1, 0), (1, 0, 0), (1, 1, 1), (1, 3, -1)):
+        with pytest.raises(ValueError, match="attempt"):
+            Attempts(here, nights, promoted)
+
+
+def test_of_what_is_promoted_over_months_the_share_without_a_gain_is_within_alpha() -> None:
+    """Thirty nights, half of them with no gain and p uniform, the rest with one: LOND's promise, by simulation."""
+    rng, alpha, months, wasted = random.Random(9), 0.2, 400, 0.0
+    for _ in range(months):
+        promoted = false = 0
+        for night in range(1, 31):
+            gained = rng.random() < 0.5
+            p = rng.random() ** 8 if gained else rng.random()
+            if p <= alpha * Attempts(nights=night, promoted=promoted).share_of_gain():
+                promoted, false = promoted + 1, false + (not gained)
+        wasted += false / max(1, promoted)
+    assert wasted / months <= alpha
+
+
+def test_each_promotion_on_the_same_items_asks_more_of_retention() -> None:
+    evidence = replace(GOOD, gain=paired(20, 0, 40))
+    assert judge(evidence, Attempts(nights=30)).verdict == "PROMOTE"  # those that were not promoted leave nothing
+    later = judge(evidence, Attempts(nights=11, promoted=10))
+    assert later.verdict == "INSUFFICIENT"
+    assert "so far 10" in reason(later, "Retention")
+    many = replace(evidence, general=paired(60, 70, 2400))
+    assert judge(many, Attempts(nights=11, promoted=10)).verdict == "PROMOTE"
+    assert 1 < sum(Attempts(nights=n + 1, promoted=n).share_of_loss() for n in range(1000)) < 1.65
+
+
+def test_small_losses_cannot_add_up() -> None:
+    """Nights that lose 2 points each: next to the last champion none of them would show, next to the base they do."""
+    base = [1] * 200 + [0] * 40
+    serving = list(base)
+    lost = []
+    for night in range(1, 13):
+        candidate = list(serving)
+        for item in range(5):
+            candidate[5 * night + item] = 0
+        small, whole = paired_difference(serving, candidate), paired_difference(base, candidate)
+        assert judge(replace(GOOD, general=small)).verdict == "PROMOTE"
+        if judge(replace(GOOD, general=whole)).verdict == "PROMOTE":
+            serving = candidate
+        lost.append(-paired_difference(base, serving).difference)
+    assert 0 < lost[-1] < 0.05
 
 
 def test_many_questions_on_one_lesson_are_one_observation() -> None:

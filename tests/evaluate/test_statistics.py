@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from journeyman.evaluate.statistics import (
+    clopper_pearson,
     cluster_sign_flip,
     crossed_bootstrap,
     exact_mcnemar,
     noninferiority,
     noninferiority_counts,
     paired_difference,
+    share_of,
     tango_score,
 )
 
@@ -192,3 +194,28 @@ def test_bootstrap_follows_the_runs() -> None:
     low, high = crossed_bootstrap([[0.0] * 100, [1.0] * 100], clusters, seed=1, n=1000)
     assert (low, high) == (0.0, 1.0)
     assert crossed_bootstrap([[1.0, 1.0, 1.0]], ["a", "a", "b"], seed=1, n=100) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 5), (1, 1), (7, 20), (25, 1000), (1000, 1000)])
+def test_clopper_pearson_is_scipys(k: int, n: int) -> None:
+    for alpha in (0.05, 0.1):
+        expected = stats.binomtest(k, n).proportion_ci(1 - alpha, method="exact")
+        assert clopper_pearson(k, n, alpha) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert clopper_pearson(0, 0) == (0.0, 1.0)
+    with pytest.raises(ValueError, match="share"):
+        clopper_pearson(3, 2)
+
+
+def test_a_share_of_clusters_is_as_wide_as_their_number_allows() -> None:
+    outcomes = [int(i < 50) for i in range(100)]
+    alone, alike = share_of(outcomes), share_of(outcomes, [i // 10 for i in range(100)])
+    assert (alone.n, alone.k, alone.share) == (alike.n, alike.k, alike.share) == (100, 50, 0.5)
+    assert alone.interval == pytest.approx((0.404, 0.596), abs=1e-3)
+    assert alike.interval[1] - alike.interval[0] > 2.5 * (alone.interval[1] - alone.interval[0])
+    assert share_of(outcomes, range(100)).interval == pytest.approx(alone.interval)
+    never = share_of([0] * 100, [i // 10 for i in range(100)])
+    assert never.interval == pytest.approx(share_of([0] * 10).interval)  # ten clusters, ten observations
+    assert share_of([]).interval == (0.0, 1.0)
+    assert never.to_json()["interval"] == list(never.interval)
+    with pytest.raises(ValueError, match="0 or 1"):
+        share_of([0.5])

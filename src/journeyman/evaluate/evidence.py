@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from journeyman.evaluate import general
-from journeyman.evaluate.gate import Evidence, Verdict, judge
+from journeyman.evaluate.gate import Attempts, Evidence, Verdict, judge
 from journeyman.evaluate.manner import manner
 from journeyman.evaluate.questions import is_correct
 from journeyman.evaluate.statistics import paired_difference
@@ -103,7 +103,7 @@ def gather(
     return found
 
 
-def judged(found: Mapping[str, Any], attempts: int) -> Verdict:
+def judged(found: Mapping[str, Any], attempts: Attempts) -> Verdict:
     """The gate's verdict over what `gather` returned."""
     heldout, suite, probes = found["heldout"], found["general"], found["probes"]
     kl = found["drift"]["kl"]  # None: not a number

@@ -1,11 +1,14 @@
 """The gate: from evidence to PROMOTE, REJECT or INSUFFICIENT, with the reasons in words.
 
-Criteria: health, gain, retention, confident nonsense, drift. Each must pass on its own (an intersection-union
-test, so that none needs a correction for the others). A harm that is shown is a REJECT; else anything that
-too few items leave open is INSUFFICIENT (bring more items); else a gain that is not shown is a REJECT.
+Criteria: health, gain, retention, earlier lessons, confident nonsense, drift. Each must pass on its own (an
+intersection-union test, so that none needs a correction for the others). A harm that is shown is a REJECT; else
+anything that too few items leave open is INSUFFICIENT (bring more items); else a gain that is not shown is a
+REJECT.
 
-Always holds: the same evidence and attempt give the same verdict; every criterion gives at least one reason,
-passed or failed; what was not measured is never taken as passed.
+Always holds: the same evidence and attempts give the same verdict; every criterion gives at least one reason,
+passed or failed; what was not measured is never taken as passed; what must not be lost is compared with the
+frozen base, or with the best there ever was, never with the last champion, and the more strictly the more was
+promoted on the same items, so that small losses show when they have added up (bench/gate.py says how soon).
 
 Knows nothing of models or files, and cannot see what the evidence left out: items that the training has seen,
 or one set of held-out items that was looked at more often than `attempts` says.
@@ -29,14 +32,52 @@ _Mark = Literal["passed", "harm", "open", "no gain"]
 class Limits:
     """What the gate asks for; shares, so that 0.05 is 5 points."""
 
-    alpha: float = 0.025  # of the gain, one-sided, over all attempts together
+    alpha: float = 0.025  # of the gain, one-sided, over all attempts together: see `Attempts`
     gain: float = 0.03
     gain_items: int = 12
     gain_discordant: int = 6
     margin: float = 0.05  # of retention and of probes
-    harm_alpha: float = 0.05
-    general_items: int = 150  # with 6 % of answers changed, a harmless adapter passes 4 times in 5
+    harm_alpha: float = 0.05  # of retention, for the first promotion
+    general_items: int = 150  # with 6 % of answers changed, a harmless adapter passes 4 times in 5; also of earlier
     drift_nats: float = 0.5
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Which attempt this is, for the chance of being wrong that is still to be spent.
+
+    here      on these held-out items: 1 is the first
+    nights    of the tenant, over this base, on whatever items: 1 is the first
+    promoted  how many of the earlier ones were promoted
+    """
+
+    here: int = 1
+    nights: int = 1
+    promoted: int = 0
+
+    def __post_init__(self) -> None:
+        if self.here < 1 or self.nights < 1:
+            raise ValueError("the first attempt is number 1")
+        if not 0 <= self.promoted < self.nights:
+            raise ValueError(f"{self.promoted} of {self.nights - 1} earlier attempts cannot have been promoted")
+
+    def share_of_gain(self) -> float:
+        """What this attempt may spend of alpha: the smaller of two shares, each by 6 / (pi k)^2, whose sum over all k
+        is 1.
+
+        Over the attempts on one set of items: the chance that any of them is promoted without a gain stays within
+        alpha. Over a tenant's nights, each on new items, and there times 1 + the promotions so far: of all promotions,
+        the expected share that have no gain stays within alpha (LOND, Javanmard and Montanari 2018, Annals of
+        Statistics 46:526-554), and so does the chance of ever promoting one where no night has a gain. So a promotion
+        earns back some of what the nights before it have spent.
+        """
+        return min(1 / self.here**2, (1 + self.promoted) / self.nights**2) * 6 / math.pi**2
+
+    def share_of_loss(self) -> float:
+        """What this attempt may take of the level of retention: less with each promotion, whose luck on these items
+        stays in service and stands for the next one too, while a candidate that was not promoted leaves nothing. The
+        first has the whole, all together have at most pi^2 / 6 of it."""
+        return 1 / (1 + self.promoted) ** 2
 
 
 @dataclass(frozen=True)
@@ -48,6 +89,8 @@ class Evidence:
     general         the general suite against the base
     probes          confident nonsense against the base: 1 is a reply that claims to know, so a win is harm
     drift           against the base
+    earlier         held-out situations of earlier nights, each against the best that a champion ever answered it;
+                    None where there is no earlier night
     health          named facts that must be true: it loads, its weights are finite, it keeps the asked format
     """
 
@@ -56,6 +99,7 @@ class Evidence:
     probes: PairedDifference
     drift: Drift
     gain_over_base: PairedDifference | None = None
+    earlier: PairedDifference | None = None
     health: Mapping[str, bool] = field(default_factory=dict)
 
 
@@ -68,19 +112,19 @@ class Verdict:
         return asdict(self)
 
 
-def judge(evidence: Evidence, attempts: int = 1, limits: Limits | None = None) -> Verdict:
-    """The verdict over the `attempts`-th candidate that is judged on these held-out items (the first is
-    1)."""
-    if attempts < 1:
-        raise ValueError("the first attempt is number 1")
+FIRST = Attempts()
+
+
+def judge(evidence: Evidence, attempts: Attempts = FIRST, limits: Limits | None = None) -> Verdict:
+    """The verdict over a candidate, the harder to promote the more were tried before it."""
     limits = limits or Limits()
-    # Spent so that all attempts together stay within alpha: the sum over k of 6 / (pi k)^2 is 1.
-    alpha = limits.alpha * 6 / (math.pi * attempts) ** 2
+    alpha = limits.alpha * attempts.share_of_gain()
     found = [
         _health(evidence.health),
         _gain(evidence.gain, "the champion" if evidence.gain_over_base else "the base", alpha, limits),
         *([_gain(evidence.gain_over_base, "the base", alpha, limits)] if evidence.gain_over_base else []),
-        _retention(evidence.general, limits),
+        _kept(evidence.general, "Retention", "general items", "the base", attempts, limits),
+        *([_kept(evidence.earlier, *_EARLIER, attempts, limits)] if evidence.earlier else []),
         _probes(evidence.probes, limits),
         _drift(evidence.drift, limits),
     ]
@@ -127,22 +171,34 @@ def _gain(gain: PairedDifference, rival: str, alpha: float, limits: Limits) -> t
     return "passed", f"Gain passed: {seen}."
 
 
-def _retention(general: PairedDifference, limits: Limits) -> tuple[_Mark, str]:
-    if not general.n:
-        return "open", "Retention is open: general ability was not measured."
-    p = noninferiority_counts(general.wins, general.losses, general.n, limits.margin)
+_EARLIER = ("Earlier lessons", "held-out situations of earlier nights", "the best champion on each")
+
+
+def _kept(
+    kept: PairedDifference, name: str, what: str, anchor: str, attempts: Attempts, limits: Limits
+) -> tuple[_Mark, str]:
+    if not kept.n:
+        return "open", f"{name} is open: of {what} none was asked."
+    alpha = limits.harm_alpha * attempts.share_of_loss()
+    doubt = min(0.001, 10.0 ** math.floor(math.log10(alpha / 30)))  # p is never below it; in tens: few to compute
+    p = noninferiority_counts(kept.wins, kept.losses, kept.n, limits.margin, doubt)
     seen = (
-        f"on {general.n} general items the candidate has {_percent(general.after)} right and the base "
-        f"{_percent(general.before)} ({_points(general.difference)}, 95 % interval {_interval(general)}); "
+        f"on {kept.n} {what} the candidate has {_percent(kept.after)} right and {anchor} "
+        f"{_percent(kept.before)} ({_points(kept.difference)}, 95 % interval {_interval(kept)}); "
         f"p of a loss of {_points(limits.margin, sign=False)} or more: {_p(p)}"
     )
-    if -general.difference > limits.margin + 1e-9:
-        return "harm", f"Retention failed: {seen}. The loss is beyond the margin."
+    if -kept.difference > limits.margin + 1e-9:
+        return "harm", f"{name} failed: {seen}. The loss is beyond the margin."
+    if p <= alpha:
+        return "passed", f"{name} passed: {seen}."
     if p <= limits.harm_alpha:
-        return "passed", f"Retention passed: {seen}."
-    if general.n < limits.general_items:
-        return "open", f"Retention is open: {seen}. About {limits.general_items} items are needed to tell."
-    return "harm", f"Retention failed: {seen}. It must be at most {_p(limits.harm_alpha)}."
+        return "open", (
+            f"{name} is open: {seen}. After promotions on the same items, so far {attempts.promoted}, it must be "
+            f"at most {_p(alpha)}; more items are needed to tell."
+        )
+    if kept.n < limits.general_items:
+        return "open", f"{name} is open: {seen}. About {limits.general_items} items are needed to tell."
+    return "harm", f"{name} failed: {seen}. It must be at most {_p(limits.harm_alpha)}."
 
 
 def _probes(probes: PairedDifference, limits: Limits) -> tuple[_Mark, str]:

@@ -6,7 +6,7 @@ outcome differs; outcomes that belong to one cluster (a lesson, a session, a tem
 independent.
 
 Knows nothing of what was asked, and nothing of graded scores: an outcome is 0 or 1. For means of graded
-scores use `cluster_bootstrap` and `cluster_sign_flip`.
+scores use `crossed_bootstrap` and `cluster_sign_flip`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import math
 import random
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
-from journeyman.shares import Interval
+from journeyman.shares import Interval, wilson
 
 Z95 = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
 
@@ -72,7 +73,7 @@ def paired_difference(
     wins, losses = steps.count(1), steps.count(-1)
     cluster_wins, cluster_losses, effect = wins, losses, 1.0
     if clusters is not None:
-        totals = [sum(group) for group in _grouped(steps, clusters)]
+        totals = [sum(group) for group in by_cluster(steps, clusters)]
         cluster_wins, cluster_losses = sum(t > 0 for t in totals), sum(t < 0 for t in totals)
         effect = _design_effect(steps, clusters)
     return PairedDifference(
@@ -88,20 +89,55 @@ def paired_difference(
     )
 
 
+@dataclass(frozen=True)
+class Share:
+    """`k` of `n` outcomes were 1; the 95 % interval of their share."""
+
+    n: int
+    k: int
+    share: float
+    interval: Interval
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "interval": list(self.interval)}
+
+
+def share_of(outcomes: Sequence[float], clusters: Sequence[Hashable] | None = None) -> Share:
+    """How often an outcome was 1, with Wilson's interval; with clusters, at the effective sample size as in
+    `paired_difference`."""
+    if any(value not in (0, 1) for value in outcomes):
+        raise ValueError("outcomes must be 0 or 1")
+    values = [int(value) for value in outcomes]
+    n, k = len(values), sum(values)
+    effect = 1.0 if clusters is None or not n else _design_effect(values, clusters)
+    return Share(n, k, k / n if n else 0.0, wilson(k / effect, n / effect))
+
+
+def clopper_pearson(k: int, n: int, alpha: float = 0.05) -> Interval:
+    """The exact interval of a share k/n, alpha / 2 outside on either side (Clopper and Pearson 1934, Biometrika
+    26:404-413); [0, 1] when there is no item. Its upper end at alpha 0.1 is the one-sided 95 % bound."""
+    if not 0 <= k <= n:
+        raise ValueError(f"{k} of {n} is not a share")
+    low = _falling_root(lambda p: alpha / 2 - _binomial_tail(k, n, p), 0.0, 1.0) if k else 0.0
+    high = _falling_root(lambda p: 1 - _binomial_tail(k + 1, n, p) - alpha / 2, 0.0, 1.0) if k < n else 1.0
+    return (low, high)
+
+
 def noninferiority(before: Sequence[float], after: Sequence[float], margin: float) -> float:
     """The p of "`after` is worse than `before` by `margin` or more" (0.05 is 5 points); small is good."""
     steps = _steps(before, after)
     return noninferiority_counts(steps.count(1), steps.count(-1), len(steps), margin)
 
 
-def noninferiority_counts(wins: int, losses: int, n: int, margin: float) -> float:
+@lru_cache(maxsize=4096)  # many runs over the same items come to the same counts
+def noninferiority_counts(wins: int, losses: int, n: int, margin: float, doubt: float = 0.001) -> float:
     """`noninferiority` from counts: the exact unconditional test ordered by Tango's score.
 
     Hsueh, Liu and Chen 2001 (Biometrics 57:478-483): among all tables of n pairs, the probability of one at
     least as favourable as the observed, for a true difference of exactly -margin. The score with its
     restricted estimate rises with wins, so that a worse difference is less likely still. The share of losses,
-    which is not known, takes its worst value within its 99.9 % interval and the remaining 0.1 % is added to p
-    (Berger and Boos 1994, JASA 89:1012-1016): p never falls below .001 and the test keeps its level at any n.
+    which is not known, takes its worst value within its 1 - `doubt` interval and `doubt` is added to p (Berger and
+    Boos 1994, JASA 89:1012-1016): p never falls below `doubt` and the test keeps its level at any n.
     The worst value is sought on a grid of 41.
     """
     if not 0 < margin < 1:
@@ -115,8 +151,7 @@ def noninferiority_counts(wins: int, losses: int, n: int, margin: float) -> floa
         while need <= n - lost and tango_score(need, lost, n, -margin) < observed - 1e-9:
             need += 1
         threshold.append(need)
-    doubt = 0.001
-    low, high = _clopper_pearson(losses, n, doubt)
+    low, high = clopper_pearson(losses, n, doubt)
     low, high = max(low, margin), min(high, (1 + margin) / 2)
     if low > high:  # every share of losses that a difference of -margin allows is ruled out
         return doubt
@@ -144,7 +179,7 @@ def cluster_sign_flip(differences: Sequence[float], clusters: Sequence[Hashable]
     All 2^clusters ways when they are no more than n, else n random ones and the observed one (Phipson and
     Smyth 2010, SAGMB 9:39), which keeps p above 0.
     """
-    totals = [total for total in map(math.fsum, _grouped(differences, clusters)) if total]
+    totals = [total for total in map(math.fsum, by_cluster(differences, clusters)) if total]
     observed = math.fsum(totals) - 1e-12 * math.fsum(map(abs, totals))
     everything = math.fsum(totals)
 
@@ -163,7 +198,7 @@ def crossed_bootstrap(
     """The 95 % percentile interval of the mean of several runs over the same items: runs and clusters of items are both
     redrawn (Owen 2007, Annals of Applied Statistics 1:386-411). Too narrow below about 20 clusters; of one run, it says
     nothing of other runs."""
-    grouped = [[(math.fsum(group), len(group)) for group in _grouped(run, clusters)] for run in runs]
+    grouped = [[(math.fsum(group), len(group)) for group in by_cluster(run, clusters)] for run in runs]
     if not grouped or not grouped[0]:
         raise ValueError("no difference to resample")
     sizes = [size for _, size in grouped[0]]
@@ -174,8 +209,23 @@ def crossed_bootstrap(
         chosen = rng.choices(grouped, k=len(grouped))
         total = math.fsum(run[place][0] for run in chosen for place in drawn)
         means.append(total / (len(chosen) * sum(sizes[place] for place in drawn)))
-    means.sort()
-    return (means[int(0.025 * (n - 1))], means[math.ceil(0.975 * (n - 1))])
+    return percentiles(means)
+
+
+def percentiles(draws: Sequence[float]) -> Interval:
+    """The middle 95 % of what a bootstrap drew."""
+    found, last = sorted(draws), len(draws) - 1
+    return (found[int(0.025 * last)], found[math.ceil(0.975 * last)])
+
+
+def by_cluster(values: Sequence[float], clusters: Sequence[Hashable]) -> list[list[float]]:
+    """The values of each cluster, clusters in the order in which they first appear."""
+    if len(values) != len(clusters):
+        raise ValueError(f"{len(values)} values but {len(clusters)} cluster names")
+    groups: dict[Hashable, list[float]] = {}
+    for value, cluster in zip(values, clusters, strict=True):
+        groups.setdefault(cluster, []).append(value)
+    return list(groups.values())
 
 
 def _steps(before: Sequence[float], after: Sequence[float]) -> list[int]:
@@ -186,18 +236,9 @@ def _steps(before: Sequence[float], after: Sequence[float]) -> list[int]:
     return [int(b) - int(a) for a, b in zip(before, after, strict=True)]
 
 
-def _grouped(values: Sequence[float], clusters: Sequence[Hashable]) -> list[list[float]]:
-    if len(values) != len(clusters):
-        raise ValueError(f"{len(values)} values but {len(clusters)} cluster names")
-    groups: dict[Hashable, list[float]] = {}
-    for value, cluster in zip(values, clusters, strict=True):
-        groups.setdefault(cluster, []).append(value)
-    return list(groups.values())
-
-
 def _design_effect(steps: Sequence[int], clusters: Sequence[Hashable]) -> float:
     """How many times wider the variance of the mean is than with independent items; at least 1."""
-    groups = _grouped(steps, clusters)
+    groups = by_cluster(steps, clusters)
     n, mean = len(steps), sum(steps) / len(steps)
     naive = sum((step - mean) ** 2 for step in steps)
     if len(groups) < 2 or naive == 0:  # nothing to estimate it from: a whole cluster counts as one item
@@ -244,12 +285,6 @@ def _binomial(k: int, n: int, p: float) -> float:
         return float(k == (n if p >= 1 else 0))
     log_ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
     return math.exp(log_ways + k * math.log(p) + (n - k) * math.log1p(-p))
-
-
-def _clopper_pearson(k: int, n: int, doubt: float) -> Interval:
-    low = _falling_root(lambda p: doubt / 2 - _binomial_tail(k, n, p), 0.0, 1.0) if k else 0.0
-    high = _falling_root(lambda p: 1 - _binomial_tail(k + 1, n, p) - doubt / 2, 0.0, 1.0) if k < n else 1.0
-    return (low, high)
 
 
 def _favourable(threshold: Sequence[int], n: int, losing: float, margin: float) -> float:
