@@ -164,12 +164,14 @@ def _show(found: Mapping[str, Any]) -> None:
         console.print(f"last     {rounds.summary(last)}")
     console.print()
     tenants = sorted(found["tenants"], key=lambda each: -each["not_read"])
-    table = Table("tenant", "sessions", "not read", "in service", "last night", "verdict", "champion", box=None)
+    table = Table(
+        "tenant", "sessions", "not read", "in service", "last night", "verdict", "champion", box=None, pad_edge=False
+    )
     for each in tenants[:ROWS]:
         night = each["last_night"] or {}
-        champions = [(c["adapter"] or "base") + " (pinned)" * c["pinned"] for c in each["champions"]]
+        champions = [(c["adapter"] or "base")[:8] + " (pinned)" * c["pinned"] for c in each["champions"]]
         counts = (str(each[name]) for name in ("sessions", "not_read", "in_service"))
-        ended = night.get("ended", "")[:16].replace("T", " ")
+        ended = night.get("ended", "")[:10]
         table.add_row(
             each["tenant"] or _OWN, *counts, ended, night.get("verdict") or "–", ", ".join(champions) or "base"
         )

@@ -1,8 +1,7 @@
 """What a night may spend: time, CPU and memory; and whether it was asked to end.
 
 Always holds: a night ends between two phases, with all that it has done committed, so that it can be gone on with; a
-phase that was begun is finished, whatever it takes, so that each night gets on; only memory is a wall, and who runs
-into it gets an error.
+phase that was begun is finished, whatever it takes, so that each night gets on; only memory is a wall.
 
 Does not know what the phases are.
 """
@@ -85,7 +84,8 @@ class Budget:
     @contextmanager
     def walled(self) -> Iterator[None]:
         """Within it memory is limited, by RLIMIT_DATA: what a process has for itself, however it was asked for (Linux).
-        Shared files, such as weights that are mapped, do not count. It fails an allocation, and does not kill."""
+        Shared files, such as weights that are mapped, do not count. An allocation fails, which most code survives as an
+        error; a library that does not (OpenBLAS, as it loads) ends the process, as a kill would."""
         if self.memory is None:
             yield
             return
