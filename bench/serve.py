@@ -75,7 +75,7 @@ def main() -> int:
                 found[name] = {"failed": str(error)[-300:]}
                 print(name, found[name], flush=True)
     result = {
-        "command": "python " + " ".join(sys.argv),
+        "command": f"python bench/serve.py --chats {' '.join(map(str, args.chats))} --tokens {args.tokens}",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "load": round(os.getloadavg()[0], 1),
