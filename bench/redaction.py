@@ -104,7 +104,7 @@ def costs() -> dict[str, float]:
         return json.dumps({"model": "m", "messages": [*said, {"role": "user", "content": f"Go on. {more}"}]}).encode()
 
     def anew(body: bytes) -> None:
-        redaction._clean.clear()
+        redaction._seen.clear()
         redaction.request(body)
 
     def stream(more: str = "") -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from journeyman.capture import conversations
+from journeyman.dream.spans import Span
 from journeyman.records import AdapterRecord, Lesson, NightRecord, Session, Situation, Turn
 from journeyman.registry.adapters import LEARNING, AdapterDirectory
 from journeyman.store import Store
@@ -39,10 +41,11 @@ def run(
     base: str = BASE,
     ids: Sequence[str] | None = None,
     ends: bool = True,
+    **more: Any,
 ) -> str:
     """A night over the tenant's sessions that its line has not read (or those of `ids`); the hash of its adapter.
 
-    Each session gives one lesson, and each lesson two situations: one trained, one held out.
+    Each session gives one lesson (`more`: of the spec), and each lesson two situations: one trained, one held out.
     """
     adapters = AdapterDirectory.beside(store)
     read: set[str] = set()
@@ -54,7 +57,14 @@ def run(
     kept = [each for each in conversations.kept(store, *LEARNING, tenant=tenant) if each.session.id not in read]
     kept = [each for each in kept if ids is None or each.session.id in ids]
     sessions = [each.session.id for each in kept]
-    spec: dict[str, Any] = {"sessions": sessions, "base": base, "parent": parent, "seed": 0, "options": {"rank": 2}}
+    spec: dict[str, Any] = {
+        "sessions": sessions,
+        "base": base,
+        "parent": parent,
+        "seed": 0,
+        "options": {"rank": 2},
+        **more,
+    }
     spec |= {"tenant": tenant} if tenant else {}
     lessons = [
         Lesson(each.session.turns[0].content, each.session.id, 0) for each in kept if each.session.turns[0].content
@@ -65,7 +75,7 @@ def run(
     phases: dict[str, Any] = {
         "extract lessons": {
             "statements": len(lessons),
-            "facts": [{"lesson": each.to_json()} for each in lessons],
+            "facts": [asdict(Span(each, 0, len(each.text), "chunk")) for each in lessons],
             "sources": {each.session.id: {"statements": 1, "receipts": each.receipts} for each in kept},
         },
         "dream situations": {

@@ -27,11 +27,13 @@ ROOMS = (
     "learn",
     "evaluate",
     "registry",
+    "origins",  # where an answer comes from: lessons and nights
     "serving",  # the model behind the gateway
     "web",  # pages made of plain mappings: the night writes its own
     "morning",  # what came of a night, and its page on disk
     "ledger",  # where every generated token went
     "night",
+    "week",  # a week on the job
 )
 FACES = ("cli", "__init__", "__main__")
 # What a room may need besides Python itself; a room that is not here needs nothing.
@@ -47,6 +49,7 @@ LIBRARIES = {
     "registry": {"torch", "safetensors", "numpy", "cryptography"},  # a certificate is signed
     "serving": {"torch", "tokenizers"},
     "night": {"torch", "numpy"},
+    "week": {"aiohttp", "uvicorn"},  # the desk's server and its clients
     "cli": {"rich", "uvicorn"},
 }
 FILES = sorted(HOME.rglob("*.py"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from short_nights import pass_all, shorten
 
 from journeyman.capture import conversations, keys
 from journeyman.capture.gateway import Gateway
@@ -21,8 +22,6 @@ from journeyman.capture.upstream import Answer
 from journeyman.capture.wire import Request
 from journeyman.cli import main
 from journeyman.errors import AdapterError
-from journeyman.evaluate import evidence, general
-from journeyman.evaluate.gate import Verdict
 from journeyman.model import load_engine
 from journeyman.registry.adapters import AdapterDirectory, content_hash, resolve
 from journeyman.store import Store, open_store
@@ -119,10 +118,9 @@ class House:
 @pytest.fixture(scope="module", autouse=True)
 def _short_and_kind() -> Iterator[None]:
     """Who meets whom is under test here: a few of the general suite, and a gate that lets all pass."""
-    items = general.general_suite()[::48]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(general, "general_suite", lambda: items)
-        patch.setattr(evidence, "judged", lambda _found, _attempts: Verdict("PROMOTE", ["for this test"]))
+        shorten(patch)
+        pass_all(patch)
         yield
 
 

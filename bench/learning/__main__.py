@@ -1,6 +1,6 @@
 """Which way of learning gains most, and at what cost? All arms on three kinds of work, at equal budgets.
 
-    python bench/learning --data DIR [--seconds 240] [--only WORK ...]
+    python bench/learning --data DIR [--seconds 120] [--only WORK ...]
 
 DIR holds bfcl_memory, taskmaster_coffee and retention_a. Three stages, each made of runs whose rows are appended to
 bench/results/learning.jsonl as they end; a run whose row is there is not run again, so that the command may be stopped
@@ -31,6 +31,7 @@ import coffee
 import facts
 import form
 import measure
+import torch
 from arms import ARMS
 from measure import Row
 from work import Shard, Work
@@ -53,7 +54,7 @@ TUNING_SEED = 100
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--seconds", type=float, default=240.0, help="of CPU, for the training of every run")
+    parser.add_argument("--seconds", type=float, default=120.0, help="of CPU, for the training of every run")
     parser.add_argument("--only", nargs="+", choices=list(WORKS), default=list(WORKS))
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -100,6 +101,7 @@ class Bench:
             "budget": self.seconds,
             "model": self.model,
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            "threads": torch.get_num_threads(),
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         self.rows.append(row)
@@ -137,7 +139,7 @@ class Bench:
                 row = measure.train(
                     self.engine, work, arm, self.anchors, seed=TUNING_SEED, steps=self.steps(name, arm_name), rate=rate
                 )
-                self.add({**key, **row, **measure.evaluate(self.engine, work, LIVE)})
+                self.add({**key, **row, "right": measure.right(self.engine, work, LIVE)})
 
     def report(self, name: str, seed: int) -> None:
         suites = self.suites(seed)

@@ -70,6 +70,11 @@ def train(
     return row
 
 
+def right(engine: TransformersEngine, work: Work, adapter: str | None) -> str:
+    """Which probes are answered right: all that a trial needs."""
+    return _bits(_answers(engine, work.probes, adapter, work.reply_tokens)[0])
+
+
 def evaluate(engine: TransformersEngine, work: Work, adapter: str | None, *, shown: bool = False) -> Row:
     """What `adapter` (None: the base) answers; `shown`: with the lesson in its prompt."""
     right, texts, ids = _answers(engine, work.probes, adapter, work.reply_tokens, shown)

@@ -22,15 +22,29 @@ if TYPE_CHECKING:
     from journeyman.grind.measure import grind
     from journeyman.model import load_engine
     from journeyman.night import night
+    from journeyman.registry.remarking import feedback, outcome
     from journeyman.store import open_store
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "dream", "grind", "import_files", "load_engine", "night", "open_store", "read_sessions"]
+__all__ = [
+    "__version__",
+    "dream",
+    "feedback",
+    "grind",
+    "import_files",
+    "load_engine",
+    "night",
+    "open_store",
+    "outcome",
+    "read_sessions",
+]
 
 _HOMES = {
+    "feedback": "journeyman.registry.remarking",
     "import_files": "journeyman.capture",
     "load_engine": "journeyman.model",
     "open_store": "journeyman.store",
+    "outcome": "journeyman.registry.remarking",
     "read_sessions": "journeyman.capture",
 }
 _CALLABLE = ("dream", "grind", "night")  # modules, and their functions of the same name

@@ -12,28 +12,23 @@ Knows the order of the phases and what each hands on; how a phase works is its r
 
 from __future__ import annotations
 
-import random
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from journeyman import morning
+from journeyman import morning, night_decisions, night_phases, night_replay, night_tasks
 from journeyman.capture import conversations, import_files
-from journeyman.dream import lessons as lessons_of
-from journeyman.dream import recorded, spans
-from journeyman.dream import situations as dreamt
-from journeyman.dream.near_misses import near_misses
+from journeyman.dream import confidential
+from journeyman.dream.confidential import Secret
 from journeyman.dream.writer import Writer
 from journeyman.errors import InputError, UsageError
-from journeyman.evaluate.general import Item, load_suite
+from journeyman.evaluate.general import load_suite
 from journeyman.model.source import DEFAULT_MODEL, fingerprint, locate
-from journeyman.records import AdapterRecord, Lesson, Situation, content_hash
-from journeyman.registry import canary
-from journeyman.registry.adapters import LEARNING, AdapterDirectory, pick_sessions, versions
+from journeyman.records import AdapterRecord, Session, content_hash
+from journeyman.registry.adapters import LEARNING, AdapterDirectory, pick_sessions
 from journeyman.registry.lineage import TRAINED
 from journeyman.store import Store, open_store
 from journeyman.web.report import render
@@ -46,9 +41,8 @@ Progress = Callable[[str, float], None]
 Paths = str | Path | Sequence[str | Path]
 Output = dict[str, Any]
 
-VERSION = 4  # of the phases' outputs: a night begun by another version is begun anew
+VERSION = 6  # of the phases' outputs: a night begun by another version is begun anew
 VETERAN = "veteran"
-CANDIDATE = "candidate"
 RIVAL = "champion"
 NOTHING = "NOTHING_TO_LEARN"
 
@@ -62,6 +56,7 @@ class NightOptions:
     facts: int = 130
     wordings: int = 5  # questions a fact
     heldout: float = 0.25  # share of the facts of which one wording is kept for the gate
+    replay: float = 0.25  # share of the rows that repeat what earlier nights of the line have trained
     steps: int = 200
     rows: int = 16  # small: at like exposures a trial with 56 had the higher loss (its other settings differed too)
     anchor_rows: int = 4
@@ -73,6 +68,13 @@ class NightOptions:
     on_policy_steps: int = 0
     on_policy_rows: int = 6
     reply_tokens: int = 12
+    # Decisions in dreamed worlds to train on, each time counted anew; 0: none. A night without calls of tools dreams
+    # none, whatever this says. So many are six rows in a hundred of the training, and on two cores some minutes.
+    dream_steps: int = 200
+    # Calls that somebody has judged: at most so many, the newest, to practise, and as many to judge by; 0: none. A
+    # night without any is the same whatever it says. Here `heldout` is the share of the sessions to judge by.
+    decisions: int = 64
+    canaries: int = 0  # made-up secrets to plant among the sessions: the gate tries to get them out again
 
 
 def night(
@@ -88,12 +90,14 @@ def night(
     options: NightOptions | None = None,
     progress: Progress | None = None,
     engine: TransformersEngine | None = None,
+    rebuilds: Mapping[str, str] | None = None,
 ) -> Output:
     """Run one night over the sessions that the champion has not learnt yet; returns what `web.report` shows.
 
     store: an open store, its path or its URL; `tenant`: whose night it is ("": the store's own); `sessions`: files to
     import first; `only`: ids of sessions to leave it at, if all are new; `suites`: JSONL files of items to add to the
-    general suite; `writer`: base URL of an OpenAI-compatible engine that may write situations too.
+    general suite; `writer`: base URL of an OpenAI-compatible engine that may write situations too; `rebuilds`: in whose
+    place it is run, and after which erasure (see `night_rebuild`).
     """
     with (
         nullcontext(store) if not isinstance(store, (str, Path)) else open_store(store) as opened,
@@ -111,25 +115,30 @@ def night(
             what = f"The store holds no sessions of {tenant or 'its own'} yet."
             return morning.frame("", spec, model, [], NOTHING, [what])
         report = progress or (lambda _phase, _share: None)
-        night = Night(opened, model, tenant, seed, options or NightOptions(), report, engine, writer, only)
+        night = Night(opened, model, tenant, seed, options or NightOptions(), report, engine, writer, only, rebuilds)
         for earlier in opened.nights(tenant):
             if earlier.key == night.key and earlier.result is not None:
                 return morning.at_home(opened, {**earlier.result, "repeated": True})
         night.write()
         opened.begin_night(night.key, night.spec, tenant)
 
-        said = night.phase("extract lessons", lambda: extract_lessons(night))
-        if not said["facts"]:
+        said = night.phase("extract lessons", lambda: night_phases.extract_lessons(night))
+        tasks = night.phase(night_tasks.PHASE, lambda: night_tasks.dream(night)) if night.dreams.on else {}
+        decided = night.phase(night_decisions.PHASE, lambda: night_decisions.weigh(night)) if night.judged else {}
+        others = tasks.get("train") or decided.get("train")
+        if not said["facts"] and not others:
             return _nothing(night, f"{len(night.sessions)} sessions were read; none holds a statement to learn from.")
-        dreams = night.phase("dream situations", lambda: dream_situations(night, said))
-        lifts = night.phase("measure lift", lambda: measure_lift(night, said, dreams))
-        if not any(value["route"] in TRAINED for value in lifts["lifts"].values()):
+        dreams = night.phase("dream situations", lambda: night_phases.dream_situations(night, said))
+        old = night.phase(night_replay.PHASE, lambda: night_replay.recall(night, said, dreams)) if night.parent else {}
+        lifts = night.phase("measure lift", lambda: night_phases.measure_lift(night, said, dreams))
+        if not any(value["route"] in TRAINED for value in lifts["lifts"].values()) and not others:
             return _nothing(
                 night, "Every situation is known already, or its lesson does not help: nothing is left to train."
             )
-        trained = night.phase("train", lambda: train(night, said, dreams, lifts))
-        found = night.phase("evaluate", lambda: evaluate(night, said, dreams, trained, items))
-        verdict = night.phase("gate", lambda: gate(night, trained, found))
+        beside = night_phases.Beside(tasks, decided, old)
+        trained = night.phase("train", lambda: night_phases.train(night, said, dreams, lifts, beside))
+        found = night.phase("evaluate", lambda: night_phases.evaluate(night, said, dreams, trained, items, beside))
+        verdict = night.phase("gate", lambda: night_phases.gate(night, trained, found))
         return register(night, said, dreams, lifts, trained, found, verdict)
 
 
@@ -147,6 +156,7 @@ class Night:
         engine: TransformersEngine | None,
         writer: str | None,
         only: Collection[str] = (),
+        rebuilds: Mapping[str, str] | None = None,
     ) -> None:
         self.store, self.model, self.seed, self.options, self.progress = store, model, seed, options, progress
         self.tenant, self.writer = tenant, writer
@@ -157,14 +167,24 @@ class Night:
         morning.sweep(store)
         self.conversations, self.parent = pick_sessions(store, self.adapters, self.base, tenant, only)
         self.sessions = [each.session for each in self.conversations]
+        self.dreams = night_tasks.Dreams(self)
+        self.line = night_replay.Line(store, tenant, self.parent.hash if self.parent else "")
+        self.judged = night_decisions.judged(self.conversations) if options.decisions > 0 else []
+        given_options = asdict(options)
+        if not self.judged:
+            del given_options["decisions"]
         self.spec: Output = {
             "version": VERSION,
             "sessions": [session.id for session in self.sessions],
             "base": self.base,
             "parent": self.parent.hash if self.parent else None,
             "seed": seed,
-            "options": asdict(options),
-            **{name: given for name, given in (("writer", writer), ("tenant", tenant)) if given},
+            **self.dreams.spec(given_options),
+            # Of whom something may be trained or asked again: consent that has ended makes it another night.
+            **({"recalls": self.line.sessions} if self.parent else {}),
+            **{
+                name: given for name, given in (("writer", writer), ("tenant", tenant), ("rebuilds", rebuilds)) if given
+            },
         }
         self.key = content_hash(self.spec)
         self.exposures: dict[str, Exposure] = {}  # by situation; made by "measure lift", made anew after a restart
@@ -204,6 +224,20 @@ class Night:
         said = conversations.sessions(self.store, *LEARNING, tenant=self.tenant)
         return [turn.content for session in said for turn in session.turns if turn.role == "user"]
 
+    @property
+    def planted(self) -> list[Session]:
+        """Canaries, in sessions of their own, that are kept nowhere."""
+        return confidential.canaries(self.options.canaries, self.key)
+
+    def secrets(self) -> list[Secret]:
+        """What must not come out of an adapter: canaries, tonight's secrets, the tenant's others."""
+        kept = conversations.sessions(self.store, tenant=self.tenant)
+        return confidential.secrets([*self.planted, *self.sessions, *reversed(kept)])
+
+    def users(self) -> dict[str, str]:
+        """Who brought each session, those of earlier nights too."""
+        return {session.id: session.user for session in conversations.sessions(self.store, tenant=self.tenant)}
+
     def phase(self, name: str, work: Callable[[], Output]) -> Output:
         """The committed output of a phase, or that of doing it now."""
         if name not in self.store.phases(self.key):
@@ -220,155 +254,6 @@ class Night:
 
 def _paths(given: Paths) -> list[str | Path]:
     return [given] if isinstance(given, (str, Path)) else list(given)
-
-
-# The phases
-
-
-def extract_lessons(night: Night) -> Output:
-    """Statements of the users, the spans of them that the model could not have guessed, and which answers each session
-    holds: a conversation may go on tomorrow, and is another session then."""
-    engine = night.engine
-    lessons = lessons_of.extract(night.sessions)
-    gave = Counter(lesson.session_id for lesson in lessons)
-    read = zip(night.spec["sessions"], night.conversations, strict=True)
-    sources = {id: {"statements": gave[id], "receipts": each.receipts} for id, each in read}
-    tables = engine.surprisal([lesson.text for lesson in lessons])
-    surprisal = {lesson.text: table for lesson, table in zip(lessons, tables, strict=True)}
-    chosen = spans.choose(spans.weigh(lessons, surprisal.__getitem__), night.options.facts)
-    return {"statements": len(lessons), "facts": [asdict(span) for span in chosen], "sources": sources}
-
-
-def dream_situations(night: Night, said: Output) -> Output:
-    """Questions about each fact, some held out; near misses; anchors."""
-    chosen = [
-        spans.Span(Lesson.from_json(fact["lesson"]), fact["start"], fact["end"], fact["kind"], fact["worth"])
-        for fact in said["facts"]
-    ]
-    situations = recorded.corrections(night.sessions, chosen) + recorded.questions(night.sessions, chosen)
-    author = night.author
-    for number, span in enumerate(chosen):
-        situations += author.questions(span, night.options.wordings) if author else []
-        situations += dreamt.asks(span, night.options.wordings, night.seed)
-        night.progress("dream situations", number / len(chosen))
-    situations = dreamt.consistent(situations)
-    heldout = dreamt.hold_out(situations, night.options.heldout, night.seed)
-    things = sorted({span.text for span in chosen if span.kind == "chunk"})
-    return {
-        "train": [s.to_json() for s in situations if s.id not in heldout],
-        "heldout": [s.to_json() for s in situations if s.id in heldout],
-        "quiet": [s.to_json() for s in [*near_misses(night.told(), night.seed, things=things), *dreamt.anchors()]],
-    }
-
-
-def measure_lift(night: Night, said: Output, dreams: Output) -> Output:
-    """What the lesson is worth to the veteran in each situation, and where the situation goes."""
-    from journeyman.learn import lift
-
-    texts = _lesson_texts(said)
-    situations = [Situation.from_json(value) for value in dreams["train"]]
-    lifts, exposures = lift.measure(
-        night.engine, night.veteran, [(texts[s.lesson_id], s.prompt, s.evidence) for s in situations]
-    )
-    night.exposures = {s.id: exposure for s, exposure in zip(situations, exposures, strict=True)}
-    return {"lifts": {s.id: asdict(found) for s, found in zip(situations, lifts, strict=True)}}
-
-
-def train(night: Night, said: Output, dreams: Output, lifts: Output) -> Output:
-    """Distil the veteran into the live adapter; keep it content-addressed, with its lineage."""
-    from journeyman.learn import lift, opsd, trainer
-    from journeyman.learn.exposures import LIVE
-    from journeyman.learn.quiet import quiet
-    from journeyman.model import lora
-
-    engine, options = night.engine, night.options
-    texts = _lesson_texts(said)
-    if not night.exposures:  # this night was resumed: the same passes again, so that no bit differs
-        measure_lift(night, said, dreams)
-    situations = [
-        s for value in dreams["train"] if lifts["lifts"][(s := Situation.from_json(value)).id]["route"] in TRAINED
-    ]
-    held = quiet(engine, [Situation.from_json(value) for value in dreams["quiet"]])
-    if night.parent:
-        state = lora.load(night.adapters.path(night.parent.hash), engine.layers)
-    else:
-        first_layer = round(options.trunk * engine.model.config.num_hidden_layers)
-        config = lora.LoRAConfig(options.rank, 2 * options.rank, first_layer=first_layer)
-        state = engine.new_adapter(config, night.seed)
-    engine.put_adapter(LIVE, state)
-    schedule = trainer.Schedule(
-        options.steps, options.rows, options.anchor_rows, options.learning_rate, seed=night.seed
-    )
-    lead_in = engine.encode(lift.LEAD_IN)
-    steady = [s for s in situations if lifts["lifts"][s.id]["route"] == "opsd"]  # elsewhere the veteran would err
-
-    def fresh(step: int) -> Sequence[Exposure]:
-        if step < options.steps - options.on_policy_steps or not steady:
-            return []
-        chosen = random.Random(f"{night.seed}:{step}").sample(steady, min(options.on_policy_rows, len(steady)))
-        # Rollouts begin after the lead-in, on both sides: it is manner, and the veteran alone would begin in another.
-        prompts = [
-            (
-                [*night.exposures[s.id].prompt, *lead_in],
-                [*lift.veteran_prompt(engine, texts[s.lesson_id], s.evidence, s.prompt), *lead_in],
-            )
-            for s in chosen
-        ]
-        return opsd.roll_out(
-            engine, night.veteran, prompts, max_new_tokens=options.reply_tokens, seed=night.seed + step
-        )
-
-    curve: list[Output] = []
-    begun = time.perf_counter()
-    for step in trainer.train(engine, [night.exposures[s.id] for s in situations], held, schedule, fresh):
-        night.progress("train", step.step / options.steps)
-        curve.append({**asdict(step), "seconds": time.perf_counter() - begun})
-    lineage = {
-        **night.spec,
-        "model": engine.name,
-        "night": night.key,
-        "lessons": sorted({s.lesson_id for s in situations}),
-        "situations": len(situations),
-        "versions": versions(),
-        canary.FIELD: canary.sing(engine, LIVE),
-    }
-    hash = night.adapters.add(lambda directory: lora.save(state, str(locate(engine.name)), directory), lineage)
-    return {"adapter": hash, "curve": curve, "situations": len(situations), "quiet": len(held)}
-
-
-def evaluate(night: Night, said: Output, dreams: Output, trained: Output, items: Sequence[Item]) -> Output:
-    """Candidate against round start and base, on what was not trained on."""
-    from journeyman.evaluate import evidence
-
-    engine = night.engine
-    engine.load_adapter(night.adapters.path(trained["adapter"]), CANDIDATE)
-    return evidence.gather(
-        engine,
-        [Situation.from_json(value) for value in dreams["heldout"]],
-        _lesson_texts(said),
-        night.told(),
-        items,
-        candidate=CANDIDATE,
-        champion=night.rival(),
-        veteran=night.veteran,
-        progress=lambda share: night.progress("evaluate", share),
-    )
-
-
-def gate(night: Night, trained: Output, found: Output) -> Output:
-    """PROMOTE, REJECT or INSUFFICIENT, in words."""
-    from journeyman.evaluate import evidence
-    from journeyman.evaluate.gate import Attempts
-
-    tried = [other for other in night.store.nights(night.tenant) if other.result and other.result.get("adapter")]
-    for other in tried:  # the same weights again, of a night that differed in nothing that matters
-        if other.result and not other.result.get("erased") and other.result["adapter"] == trained["adapter"]:
-            return {"verdict": other.result["verdict"], "reasons": other.result["reasons"]}
-    # A try at these sessions has seen questions about them, and any night may err: the error is spent over both.
-    mine, before = set(night.spec["sessions"]), [other for other in tried if other.spec["base"] == night.base]
-    here = sum(not mine.isdisjoint(other.spec["sessions"]) for other in before)
-    promoted = sum((other.result or {}).get("verdict") == "PROMOTE" for other in before)
-    return evidence.judged(found, Attempts(here + 1, len(before) + 1, promoted)).to_json()
 
 
 def register(
@@ -391,10 +276,6 @@ def register(
 
 def _nothing(night: Night, reason: str) -> Output:
     """The normal result of a night without a lesson: it promotes nothing, and says so."""
-    result = night.frame(NOTHING, [reason])
+    result = {**night.frame(NOTHING, [reason]), **morning.left_out(night.store.phases(night.key))}
     night.store.finish_night(night.key, result)
     return result
-
-
-def _lesson_texts(said: Output) -> dict[str, str]:
-    return {(lesson := Lesson.from_json(fact["lesson"])).id: lesson.text for fact in said["facts"]}

@@ -18,6 +18,8 @@ from typing import Any, Literal, Self
 
 Role = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
+Purpose = Literal["serve", "evaluate", "train", "dream"]
+PURPOSES: tuple[Purpose, ...] = ("serve", "evaluate", "train", "dream")
 
 # What stands, in what is kept, for what was taken out of it before: "[e-mail]".
 PLACEHOLDER = re.compile(r"\[[a-z][a-z -]{0,30}\]")
@@ -77,6 +79,9 @@ class Remark(Record):
     outcome: str = ""
 
 
+_MOSTLY_EMPTY = ("remarks", "tenant", "cut")
+
+
 @dataclass(frozen=True)
 class Session(Record):
     """One conversation of a user with a served model.
@@ -84,6 +89,8 @@ class Session(Record):
     `key` is the source's own name for it (or empty); together with the turns, and with what was said of them later, it
     makes the `id`: a session that feedback has reached is another one, and is learnt from again. `tenant` is whose it
     is ("": the store's own), and part of the `id` too: what two tenants said in the same words are two sessions.
+    `purposes` and `cut` (places of answers that did not come to their own end) are an imported session's: for a
+    captured one, its exchanges say both.
     """
 
     turns: tuple[Turn, ...]
@@ -93,6 +100,8 @@ class Session(Record):
     started_at: str = ""
     remarks: tuple[Remark, ...] = ()
     tenant: str = ""
+    purposes: tuple[Purpose, ...] = PURPOSES
+    cut: tuple[int, ...] = ()
 
     @property
     def id(self) -> str:
@@ -101,17 +110,16 @@ class Session(Record):
         return content_hash([*content, self.tenant] if self.tenant else content)
 
     def to_json(self) -> dict[str, Any]:
-        return {name: each for name, each in super().to_json().items() if each or name not in ("remarks", "tenant")}
+        found = {name: each for name, each in super().to_json().items() if each or name not in _MOSTLY_EMPTY}
+        return found if self.purposes != PURPOSES else {name: found[name] for name in found if name != "purposes"}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         turns = tuple(Turn.from_json(turn) for turn in value["turns"])
         remarks = tuple(Remark.from_json(remark) for remark in value.get("remarks", ()))
-        return cls(**{**value, "turns": turns, "remarks": remarks})
+        return super().from_json({**value, "turns": turns, "remarks": remarks})
 
 
-Purpose = Literal["serve", "evaluate", "train", "dream"]
-PURPOSES: tuple[Purpose, ...] = ("serve", "evaluate", "train", "dream")
 Ending = Literal["open", "complete", "cut by client", "cut by server", "cut by upstream", "refused"]
 
 
@@ -126,7 +134,8 @@ class Exchange:
     ending       "complete", or who cut it; "refused": an error was answered, and nothing was sampled
     reply        the assistant's message, put together from the response; None where there is none
     details      what else is known: model, adapter, options, timings and, where the engine gave them, token ids and
-                 log-probabilities; "redacted": how much was taken out of it before it was kept
+                 log-probabilities; "redacted": how much was taken out of it before it was kept; "arm": the side of a
+                 promotion (its number: "of") that it was on, see `Arm`
     retry_of     the receipt of the request that this one repeats because its client had no answer
     """
 
@@ -149,8 +158,19 @@ class Exchange:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Arm(Record):
+    """Which side of a promotion a session was on when it was answered: whether it was `held_out` for what served
+    before, and with what chance (`share`)."""
+
+    session: str
+    held_out: bool
+    share: float
+
+
 KeyRole = Literal["serve", "feedback", "admin"]
 KEY_ROLES: tuple[KeyRole, ...] = ("serve", "feedback", "admin")
+TENANT_ROLES: tuple[KeyRole, ...] = ("serve", "feedback")
 
 
 @dataclass(frozen=True)
@@ -158,13 +178,14 @@ class Key(Record):
     """Who may ask the gateway. What is kept of the secret is its SHA-256, `hash`; nobody can get it back.
 
     tenant    whose sessions, adapters and reports it sees, and no other's
-    roles     serve: ask the model; feedback: say what an answer was worth; admin: see how the server is
+    roles     serve: ask the model; feedback: say what an answer was worth; admin: see how the server is, in
+              numbers that count all tenants: for whoever runs it, and for no tenant (`TENANT_ROLES`)
     purposes  what its sessions may be used for, at most
     """
 
     hash: str
     tenant: str
-    roles: tuple[KeyRole, ...] = KEY_ROLES
+    roles: tuple[KeyRole, ...] = TENANT_ROLES
     purposes: tuple[Purpose, ...] = PURPOSES
     created_at: str = ""
     revoked_at: str = ""
@@ -263,7 +284,7 @@ class AdapterRecord(Record):
     withdrawn_at: str = ""
 
 
-Why = Literal["", "night", "promote", "rollback", "pin", "unpin", "erasure"]
+Why = Literal["", "night", "promote", "rollback", "pin", "unpin", "erasure", "harm"]
 
 
 @dataclass(frozen=True)
@@ -272,6 +293,7 @@ class ServiceRecord(Record):
 
     number  of the entry: entries of one tenant and base are in the order of their numbers
     pinned  a night that proves another adapter does not put it in this one's place
+    evidence  of harm, where that is why: what was counted (`registry.shadow`), as plain JSON
     """
 
     number: int
@@ -281,6 +303,7 @@ class ServiceRecord(Record):
     tenant: str = ""
     why: Why = ""
     pinned: bool = False
+    evidence: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -303,6 +326,8 @@ class Erasure(Record):
     service        (base, hash that served, hash that serves now, or "": the base itself)
     certificate    what is signed of it, and the signature
     finished_at    when files and bytes were gone as well ("": not yet)
+    rebuild        empty: nobody asked that what fell be made anew; else what is known of that so far, and once it is
+                   done, under "supplement", what is signed of it
     """
 
     id: str
@@ -318,6 +343,7 @@ class Erasure(Record):
     service: tuple[tuple[str, str, str], ...]
     certificate: dict[str, Any]
     finished_at: str = ""
+    rebuild: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
+import apsw
 import openai
+from engine import Engine
 from served import Served
 
 from journeyman.records import Exchange
@@ -29,6 +33,23 @@ def ask(served: Served, path: str, value: Any = None, key: str = "", **headers: 
             return response.status, json.loads(text) if text.startswith("{") else text
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
+
+
+def lose(served: Served, engine: Engine, value: Any) -> None:
+    """Ask, and go while the answer is being kept: the engine has given it, and nobody has got it."""
+    asked, count = engine.asked, len(kept(served))
+    writer = apsw.Connection(str(served.store))
+    writer.execute("BEGIN IMMEDIATE")  # the gateway waits for the store
+    connection = http.client.HTTPConnection(urlsplit(served.url).netloc)
+    connection.request("POST", "/v1/chat/completions", json.dumps(value))
+    assert until(lambda: engine.asked > asked)
+    time.sleep(0.3)
+    connection.close()
+    time.sleep(0.1)
+    writer.execute("ROLLBACK")
+    writer.close()
+    assert until(lambda: len(kept(served)) > count)
+    assert kept(served)[-1].ending == "complete"
 
 
 def client(served: Served, **options: Any) -> openai.OpenAI:

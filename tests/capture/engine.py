@@ -2,7 +2,10 @@
 
 "say WORDS"   those words           "call NAME"   a call of that tool
 "nonce"       a word that it never says again
+"each WORDS"  those words, and in further choices (n) their number after them
 "fail 429"    that status           "hang"        nothing, for long
+"busy"        every second time 429, else as "nonce"
+"moody WORDS" in turn: the words, 429, 500, the connection reset, half an answer, a chunk that is none, nothing for long
 "break"       half an answer, then the connection is cut; streamed, half of the events
 "wait MS WORDS"  the words, after so long (streamed: between the words)
     "crlf WORDS"  streamed with CRLF    "open WORDS"   streamed, and the connection stays open
@@ -14,6 +17,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import secrets
 import threading
@@ -27,6 +31,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.moods = itertools.cycle(("say", "429", "say", "500", "say", "reset", "break", "say", "garble", "hang"))
         self.url = ""
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -93,20 +98,32 @@ class Engine:
         if wish == "fail":
             headers = {"retry-after": "7", "x-request-id": "q1", "x-internal": "secret"}
             return web.json_response({"error": {"message": "no", "type": "x"}}, status=int(rest), headers=headers)
-        if wish == "nonce":
+        pause = 0.0
+        if wish == "moody":
+            wish, pause = next(self.moods), 0.02
+        if wish in ("429", "500"):
+            return web.json_response({"error": {"message": "no", "type": "x"}}, status=int(wish))
+        if wish == "reset":
+            assert request.transport
+            request.transport.abort()
+            return web.Response()
+        if wish == "busy" and self.asked % 2:
+            return web.json_response({"error": {"message": "busy", "type": "x"}}, status=429)
+        if wish in ("nonce", "busy"):
             rest = f"nonce-{secrets.token_hex(8)}"
         if wish == "half":
             rest = "half \ud800 x"
         if wish == "hang":
             await asyncio.sleep(3600)
-        pause = 0.0
         if wish == "wait":
             milliseconds, _, rest = rest.partition(" ")
             pause = int(milliseconds) / 1000
         if value.get("stream"):
-            return await self._stream(request, wish, rest, pause)
+            return await self._stream(request, wish, rest, pause, value.get("n") or 1 if wish == "each" else 1)
         await asyncio.sleep(pause)
         body = json.dumps(_whole(wish, rest, value)).encode()
+        if wish == "garble":
+            return await _garbled(request, "application/json", body[: len(body) // 2])
         if wish == "break":
             response = web.StreamResponse(
                 headers={"content-type": "application/json", "content-length": str(len(body))}
@@ -118,7 +135,7 @@ class Engine:
             return response
         return web.Response(body=body, content_type="application/json")
 
-    async def _stream(self, request: web.Request, wish: str, rest: str, pause: float) -> web.StreamResponse:
+    async def _stream(self, request: web.Request, wish: str, rest: str, pause: float, n: int = 1) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
         end = b"\r\n\r\n" if wish == "crlf" else b"\n\n"
@@ -132,14 +149,33 @@ class Engine:
                 assert request.transport
                 request.transport.abort()
                 return response
+            if wish == "garble" and number == 2:
+                assert request.transport
+                request.transport.write(b"zz\r\nno chunk\r\n")
+                return response
             await response.write(_event({"index": 0, "delta": delta, "finish_reason": None}, end))
             await asyncio.sleep(pause)
+        for index in range(1, n):
+            for delta in _deltas(wish, f"{rest} {index}"):
+                await response.write(_event({"index": index, "delta": delta, "finish_reason": None}, end))
+            await response.write(_event({"index": index, "delta": {}, "finish_reason": "stop"}, end))
         ending = "tool_calls" if wish == "call" else "stop"
         await response.write(_event({"index": 0, "delta": {}, "finish_reason": ending}, end))
         await response.write(b"data: [DONE]" + end)
         if wish == "open":
             await asyncio.sleep(3600)
         return response
+
+
+async def _garbled(request: web.Request, kind: str, begun: bytes) -> web.StreamResponse:
+    """So much of an answer, and then a chunk that is none."""
+    response = web.StreamResponse(headers={"content-type": kind})
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    await response.write(begun)
+    assert request.transport
+    request.transport.write(b"zz\r\nno chunk\r\n")
+    return response
 
 
 def _event(choice: dict[str, Any], end: bytes) -> bytes:
@@ -167,9 +203,13 @@ def _whole(wish: str, rest: str, value: dict[str, Any]) -> dict[str, Any]:
     if wish == "call":
         call = {"id": "c1", "type": "function", "function": {"name": rest, "arguments": '{"a": 1}'}}
         message = {"role": "assistant", "content": None, "tool_calls": [call]}
-    choices = [
-        {"index": index, "message": message, "finish_reason": "stop", "logprobs": None}
+    messages = [
+        {**message, "content": f"{rest} {index}"} if wish == "each" and index else message
         for index in range(value.get("n") or 1)
+    ]
+    choices = [
+        {"index": index, "message": each, "finish_reason": "stop", "logprobs": None}
+        for index, each in enumerate(messages)
     ]
     return {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": choices}
 

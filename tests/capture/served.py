@@ -18,6 +18,9 @@ _FORKING = multiprocessing.get_context("forkserver")
 _FORKING.set_forkserver_preload(
     [
         *("journeyman.cli.serving", "journeyman.capture.gateway", "aiohttp", "redact_secret", "datafog_core"),
+        # What the model in this process needs, which takes longer to import than all that a test then does with it.
+        *("journeyman.serving.embedded", "transformers.models.auto.modeling_auto", "llguidance"),
+        *("transformers.models.llama.modeling_llama", "transformers.models.auto.tokenization_auto"),
         *("uvicorn", "uvicorn.lifespan.on", "uvicorn.loops.auto", "uvicorn.protocols.http.auto", "psycopg"),
         "pytest",  # a new process runs the script that began this one
     ]

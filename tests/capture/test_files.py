@@ -9,10 +9,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from days import Ask, exchanges
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journeyman.capture import FileReport, ImportReport, Refusal, import_files, jsonvalues, read_sessions
+from journeyman.cli import main
 from journeyman.errors import UsageError
 from journeyman.records import ROLES, Session, ToolCall, Turn
 from journeyman.store import open_store
@@ -264,6 +266,23 @@ def test_importing_twice_adds_nothing(tmp_path: Path) -> None:
         "already": 3,
         "refused": [{"line": 4, "reason": refusal.reason}],
     }
+
+
+def test_a_store_takes_nothing_from_its_own_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not even what it knew of a conversation before that went on; another store does."""
+    path, export, before = tmp_path / "day.db", tmp_path / "all.jsonl", tmp_path / "before.jsonl"
+    with open_store(path) as store:
+        store.add_sessions([HI])
+        for file, asks in ((before, [Ask(said=1)]), (export, [Ask(said=1), Ask(after=0, said=2), Ask(said=3)])):
+            store.write_exchanges(closed=exchanges(asks))
+            assert main(["sessions", "export", "--store", str(path)]) == 0
+            file.write_text(capsys.readouterr().out)
+        reports = import_files(store, [before, export])
+        assert [(each.read, each.new, each.already) for each in reports] == [(2, 0, 2), (3, 0, 3)]
+        assert store.sessions() == [HI]
+        assert import_files(store, [export], tenant="ann")[0].new == 3, "what it has for nobody is not ann's"
+    with open_store(tmp_path / "other.db") as other:
+        assert [each.new for each in import_files(other, [export, before])] == [3, 1]
 
 
 def test_nothing_is_imported_if_a_file_is_missing(tmp_path: Path) -> None:

@@ -110,6 +110,23 @@ def test_asynchronous_clients_are_served_at_once(serve: Serve) -> None:
     assert len(kept(served)) == 32
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_who_goes_on_from_another_choice_stays_in_its_session(serve: Serve, stream: bool) -> None:
+    served = serve()
+    asked = {"model": "m", "messages": user("each word"), "n": 3, "stream": stream}
+    ask(served, "/v1/chat/completions", asked)
+    (first,) = kept(served)
+    assert first.reply
+    assert first.reply["content"] == "word"
+    for said, goes_on in (("word 2", True), ("word 1", True), ("word 3", False)):
+        messages = [*user("each word"), {"role": "assistant", "content": said}, *user("say more")]
+        _, answer = ask(served, "/v1/chat/completions", {"messages": messages})
+        assert (answer["journeyman"]["session"] == first.session) is goes_on, said
+        longer = [*messages, answer["choices"][0]["message"], *user("say it again")]
+        _, again = ask(served, "/v1/chat/completions", {"messages": longer})
+        assert again["journeyman"]["session"] == answer["journeyman"]["session"]
+
+
 def test_a_session_may_be_named(serve: Serve) -> None:
     served = serve()
     asking = client(served)
@@ -159,6 +176,35 @@ def test_a_session_may_have_any_printable_name(serve: Serve) -> None:
     value = {"messages": user("say a"), "metadata": {"session_id": "Zürich €"}}
     assert ask(served, "/v1/chat/completions", value)[1]["journeyman"]["session"] == "Zürich €"
     assert kept(served)[0].session == "Zürich €"
+
+
+def test_a_session_that_is_named_as_it_was_told_is_the_same(serve: Serve) -> None:
+    served = serve()
+    for session in ("Zürich €", "50%", "a%20b", "%0a", "猫" * 60):
+        value = {"messages": user("say a"), "metadata": {"session_id": session}}
+        raw = client(served).chat.completions.with_raw_response.create(model="m", **value)
+        told = {"x-journeyman-session": raw.headers["x-journeyman-session"]}
+        assert ask(served, "/v1/chat/completions", {"messages": user("say b")}, **told)[0] == 200
+        first, second = kept(served)[-2:]
+        assert first.session == second.session == session
+
+
+def test_a_user_may_have_any_name(serve: Serve) -> None:
+    served = serve()
+    for name in ("ann", "a" * 201, "a" * 200 + "b", "ann\nof the sea"):
+        client(served).chat.completions.create(model="m", messages=user("say a"), user=name)
+    users = [each.user for each in kept(served)]
+    assert users[0] == "ann"
+    assert users[3].startswith("ann of the sea ")
+    assert len(set(users)) == 4
+    assert all(len(each) <= 200 for each in users)
+
+
+def test_an_error_with_the_status_of_an_answer_is_no_answer(serve: Serve, engine: Engine) -> None:
+    served = serve()
+    status, said = ask(served, "/v1/chat/completions", {"messages": user("fail 200")})
+    assert (status, said["error"]["message"]) == (200, "no")
+    assert (kept(served)[0].ending, kept(served)[0].reply) == ("refused", None)
 
 
 def test_models_responses_health_and_metrics(serve: Serve) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import openai
 import pytest
-from asking import Serve, ask, client, kept, until, user
+from asking import Serve, ask, client, kept, lose, until, user
 from engine import Engine
 from planted import CARDS, MAILS, PLANTED, SECRETS, on_the_disk, shows
 
@@ -85,21 +85,21 @@ def test_hashes_tell_no_card_from_another(serve: Serve) -> None:
 def test_a_retry_is_known_and_gets_no_redacted_answer(serve: Serve, engine: Engine) -> None:
     served, again = serve(), {"x-stainless-retry-count": "1"}
     value = {"model": "m", "messages": user(f"say {MAILS['short']}")}
-    _, first = ask(served, "/v1/chat/completions", value)
+    lose(served, engine, value)
     asked = engine.asked
     _, second = ask(served, "/v1/chat/completions", value, **again)
     assert second["choices"][0]["message"]["content"] == MAILS["short"]
     assert engine.asked == asked + 1, "what is kept is not what it said"
-    assert [each.retry_of for each in kept(served)] == ["", first["journeyman"]["receipt"]]
+    assert [each.retry_of for each in kept(served)] == ["", kept(served)[0].receipt]
     value = {"model": "m", "messages": [*user(MAILS["short"]), *user("say nothing")]}
-    _, first = ask(served, "/v1/chat/completions", value)
-    asked = engine.asked
-    assert ask(served, "/v1/chat/completions", value, **again)[1] == first
-    assert engine.asked == asked, "only the request was redacted"
-    value["messages"][0]["content"] = MAILS["long"]
-    _, other = ask(served, "/v1/chat/completions", value, **again)
-    assert other["journeyman"]["receipt"] != first["journeyman"]["receipt"], "another's, although it is kept alike"
+    other = {"model": "m", "messages": [*user(MAILS["long"]), *user("say nothing")]}
+    lose(served, engine, value)
+    lost, asked = kept(served)[-1], engine.asked
+    _, found = ask(served, "/v1/chat/completions", other, **again)
+    assert found["journeyman"]["receipt"] != lost.receipt, "another's, although it is kept alike"
     assert kept(served)[-1].retry_of == ""
+    assert ask(served, "/v1/chat/completions", value, **again)[1]["journeyman"]["receipt"] == lost.receipt
+    assert engine.asked == asked + 1, "only the request was redacted"
 
 
 def test_a_retry_of_what_was_cut_is_no_second_sample(serve: Serve) -> None:

@@ -34,6 +34,7 @@ def test_a_secret_is_known_by_its_hash_alone(store: Store, tmp_path: Path) -> No
     assert secret.encode() not in kept
     assert store.all_keys() == [key]
     assert Doorkeeper(store).holder(f"Bearer {secret}") == Holder("ann", ("serve",), ("serve", "train"))
+    assert Doorkeeper(store).holder(f"bearer  {secret}") is not None, "the scheme may be written in any case"
     assert Doorkeeper(store).holder("Bearer jm_x") is None
     with pytest.raises(UsageError, match="the tenant has no name"):
         issue(store, "")
@@ -65,13 +66,18 @@ def test_who_has_no_key_is_not_answered(serve: Serve, tmp_path: Path, store: Sto
 def test_a_key_may_do_what_it_is_for(serve: Serve, store: Store) -> None:
     serving_key, _ = issue(store, "ann", ["serve"])
     rating_key, _ = issue(store, "ann", ["feedback"])
+    tenants, _ = issue(store, "ann")
+    operators, _ = issue(store, "operator", ["admin"])
     served = serve()
     receipt = ask(served, "/v1/chat/completions", said("a"), serving_key)[1]["journeyman"]["receipt"]
     remark = {"receipt": receipt, "rating": 1}
     assert ask(served, "/v1/feedback", remark, serving_key)[0] == 403
     assert ask(served, "/v1/feedback", remark, rating_key)[0] == 200
     assert ask(served, "/v1/chat/completions", said("a"), rating_key)[0] == 403
-    assert ask(served, "/metrics", None, serving_key)[0] == 403
+    for key, status in ((serving_key, 403), (tenants, 403), (operators, 200)):
+        assert ask(served, "/metrics", None, key)[0] == status, "it counts what all tenants do"
+    assert ask(served, "/v1/feedback", remark, tenants)[0] == 200
+    assert ask(served, "/v1/chat/completions", said("a"), operators)[0] == 403
 
 
 def test_tenants_see_nothing_of_each_other(serve: Serve, store: Store) -> None:
@@ -127,5 +133,7 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["keys", "list", "--json", *place]) == 0
     (key,) = json.loads(capsys.readouterr().out)["keys"]
     assert (key["tenant"], key["roles"]) == ("ann", ["serve"])
+    assert main(["keys", "add", "bob", "--json", *place]) == 0
+    assert json.loads(capsys.readouterr().out)["roles"] == ["serve", "feedback"], "admin only if it is asked for"
     assert main(["keys", "revoke", key["hash"][:12], *place]) == 0
     assert main(["keys", "revoke", key["hash"][:12], *place]) == 2

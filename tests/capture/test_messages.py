@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
-from journeyman.capture.messages import UnreadableError, session_from
-from journeyman.records import Session, ToolCall, Turn
+from journeyman.capture.messages import UnreadableError, receipts, session_from
+from journeyman.records import PURPOSES, Session, ToolCall, Turn
 
 USER = {"role": "user", "content": "hi"}
 HI = Session((Turn("user", "hi"),))
@@ -195,6 +196,7 @@ def test_our_own_export_is_the_session_that_it_was() -> None:
     assert [remark.to_json() for remark in session.remarks] == [
         {"turn": 1, "rating": None, "correction": "", "better": "", "outcome": ""} | said for said in feedback
     ]
+    assert (session.purposes, session.cut) == (PURPOSES, ())
     for wrong in (
         7,
         [7],
@@ -206,3 +208,22 @@ def test_our_own_export_is_the_session_that_it_was() -> None:
     ):
         with pytest.raises(UnreadableError, match="feedback"):
             session_from({**value, "turns": [{"feedback": wrong}]})
+
+
+def test_our_own_export_says_what_it_may_be_used_for_and_what_was_cut() -> None:
+    answer = {"role": "assistant", "content": "a"}
+    value = {"name": "chat-7", "messages": [USER, answer, USER, answer, USER, answer]}
+    turns = [
+        *({}, {"receipt": "r1", "ending": "complete", "finish_reason": "length", "purposes": ["train", "serve"]}),
+        *({}, {"receipt": "r2", "ending": "complete", "finish_reason": "stop", "purposes": ["serve", "dream", "new"]}),
+        *({}, {"receipt": "r3", "ending": "cut by client", "purposes": [*PURPOSES]}),
+    ]
+    session = session_from({**value, "turns": turns})
+    assert (session.purposes, session.cut) == (("serve",), (1, 5))
+    assert receipts({**value, "turns": turns}) == ("r1", "r2", "r3")
+    assert receipts(value) == receipts([USER]) == ()
+    assert session.id == session_from({**value, "turns": []}).id, "the same session, whatever it may be used for"
+    assert Session.from_json(json.loads(json.dumps(session.to_json()))) == session
+    assert session_from({**value, "turns": [{"purposes": []}]}).purposes == ()
+    with pytest.raises(UnreadableError, match="purposes of message 1 is text"):
+        session_from({**value, "turns": [{"purposes": "serve"}]})

@@ -201,3 +201,73 @@ def test_a_hook_that_cannot_be_used_is_told(how: str) -> None:
 
 def test_redaction_may_be_turned_off() -> None:
     assert named("none") is None
+
+
+LONG = "She asked whether the breakfast is served on the terrace in winter, too. "
+
+
+@pytest.mark.parametrize("secret", PLANTED.values(), ids=PLANTED)
+def test_what_a_conversation_sends_again_is_judged_once_and_changed_each_time(secret: str) -> None:
+    read: list[str] = []
+    usual = Usual()
+
+    def find(text: str) -> Any:
+        read.append(text)
+        return usual(text)
+
+    redaction = Redaction(find).of("ann")
+    bodies = [
+        asked([{"type": "text", "text": f"{LONG} {secret} {LONG}"}, {"type": "text", "text": LONG + word}])
+        for word in "ab"
+    ]
+    first, second = (redaction.request(body) for body in bodies)
+    assert secret in read[0]
+    assert LONG in read[1]
+    assert secret not in read[1], "it is known again"
+    assert first.counts == second.counts == {KINDS[secret]: 1}
+    for kept in (first, second):
+        assert kept.value["messages"][0]["content"][0]["text"] == f"{LONG} [{KINDS[secret]}] {LONG}"
+    assert secret not in repr(redaction._seen)
+
+
+def test_what_one_tenant_sent_is_not_known_of_another_nor_in_another_field() -> None:
+    read: list[str] = []
+
+    def find(text: str) -> list[tuple[int, int, str]]:
+        read.append(text)
+        return []
+
+    redaction = Redaction(find)
+    for tenant, body in (
+        ("ann", asked(LONG)),
+        ("ann", asked(LONG)),
+        ("bob", asked(LONG)),
+        ("ann", asked("", user=LONG)),
+    ):
+        redaction.of(tenant).request(body)
+    assert [LONG in text for text in read] == [True, False, True, True]
+
+
+def test_what_is_known_again_is_bounded_and_the_oldest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("journeyman.capture.redaction._KNOWN", 3)
+    read: list[str] = []
+    redaction = Redaction(lambda text: read.append(text) or [])
+    for number in (1, 2, 3, 1, 4, 1, 2):
+        redaction.request(asked(f"{number} {LONG}"))
+    assert len(redaction._seen) == 3
+    assert [LONG in text for text in read] == [True, True, True, False, True, False, True]
+
+
+def test_a_find_that_goes_over_several_fields_is_not_remembered_of_one() -> None:
+    redaction = Redaction(
+        lambda text: [(text.index("BEGIN"), text.index("END") + 3, "secret")] if "BEGIN" in text else []
+    )
+    redaction.request(asked([f"{LONG} BEGIN", LONG, f"END {LONG}"]))
+    assert redaction.request(asked(LONG)).value["messages"][0]["content"] == LONG
+
+
+def test_no_e_mail_address_is_found_without_its_sign() -> None:
+    import datafog_core
+
+    for text in ("ann at acme dot io", "ann%40acme.io", "ann＠acme.io", "ann(at)acme.io", LONG):
+        assert not datafog_core.scan(text, {"entities": ["EMAIL"]}), "else it must be asked of every text"

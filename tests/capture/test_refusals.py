@@ -60,7 +60,8 @@ def test_a_page_in_a_browser_cannot_ask(serve: Serve, header: dict[str, str]) ->
         {"messages": [], "metadata": {"key": "\ud800"}},
         {"messages": [], "metadata": {"key": "a\u202eb"}},
         {"messages": [], "user": ["ann"]},
-        {"messages": [], "user": "a" * 201},
+        {"messages": [], "user": 0},
+        {"messages": [], "user": "\ud800"},
     ],
 )
 def test_what_cannot_be_kept_is_refused_before_the_engine_is_asked(serve: Serve, engine: Engine, value: Any) -> None:

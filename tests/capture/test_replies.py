@@ -114,3 +114,21 @@ def test_the_first_choice_is_the_reply() -> None:
     choices = [{"index": index, "message": {"role": "assistant", "content": str(index)}} for index in (1, 0)]
     reply = of_object(json.dumps({"choices": choices}).encode())
     assert reply.message == {"role": "assistant", "content": "0"}
+
+
+def test_a_stream_is_whole_when_all_its_choices_have_ended() -> None:
+    first, other = chunk({"content": "a"}), chunk({"content": "b"}).replace(b'"index": 0', b'"index": 1')
+    ends = [each.replace(b'"delta": {"content"', b'"finish_reason": "stop", "delta": {"x"') for each in (first, other)]
+    ends = [each.replace(b', "finish_reason": null', b"") for each in ends]
+    assert not of_stream(first + other + ends[0]).whole
+    assert not of_stream(first + other + ends[1]).whole
+    assert of_stream(first + other + ends[0] + ends[1]).whole
+    assert of_stream(first + other + b"data: [DONE]\n\n").whole, "some engines give no reason"
+
+
+@pytest.mark.parametrize("error", [{"error": {"message": "out of memory"}}, {"object": "error", "message": "no"}])
+def test_an_engine_that_fails_and_says_done_has_not_ended_its_reply(error: dict[str, Any]) -> None:
+    failed = b"data: " + json.dumps(error).encode() + b"\n\ndata: [DONE]\n\n"
+    reply = of_stream(chunk({"content": "a"}) + failed)
+    assert (reply.whole, reply.message) == (False, {"role": "assistant", "content": "a"})
+    assert of_stream(chunk({"content": "a"}) + chunk({}, "stop") + failed).whole, "it had ended before"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
-from asking import Serve, client, kept
-from engine import response, response_events
+from asking import Serve, ask, client, kept
+from engine import Engine, response, response_events
 from hypothesis import given
 from hypothesis import strategies as st
 from served import Served
 
 from journeyman.capture import conversations, responses
+from journeyman.capture.keys import issue
 from journeyman.capture.replies import of_object, of_stream
 from journeyman.records import Session
 from journeyman.store import open_store
@@ -242,3 +244,46 @@ def test_a_cut_stream_gives_what_had_come() -> None:
         reply = of_stream(whole[:length])
         assert reply.whole == (length == len(whole))
         assert "a b c".startswith(((reply.message or {}).get("content")) or "")
+
+
+def test_nobody_goes_on_from_what_the_engine_keeps_for_another(serve: Serve, engine: Engine, tmp_path: Path) -> None:
+    with open_store(tmp_path / "day.db") as store:
+        ann, bob = issue(store, "ann")[0], issue(store, "bob")[0]
+    served = serve()
+    hers = ask(served, responses.PATH, {"input": "say owls"}, ann)[1]["id"]
+    asked = engine.asked
+    for more in (
+        {"previous_response_id": hers},
+        {"previous_response_id": "resp_nobody"},
+        {"previous_response_id": [hers]},
+        {"conversation": "conv_1"},
+        {"conversation": {"id": "conv_1"}},
+        {"input": [{"type": "item_reference", "id": "msg_1"}]},
+        {"input": [{"id": "msg_1", "role": None}]},
+        {"input": [{"id": "msg_1"}]},
+    ):
+        status, said = ask(served, responses.PATH, {"input": "say what she said", **more}, bob)
+        assert (status, "send the conversation itself" in said["error"]["message"]) == (404, True)
+    twice = f'{{"input": "say a", "previous_response_id": "{hers}", "previous_response_id": null}}'.encode()
+    assert ask(served, responses.PATH, twice, bob)[0] == 400
+    assert engine.asked == asked
+    goes_on = {"input": "say more", "previous_response_id": hers}
+    assert ask(served, responses.PATH, goes_on, ann)[0] == 200
+    own = {"input": [{"role": "user", "content": "say a"}], "previous_response_id": None}
+    assert ask(served, responses.PATH, own, bob)[0] == 200
+    assert len({each.session for each in kept(served) if each.tenant == "ann"}) == 1
+
+
+def test_a_name_that_is_not_kept_is_nobodys(serve: Serve, engine: Engine, tmp_path: Path) -> None:
+    """What stands in its place is the same for all."""
+    with open_store(tmp_path / "day.db") as store:
+        keys = [issue(store, tenant)[0] for tenant in ("ann", "bob")]
+    served = serve()
+    for name in ("resp_4111111111111111", "resp_5500005555555559"):
+        for key in keys:
+            given = {"input": "say a", "previous_response_id": name}
+            assert ask(served, responses.PATH, given, key)[0] == 404
+
+
+def test_where_there_are_no_keys_the_engine_judges(serve: Serve) -> None:
+    assert ask(serve(), responses.PATH, {"input": "say a", "previous_response_id": "resp_x"})[0] == 200

@@ -180,7 +180,10 @@ def test_an_answer_of_any_form_is_passed_on_and_kept_as_it_came(
     assert b"".join(got.replace(b"," + mark, b"", 1).split(mark + b",")) == body
 
 
-@pytest.mark.parametrize("end", [b"", b'data: {"error": {"message": "out of memory"}}\n\n'])
+FAILED = b'data: {"error": {"message": "out of memory"}}\n\n'
+
+
+@pytest.mark.parametrize("end", [b"", FAILED, FAILED + b"data: [DONE]\n\n"])
 def test_a_stream_that_says_no_end_is_cut(end: bytes, tmp_path: Path) -> None:
     status, got, found = asked(RawEngine([[whole(event("a") + end, SSE)]]), tmp_path, True)
     assert (status, found.ending, found.ends) == (200, "cut by upstream", "")
@@ -253,3 +256,43 @@ def test_an_answer_that_ends_with_its_connection_is_whole(streamed: bool, tmp_pa
     assert found.reply
     assert len(found.reply["content"]) == 5_000_000
     assert len(got) > len(body)
+
+
+@pytest.mark.parametrize(
+    ("base", "asked"),
+    [
+        ("", "/v1/chat/completions"),
+        ("/", "/v1/chat/completions"),
+        ("/v1", "/v1/chat/completions"),
+        ("/v1/", "/v1/chat/completions"),
+        ("/v1beta/openai/", "/v1beta/openai/chat/completions"),
+        ("/api/paas/v4", "/api/paas/v4/chat/completions"),
+        ("/openai/deployments/d?api-version=7", "/openai/deployments/d/chat/completions?api-version=7"),
+    ],
+)
+def test_a_base_url_is_what_a_client_would_have_for_it(base: str, asked: str, tmp_path: Path) -> None:
+    with RawEngine([[whole(ANSWER)]]) as engine, serving(tmp_path / "day.db", engine.url + base) as served:
+        assert ask(served, "/v1/chat/completions", {"messages": user("a")})[0] == 200
+        assert engine.heads[0].split(b" ")[:2] == [b"POST", asked.encode()]
+
+
+def test_what_a_client_says_in_headers_goes_on_but_for_what_is_ours(tmp_path: Path) -> None:
+    given = {"api-key": "of the engine", "traceparent": "00-ab-cd-01", "openai-beta": "x", "x-umlaut": "\xfc"}
+    ours = {"x-journeyman-session": "s1", "connection": "x-hop", "x-hop": "1", "cookie": "a=b", "te": "trailers"}
+    with RawEngine([[whole(ANSWER)]]) as engine, serving(tmp_path / "day.db", engine.url) as served:
+        connection = http.client.HTTPConnection(urlsplit(served.url).netloc, timeout=20)
+        connection.request("POST", "/v1/chat/completions", json.dumps({"messages": user("a")}), {**given, **ours})
+        assert connection.getresponse().status == 200
+    sent = dict(line.lower().split(": ", 1) for line in engine.heads[0].decode().split("\r\n")[1:])
+    assert {name: sent.get(name) for name in given} == {**given, "x-umlaut": None}
+    assert not {"x-journeyman-session", "x-hop", "cookie", "te"} & sent.keys()
+    assert sent["accept-encoding"] == "identity"
+
+
+def test_with_a_key_for_the_engine_no_client_gives_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEYMAN_UPSTREAM_KEY", "the engine's")
+    given = {"api-key": "mine", "x-api-key": "mine", "authorization": "Bearer mine"}
+    with RawEngine([[whole(ANSWER)]]) as engine, serving(tmp_path / "day.db", engine.url) as served:
+        assert ask(served, "/v1/chat/completions", {"messages": user("a")}, **given)[0] == 200
+    assert b"mine" not in engine.heads[0]
+    assert b"Bearer the engine's" in engine.heads[0]

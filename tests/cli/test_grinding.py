@@ -24,6 +24,10 @@ def test_it_says_what_binds_and_what_to_do(capsys: pytest.CaptureFixture[str]) -
 def test_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["grind", f"python:{ENVIRONMENTS}:Clean", "--budget", "20", "--without", "parallel", "--json"])
     found = json.loads(capsys.readouterr().out)
+    assert list(found) == ["target", "verdict", "defective", "n", "binding", "remedy", "without", "seconds", "checks"]
+    for check in found["checks"]:
+        assert list(check) == ["id", "passed", "value", "n", "interval", "evidence"]
+        assert check["n"] > 0 or check["passed"] is None
     assert (code, found["verdict"], found["binding"]) == (0, "grindable", None)
     assert found["without"] == ["parallel"]
 

@@ -21,8 +21,8 @@ from journeyman.model import source
 from journeyman.store import open_store
 
 DAY = "serve keys import sessions feedback outcome"
-NIGHT = "night nightly status ask evaluate report adapters ledger erase"
-COMMANDS = [*DAY.split(), *NIGHT.split(), "grind", "dream", "world", "demo"]
+NIGHT = "night nightly status ask why bisect evaluate report adapters ledger erase"
+COMMANDS = [*DAY.split(), *NIGHT.split(), "grind", "dream", "world", "demo", "week"]
 LINE = '{"id": "%s", "messages": [{"role": "user", "content": "hi"}]}\n'
 FULL = Path("/dev/full")
 
@@ -80,6 +80,9 @@ def test_the_list_of_commands_is_complete(capsys: pytest.CaptureFixture[str]) ->
         ["ask", " "],
         ["ask", "Caf\udce9?"],  # Latin-1 as Python hands it on
         ["ask", "Who?", "--store", "missing.db"],
+        ["why", " "],
+        ["why", "Who?", "--store", "missing.db"],
+        ["bisect", " "],
         ["evaluate"],
         ["evaluate", "--questions", "missing.jsonl"],
         ["evaluate", "--questions", "q", "--context", "all"],

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from listener import listening
 from program import start
+from short_nights import pass_all, shorten
 
+from journeyman import night_rebuild
 from journeyman.cli import build_parser, main, nightly
-from journeyman.evaluate import evidence, general
-from journeyman.evaluate.gate import Verdict
 from journeyman.nightly.book import Book
 from journeyman.records import Session, Turn
 from journeyman.store import open_store
@@ -33,9 +33,8 @@ MORE = "My sister Carla keeps 19 bees in a box behind the tram depot."
 @pytest.fixture(autouse=True)
 def _short_and_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few of the general suite, and a gate that lets all pass: rounds are under test here."""
-    items = general.general_suite()[::48]
-    monkeypatch.setattr(general, "general_suite", lambda: items)
-    monkeypatch.setattr(evidence, "judged", lambda _found, _attempts: Verdict("PROMOTE", ["for this test"]))
+    shorten(monkeypatch)
+    pass_all(monkeypatch)
     monkeypatch.delenv(nightly.WEBHOOK, raising=False)
 
 
@@ -262,3 +261,21 @@ def test_one_that_was_left_in_the_middle_is_gone_on_with_within_its_time(
     _, line = until(lambda: (lines := book.lines())[1:] and lines)
     assert (line["stopped"], line["failed"], line["nights"]) == ("crash", 1, []), "too late for it"
     assert until(lambda: (now := book.read_now()) and now["state"] == "waiting")
+
+
+def test_what_an_erasure_felled_is_made_anew_before_all_else(day: Path, once: Once) -> None:
+    say(day, "bob", MORE)
+    once()
+    with open_store(day) as store:
+        boat = next(each.id for each in store.sessions(tenant="bob") if "boat" in each.turns[0].content)
+        night_rebuild.Rebuild(store).erase(session=boat)  # and then it was killed
+        [pending] = night_rebuild.pending(store)
+    code, line = once()
+    assert (code, [(each["tenant"], each["verdict"]) for each in line["nights"]]) == (0, [("bob", "REBUILT")])
+    with open_store(day) as store:
+        assert night_rebuild.pending(store) == []
+        assert store.erasures()[0].rebuild["supplement"]["certificate"]["erasure"] == pending.id
+        champion = store.champion(pending.service[0][0], "bob")
+        assert champion
+        assert champion.hash == line["nights"][0]["adapter"]
+    assert once()[1]["nights"] == []

@@ -63,6 +63,7 @@ def test_whole_tasks_are_practised_over_several_turns(tiny_directory: Path, caps
         (["shop", "--group", "1"], 2),
         (["shop", "--examples", "-1"], 2),
         (["shop", "--steps", "0"], 2),
+        (["shop", "--output", f"{__file__}/adapter"], 2),
         (["nowhere"], 1),
         (["shop", "--family", "fly"], 1),
         (["shop", "--calls", "9"], 1),

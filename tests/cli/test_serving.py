@@ -6,7 +6,10 @@ import json
 import urllib.request
 from pathlib import Path
 
+import pytest
 from program import start
+
+from journeyman.cli import main
 
 
 def test_it_says_where_it_listens_and_ends_in_order(tmp_path: Path) -> None:
@@ -23,3 +26,12 @@ def test_it_says_where_it_listens_and_ends_in_order(tmp_path: Path) -> None:
         out, err = it.communicate(timeout=30)
     assert (it.returncode, out) == (0, "")
     assert err == f"listening on {said['url']}, asking http://127.0.0.1:1, keeping in {store}\n"
+
+
+@pytest.mark.parametrize("url", ["http://[x", "http://h:99999/v1", "http://h:x/v1", "ftp://h", "h:80", "http://"])
+def test_what_is_no_address_of_an_engine_is_said_before_anything_is_made(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--upstream", url, "--store", str(tmp_path / "day.db"), "--port", "0"]) == 2
+    assert f"{url!r} is no address of an engine" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from journeyman.cli import main
-from journeyman.world import Call, load
+from journeyman.world import Call, Env, Say, load, record
 
 PROGRAM = [sys.executable, "-m", "journeyman"]
 
@@ -59,12 +59,27 @@ def test_a_real_client_solves_a_task_over_stdio_and_idleness_does_not(
     assert capsys.readouterr().out.startswith("the same, bit for bit")
     recorded = json.loads(file.read_text())
     assert (recorded["seed"], recorded["score"]) == (5, found["score"])
+    here = Env(load("shop"))  # remote, and in this process: bit for bit
+    here.reset("return-1", 5)
+    for action in (*(oracle if solved else ()), Say("")):
+        if not here.info["over"]:
+            here.step(action)
+    assert recorded == record(here)
 
     recorded["steps"][-1]["observation"] = "other"
     file.write_text(json.dumps(recorded))
     assert main(["world", "replay", "shop", str(file), "--json"]) == 1
     said = json.loads(capsys.readouterr().out)
     assert (said["same"], said["difference"]["what"]) == (False, "observation")
+
+
+def test_what_a_module_prints_as_it_is_imported_is_not_for_the_agent(tmp_path: Path) -> None:
+    pytest.importorskip("mcp", reason='mcp is not installed: pip install "journeyman[mcp]"')
+    (tmp_path / "noisy.py").write_text("print('loading')\nfrom journeyman.world import load\nsuite = load('shop')\n")
+    words = ["world", "serve", "noisy:suite", "--task", "cancel-1"]
+    done = subprocess.run([*PROGRAM, *words], input="", capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "loading" in done.stderr
 
 
 def test_an_agent_that_goes_without_a_word_is_judged_and_recorded(tmp_path: Path) -> None:
@@ -102,6 +117,24 @@ def test_over_http(tmp_path: Path) -> None:
         begun = time.monotonic()
         program.communicate()
     assert time.monotonic() - begun < 10
+    assert program.returncode == 0  # to be told to stop is how it ends
+
+
+def test_a_port_that_is_taken_is_the_users_mistake_and_no_episode(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("mcp", reason='mcp is not installed: pip install "journeyman[mcp]"')
+    file = tmp_path / "episode.json"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        words = ["world", "serve", "shop", "--task", "cancel-1", "--record", str(file), "--port", port, "--json"]
+        assert main(words) == 2
+    said = capsys.readouterr()
+    assert "try: choose another --port" in said.err
+    assert "cannot listen" in json.loads(said.out)["error"]
+    assert not file.exists()
 
 
 def test_grind_measures_a_world_over_mcp() -> None:
@@ -144,11 +177,42 @@ def test_the_tasks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         (["serve", "shop", "--task", "cancel-1", "--port", "0"], 2),
         (["serve", "shop", "--task", "nothing"], 1),
         (["serve", "nowhere", "--task", "a"], 1),
+        (["serve", "shop", "--task", "cancel-1", "--record", os.path.dirname(__file__)], 2),
+        (["serve", "shop", "--task", "cancel-1", "--record", f"{__file__}/episode.json"], 2),
         (["tasks", "json:loads"], 1),
+        (["tasks", "json:nothing"], 1),
+        (["tasks", os.path.dirname(__file__)], 1),
         (["replay", "shop", "missing.json"], 1),
         (["replay", "shop", __file__], 1),
     ],
 )
 def test_a_mistake_ends_in_a_remedy(words: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["world", *words]) == code
-    assert "try: " in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "try: " in said
+    assert "defect of Journeyman" not in said
+
+
+@pytest.mark.parametrize(
+    "code", ["raise RuntimeError('no database')", "def suite():\n    raise KeyError('no database')"]
+)
+def test_a_world_that_breaks_is_its_own_defect(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken_world.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "broken_world", raising=False)
+    assert main(["world", "tasks", "broken_world:suite"]) == 1
+    assert "broken_world:suite cannot be loaded" in capsys.readouterr().err
+
+
+def test_an_episode_that_is_not_over_replays_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    env = Env(load("shop"))
+    env.reset("cancel-1")
+    env.step(Call("get_case", {"case": "K-11"}))
+    (tmp_path / "open.json").write_text(json.dumps(record(env)))
+    assert main(["world", "replay", "shop", str(tmp_path / "open.json")]) == 0
+    assert "1 steps, not over" in capsys.readouterr().out
+    (tmp_path / "list.json").write_text("[]")
+    assert main(["world", "replay", "shop", str(tmp_path / "list.json")]) == 1
+    assert "no recorded episode" in capsys.readouterr().err

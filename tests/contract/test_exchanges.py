@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from journeyman.errors import StoreError, UnknownError
-from journeyman.records import Exchange, Feedback, Outcome
+from journeyman.records import Arm, Exchange, Feedback, Outcome, Session, Turn
 from journeyman.store import Store
 
 RICH = Exchange(
@@ -159,3 +159,101 @@ def test_what_began_since_a_time(store: Store) -> None:
     assert store.begun_since(1000.0) == {("t", "b1"), ("t", "b2"), ("u", "b2")}
     assert store.begun_since(2000.0) == {("t", "b2"), ("u", "b2")}
     assert store.begun_since(2001.0) == set()
+
+
+def test_a_mind_that_was_changed_back_is_the_last_word(reopen: Callable[[], Store]) -> None:
+    bad, good = Feedback("r1", 0.0), Feedback("r1", 1.0)
+    with reopen() as store:
+        store.write_exchanges(closed=[RICH])
+        assert [store.add_feedback(each, "t") for each in (bad, bad, good, good, bad, bad, good)] == [
+            *(True, False, True, False, True, False, True)
+        ]
+        assert store.feedback() == [bad, good, bad, good]
+        lost, paid, other = (Outcome(*each) for each in (("false", "", "k"), ("true", "", "k"), ("false", "", "j")))
+        by_receipt = Outcome("false", "r1")
+        said = [lost, other, paid, other, by_receipt, lost, lost]
+        assert [store.add_outcome(each, "t") for each in said] == [True, True, True, False, True, True, False]
+        assert store.add_outcome(paid, "u"), "another tenant has said nothing of it"
+        assert store.outcomes("t") == [lost, other, paid, by_receipt, lost]
+    with reopen() as store:
+        assert not store.add_feedback(good, "t")
+        assert not store.add_outcome(lost, "t")
+        related = store.related("t", ["s1"], everything=True)
+        assert (len(set(related.feedback)), len(set(related.outcomes))) == (4, 5), "each row has a name of its own"
+
+
+def test_what_says_when_is_the_same_whenever_it_comes_again(store: Store) -> None:
+    store.write_exchanges(closed=[RICH])
+    monday, friday = Feedback("r1", 0.0, at="2026-03-16"), Feedback("r1", 1.0, at="2026-03-20")
+    assert [store.add_feedback(each, "t") for each in (monday, friday, monday, friday)] == [True, True, False, False]
+    late, paid = Outcome("false", key="k", happened_at="2026-03-16"), Outcome("true", key="k", happened_at="2026-03-20")
+    assert [store.add_outcome(each, "t") for each in (late, paid, late, paid)] == [True, True, False, False]
+    corrected = replace(late, value="true")
+    assert [store.add_outcome(each, "t") for each in (corrected, late, late)] == [True, True, False]
+
+
+def test_what_was_said_is_found_by_the_side_of_a_promotion(store: Store) -> None:
+    def answered(receipt: str, session: str, of: int = 7, tenant: str = "t", key: str = "") -> None:
+        details = {"arm": {"of": of, "held_out": session == "s2", "share": 0.25}}
+        exchange = replace(RICH, receipt=receipt, session=session, tenant=tenant, key=key, details=details)
+        store.write_exchanges(opened=[replace(exchange, ending="open")], closed=[exchange])
+        store.write_exchanges(closed=[exchange])
+
+    store.write_exchanges(closed=[replace(RICH, receipt="r0", key="k")])  # of no side
+    answered("r1", "s1", key="k")
+    answered("r2", "s2")
+    answered("r3", "s3", of=8)
+    answered("r4", "s4", tenant="u", key="k")
+    store.write_exchanges(opened=[replace(OPEN, receipt="r5", details={"arm": {"of": 7}})])
+    one, two = Arm("s1", False, 0.25), Arm("s2", True, 0.25)
+    assert store.arms("t", 7) == [one, two]
+    assert store.arms("u", 8) == store.remarks_by_arm("u", 8) == store.remarks_by_arm("t", 7) == []
+    said = [Feedback(f"r{n}", 0.0) for n in (0, 2, 1, 3)]
+    assert all(store.add_feedback(each, "t") for each in said)
+    assert store.add_feedback(Feedback("r4", 0.0), "u")
+    outcomes = [Outcome("1", receipt="r2"), Outcome("2", key="k"), Outcome("3", key="j"), Outcome("4", receipt="r0")]
+    for each in outcomes:
+        assert store.add_outcome(each, "t")
+    assert store.add_outcome(Outcome("5", key="k"), "u")
+    assert store.remarks_by_arm("t", 7) == [(one, said[2]), (two, said[1]), (two, outcomes[0]), (one, outcomes[1])]
+    assert store.remarks_by_arm("u", 7) == [
+        *((Arm("s4", False, 0.25), each) for each in (Feedback("r4", 0.0), Outcome("5", key="k")))
+    ]
+
+
+def test_sessions_are_named_in_the_order_they_began(store: Store) -> None:
+    for number, (tenant, session) in enumerate([("t", "b"), ("u", "a"), ("t", "a"), ("t", "b"), ("u", "a")]):
+        store.write_exchanges(closed=[replace(RICH, receipt=f"r{number}", tenant=tenant, session=session)])
+    assert store.captured_sessions() == [("t", "b"), ("u", "a"), ("t", "a")]
+    assert store.captured_sessions("t") == [("t", "b"), ("t", "a")]
+    imported = [
+        Session((Turn("user", words),), tenant=tenant) for words, tenant in (("b", "t"), ("a", "u"), ("a", "t"))
+    ]
+    store.add_sessions(imported)
+    assert store.session_ids() == [each.id for each in imported]
+    assert store.session_ids("t") == [imported[0].id, imported[2].id]
+
+
+def test_answers_of_several_choices_are_found_by_how_they_begin(store: Store) -> None:
+    several = replace(RICH, details={"options": {"temperature": 1, "n": 2}})
+    given = [
+        replace(several, receipt="x1"),
+        replace(several, receipt="x2", begins="b2"),
+        replace(several, receipt="x3", begins="b3"),
+        replace(several, receipt="x4", tenant="u"),
+        replace(several, receipt="x5", ending="cut by client"),
+        replace(several, receipt="x6", details={"options": {"n": 1}}),
+        replace(several, receipt="x7", details={"options": {"n": "2"}}),
+        replace(several, receipt="x8", details={}),
+    ]
+    store.write_exchanges(closed=given)
+    assert store.sampled("t", ["b1", "b2"]) == [given[1], given[0]], "the newest first"
+    assert store.sampled("t", []) == []
+
+
+def test_trying_to_write_leaves_nothing(store: Store) -> None:
+    store.write_exchanges(opened=[OPEN], pieces=[("r2", b"a")])
+    store.try_to_write()
+    assert store.exchanges() == [OPEN]
+    assert store.cut_open_exchanges(lambda response: {"content": response.decode()}) == 1
+    assert store.exchanges()[0].response == b"a"

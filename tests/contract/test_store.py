@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -52,6 +53,16 @@ def test_a_session_is_kept_once(store: Store) -> None:
     assert store.add_sessions(iter([b, c])) == [False, True]
     assert store.sessions() == [a, b, c]
     assert store.count_sessions() == 3
+
+
+def test_what_comes_again_for_fewer_purposes_is_kept_for_these(store: Store) -> None:
+    """And never for more: whatever comes first."""
+    hi = Session((Turn("user", "hi"),), cut=(0,))
+    served, learnt = replace(hi, purposes=("serve", "train")), replace(hi, purposes=("train", "dream"))
+    assert store.add_sessions([hi, served]) == [True, False]
+    assert store.sessions() == [served]
+    assert store.add_sessions([hi, learnt]) == [False, False]
+    assert store.sessions() == [replace(hi, purposes=("train",))]
 
 
 def test_sessions_by_id_come_in_order_of_arrival(store: Store) -> None:

@@ -132,7 +132,22 @@ def test_what_a_full_disk_cannot_keep_is_not_answered_whole(disk: Disk, killed: 
         with serving(disk.address, engine.url):
             pass
     with open_store(disk.address) as store:
-        check_kept(store, {receipt: text for each in first + second for receipt, text in each.got.items()})
+        check_kept(store, first + second)
+
+
+@pytest.mark.timeout(600)
+def test_a_server_that_nobody_asks_any_more_is_well_once_there_is_space(disk: Disk) -> None:
+    """As behind a balancer, which sends nothing to one that says 503."""
+    with Engine() as engine, serving(disk.address, engine.url) as served:
+        with asking(6, 0, served.url) as clients:
+            until(lambda: answered(clients) > 6)
+            disk.fill(served.process.pid)
+            until(lambda: health(served) == 503)
+        assert [health(served) for _ in range(3)] == [503] * 3
+        disk.clear(served.process.pid)
+        until(lambda: health(served) == 200)
+    with open_store(disk.address) as store:
+        assert not [each for each in store.exchanges() if not each.receipt]
 
 
 def test_a_store_outlives_a_full_disk(disk: Disk) -> None:

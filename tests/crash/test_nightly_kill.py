@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from short_nights import Progress, killed_in, pass_all, shorten
 
 from journeyman.cli import main
 from journeyman.nightly.book import Book
 from journeyman.records import Session, Turn
 from journeyman.store import open_store
 
-ROUND = """
-import sys
-from journeyman.evaluate import evidence, general
-from journeyman.evaluate.gate import Verdict
-items = general.general_suite()[::48]
-general.general_suite = lambda: items
-evidence.judged = lambda _found, _attempts: Verdict("PROMOTE", ["for this test"])
-import torch
-torch.set_num_threads(1)
-from journeyman.cli import main
-sys.exit(main(["nightly", "--once", "--steps", "2", *sys.argv[1:]]))
-"""
 SAID = {
     "ann": "My boat is called Rosalba. It is moored in Genoa and cost me $8500.",
     "bob": "My boat is called Bettina. It is moored in Trieste and cost me $1700.",
@@ -42,23 +28,36 @@ def make(folder: Path) -> Path:
     return folder / "day.db"
 
 
-def begin(store: Path, model: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", ROUND, "--store", str(store), "--model", str(model), *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def round_over(store: Path, model: Path, *words: str) -> int:
+    options = ("--once", "--steps", "2", "--store", store, "--model", model, *words)
+    return main(["nightly", *map(str, options)])
 
 
-def finish(store: Path, model: Path) -> dict[str, Any]:
-    process = begin(store, model, "--json")
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err
-    return json.loads(out)
+@pytest.fixture(autouse=True)
+def _short_and_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten(monkeypatch)
+    pass_all(monkeypatch)
 
 
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path) -> dict[str, str]:
+@pytest.fixture
+def unbroken(
+    _short_and_kind: None, tmp_path: Path, tiny_directory: Path, capsys: pytest.CaptureFixture[str]
+) -> dict[str, str]:
     """Each tenant's adapter, of a round that nobody killed."""
-    line = finish(make(tmp_path_factory.mktemp("unbroken") / "store"), tiny_directory)
-    return {each["tenant"]: each["adapter"] for each in line["nights"]}
+    assert round_over(make(tmp_path / "unbroken"), tiny_directory, "--json") == 0
+    return {each["tenant"]: each["adapter"] for each in json.loads(capsys.readouterr().out)["nights"]}
+
+
+class Lines(io.TextIOBase):
+    """What is written to it, as a night's progress."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            self.progress(line, 0.0)
+        return len(text)
 
 
 PHASE, TENANT = "bob: train", "bob"
@@ -68,14 +67,12 @@ def test_a_round_that_was_killed_is_gone_on_with(
     unbroken: dict[str, str], tiny_directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = make(tmp_path / "store")
-    process = begin(path, tiny_directory)
-    assert process.stderr
-    for line in process.stderr:
-        if PHASE in line:
-            os.kill(process.pid, signal.SIGKILL)
-            break
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+
+    def round_of(progress: Progress) -> None:
+        with contextlib.redirect_stderr(Lines(progress)):
+            round_over(path, tiny_directory)
+
+    assert killed_in(PHASE, round_of)
 
     assert main(["status", "--store", str(path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -85,7 +82,8 @@ def test_a_round_that_was_killed_is_gone_on_with(
         committed = {night.tenant: store.phases(night.key) for night in store.nights()}
     assert committed[TENANT]
 
-    line = finish(path, tiny_directory)
+    assert round_over(path, tiny_directory, "--json") == 0
+    line = json.loads(capsys.readouterr().out)
     assert (line["tries"], line["failed"], line["stopped"]) == (2, 0, "")
     assert [each["tenant"] for each in line["nights"]] == [TENANT]
     with open_store(path) as store:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from nightly import BASE, run, said
 
-from journeyman.registry import erasure, service
+from journeyman import night_rebuild
+from journeyman.registry import certificate, erasure, rebuilding, service
 from journeyman.registry.adapters import AdapterDirectory, content_hash
 from journeyman.store import Store, open_store
 
@@ -115,4 +116,35 @@ def test_an_erasure_is_killed(template: Path, tmp_path: Path) -> None:
             assert bool(left) != done, left
             assert len(list((path.parent / "day.db.d" / "erasures").glob("*.json"))) == done
             assert not list((path.parent / "day.db.d").glob(".new-*.json"))
+    assert seen == {(False, False), (True, False), (True, True)}
+
+
+def test_a_rebuild_is_killed(template: Path, tmp_path: Path) -> None:
+    """Whatever stands is whole, and going on with it ends as if nothing had been: each night is run once."""
+    with open_store(template / "day.db") as store:
+        store.add_sessions([said("the cat is grey", user="ann")])
+        run(store, "n2", parent=store.adapters()[-1].hash)
+        with store.lock("night"):
+            done = erasure.erase(store, user="bob")
+        night_rebuild.ask(store)
+        assert store.erasures()[0].rebuild == {"nights": {BASE: ["n1", "n2"]}}
+        cat = next(each.id for each in store.sessions() if "cat" in each.turns[0].content)
+    found = deaths(template, tmp_path, "a_rebuild")
+    assert len(found) > 15
+    seen = set()
+    for path in found:
+        with open_store(path) as store:
+            check_whole(store)
+            [pending] = night_rebuild.pending(store) or [None]
+            made = rebuilding.again(store, done, "n2")
+            champion = store.champion(BASE)
+            assert champion
+            assert (champion.night_id == "n2-anew") == (made is not None), "its verdict and its promotion come together"
+            assert pending or made, "it is not done before its nights are"
+            seen.add((made is not None, pending is None))
+            supplement = night_rebuild.supplement_path(store, done)
+            if pending is None:
+                body = certificate.check(supplement.read_text())
+                assert body["certificate_sha256"] == certificate.digest(done.certificate)
+                assert [each["now"] and each["now"]["sessions"] for each in body["nights"]] == [None, [cat]]
     assert seen == {(False, False), (True, False), (True, True)}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journeyman.evaluate.eprocess import EProcess, gain, harm
+from journeyman.evaluate.eprocess import EProcess, gain, harm, log_share_above
 
 NULLS = (-0.02, -0.2, 0.0, 0.1)
 DIFFERENCES = st.lists(st.floats(-1, 1), max_size=40)
@@ -137,3 +137,44 @@ def test_what_it_does_not_take() -> None:
     with pytest.raises(ValueError, match="null hypothesis"):
         EProcess(1.0)
     assert gain().p == gain().e == 1.0
+
+
+def above(hits: int, n: int, null: float) -> float:
+    return math.exp(log_share_above(hits, n, null))
+
+
+@given(st.integers(0, 200), st.data(), st.floats(0.05, 0.95))
+def test_a_bet_on_a_larger_share_is_fair_at_the_null(n: int, data: st.DataObject, null: float) -> None:
+    hits = data.draw(st.integers(0, n))
+    later = null * above(hits + 1, n + 1, null) + (1 - null) * above(hits, n + 1, null)
+    assert later == pytest.approx(above(hits, n, null), rel=1e-6)
+    assert above(hits + 1, n + 1, null) >= above(hits, n + 1, null), "so that a smaller chance can only cost"
+    assert above(0, 0, null) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("hits", "n", "null"), [(7, 7, 0.5), (3, 9, 0.5), (40, 41, 0.9), (0, 5, 0.2)])
+def test_it_is_the_mean_likelihood_ratio_over_all_larger_shares(hits: int, n: int, null: float) -> None:
+    steps = 20_000
+    shares = [null + (1 - null) * (step + 0.5) / steps for step in range(steps)]
+    ratios = [(q / null) ** hits * ((1 - q) / (1 - null)) ** (n - hits) for q in shares]
+    assert above(hits, n, null) == pytest.approx(math.fsum(ratios) / steps, rel=1e-4)
+
+
+@pytest.mark.parametrize("null", [0.5, 0.9])
+def test_looking_after_each_mark_shows_a_larger_share_to_be_one_too_seldom_to_matter(null: float) -> None:
+    rng, shown, runs = random.Random(1), 0, 400
+    for _ in range(runs):
+        hits = 0
+        for n in range(1, 150):
+            hits += rng.random() < null
+            if above(hits, n, null) >= 20:
+                shown += 1
+                break
+    assert shown <= 0.05 * runs
+    assert above(7, 7, 0.5) >= 20 > above(6, 6, 0.5), "and a plain harm is soon found"
+
+
+@pytest.mark.parametrize(("hits", "n", "null"), [(1, 0, 0.5), (-1, 3, 0.5), (1, 2, 0.0), (1, 2, 1.0)])
+def test_what_is_no_share_is_refused(hits: int, n: int, null: float) -> None:
+    with pytest.raises(ValueError, match="no share"):
+        log_share_above(hits, n, null)

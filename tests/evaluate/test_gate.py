@@ -58,8 +58,12 @@ def test_a_good_candidate_is_promoted_and_every_criterion_says_why() -> None:
         ({"general": paired(20, 28, 240)}, "REJECT", "Retention failed"),
         ({"general": paired(2, 3, 40)}, "INSUFFICIENT", "About 150 items"),
         ({"general": paired(0, 0, 0)}, "INSUFFICIENT", "none was asked"),
-        ({"earlier": paired(2, 16, 240)}, "REJECT", "Earlier lessons failed"),
+        ({"earlier": paired(2, 30, 240)}, "REJECT", "Earlier lessons failed"),
+        ({"earlier": paired(20, 38, 240)}, "REJECT", "It must be at most 0.0500"),
         ({"earlier": paired(2, 3, 40)}, "INSUFFICIENT", "Earlier lessons is open"),
+        ({"earlier": paired(2, 3, 40), "all_earlier": True}, "PROMOTE", "there are no more of them"),
+        ({"earlier": paired(0, 6, 40), "all_earlier": True}, "REJECT", "beyond the margin"),
+        ({"earlier": paired(0, 3, 20), "all_earlier": True}, "INSUFFICIENT", "Earlier lessons is open"),
         ({"earlier": paired(0, 0, 0)}, "INSUFFICIENT", "none was asked"),
         ({"earlier": paired(6, 7, 240)}, "PROMOTE", "Earlier lessons passed"),
         ({"probes": paired(8, 1, 40)}, "REJECT", "Confident nonsense failed"),
@@ -74,6 +78,26 @@ def test_one_criterion_decides(change: dict[str, object], verdict: str, said: st
     assert found.verdict == verdict
     assert said in " ".join(found.reasons)
     assert all(reason(found, criterion) for criterion in CRITERIA)
+
+
+def test_tasks_and_situations_show_a_gain_together_and_neither_pays_for_the_other() -> None:
+    situations, tasks = paired(0, 0, 24), paired(12, 1, 24)
+    both = {"situations": situations, "tasks": tasks}
+    found = judge(replace(GOOD, gain=paired(12, 1, 48), work=both))
+    assert found.verdict == "PROMOTE"
+    assert "48 held-out situations and tasks" in reason(found, "Gain")
+    assert "lessons and sessions" in reason(found, "Gain")
+    assert "Held-out tasks passed" in " ".join(found.reasons)
+    lost = judge(replace(GOOD, gain=paired(30, 9, 80), work={**both, "situations": paired(0, 8, 24)}))
+    assert lost.verdict == "REJECT"
+    assert "Held-out situations failed" in " ".join(lost.reasons)
+
+
+def test_tasks_alone_may_show_a_gain() -> None:
+    found = judge(replace(GOOD, work={"situations": paired(0, 0, 0), "tasks": GOOD.gain}))
+    assert found.verdict == "PROMOTE"
+    assert "40 held-out tasks" in reason(found, "Gain")
+    assert "12 sessions are better" in reason(found, "Gain")
 
 
 def test_shown_harm_rejects_even_when_the_gain_is_open() -> None:

@@ -23,6 +23,7 @@ import pytest
 
 from journeyman.capture import conversations
 from journeyman.capture.keys import issue
+from journeyman.records import KEY_ROLES
 from journeyman.store import Store, open_store
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "capture"))
@@ -42,7 +43,7 @@ def test_a_tenant_that_tries_everything(tmp_path: Path) -> None:
     pytest.importorskip("schemathesis")
     path = tmp_path / "day.db"
     with open_store(path) as store:
-        ann, bob = issue(store, "ann")[0], issue(store, "bob")[0]
+        ann, bob = issue(store, "ann", KEY_ROLES)[0], issue(store, "bob")[0]
     with Engine() as engine, serving(path, engine.url) as served:
         receipts, secrets = _a_day_of(served, bob)
         mine = ask(served, CHAT, ASKED, ann)[1]["journeyman"]["receipt"]

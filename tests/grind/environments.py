@@ -250,6 +250,28 @@ class Dies(Clean):
         os._exit(3)
 
 
+class Raises(Clean):
+    def step(self, action: dict[str, Any]) -> Any:
+        raise ConnectionError("no licence server")
+
+
+class NoStep:
+    def reset(self, seed: int) -> str:
+        return f"begun {seed}"
+
+
+class NoOracleLeft(Clean):
+    """Its solutions are gone: that is no fault of its episodes."""
+
+    def oracle(self, task: str, seed: int) -> list[Any]:
+        raise KeyError("solutions.json")
+
+
+class PaysNothingKnown(Clean):
+    def verdict(self) -> float:
+        return float("nan")
+
+
 class Hangs(Clean):
     def step(self, action: dict[str, Any]) -> Any:
         time.sleep(1000)

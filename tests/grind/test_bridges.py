@@ -22,7 +22,8 @@ SERVER = f"mcp:{shlex.quote(sys.executable)} -I -S {shlex.quote(str(Path(__file_
 def test_an_mcp_server_is_measured_as_far_as_mcp_goes(labs: Labs) -> None:
     report = grind(SERVER, budget=25, labs=labs, without=["verifiable", "deterministic.clock", "parallel"])
     assert not [check.id for check in report.checks if check.passed is False and not check.id.startswith("parallel")]
-    assert report.verdict == "grindable"
+    # Defective it never is; whether all that a verdict needs fits into the seconds is the machine's.
+    assert not report.defective, (report.binding, report.remedy)
     assert report.found["replayable.replay"].passed
     assert report.found["replayable.fork"].passed is None  # a process cannot be copied
     assert report.found["verifiable.oracle"].passed is None
@@ -33,6 +34,11 @@ def test_an_mcp_server_that_is_never_the_same_is_found(labs: Labs) -> None:
     report = grind(f"{SERVER} --leaky", budget=8, labs=labs)
     assert report.binding is not None
     assert report.found["deterministic.repeat"].passed is False
+
+
+def test_a_program_that_writes_something_else_is_told_so(labs: Labs) -> None:
+    with pytest.raises(InputError, match="wrote 'ready to serve'"):
+        grind("mcp:echo ready to serve", budget=5, labs=labs)
 
 
 def test_a_program_that_does_not_speak_mcp(labs: Labs) -> None:

@@ -71,6 +71,13 @@ def test_an_openenv_environment_in_a_process(name: str, binding: str) -> None:
     assert str(report.binding).startswith(binding)
 
 
+def test_the_oracle_of_an_openenv_environment_is_used() -> None:
+    report = grind("openenv:counting:Solved", python=python("openenv"), budget=BUDGET)
+    found = report.found["verifiable.oracle"]
+    assert (found.passed, found.value) == (True, 1.0)
+    assert found.n >= 8
+
+
 def test_an_openenv_server() -> None:
     with running(python("openenv"), sessions=80) as url:
         surrounding = ["process", "clock", "hash_seed", "time_zone"]

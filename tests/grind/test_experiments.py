@@ -28,5 +28,31 @@ def test_a_verdict_that_is_raised_stands_in_its_place(bench: Workbench) -> None:
     assert found == [[0.0, 0.0], [{"raised": "ValueError: it is odd"}] * 2, [0.0, 0.0]]
 
 
+ACTIONS = small.Clean().oracle("reach 40", 1)
+SCRIPT = {"task": "reach 40", "seed": 1, "actions": ACTIONS}
+
+
+@pytest.mark.parametrize("way", ["fork", "restore", "copy", "replay"])
+def test_each_way_branches_off_at_every_step(bench: Workbench, way: str) -> None:
+    found = list(bench.branch(SCRIPT, way, seconds=5))
+    assert [(item["step"], item["ok"]) for item in found] == [(step, True) for step in range(len(ACTIONS))]
+
+
+class Remembers(small.Clean):
+    """An instance that is begun while others live sees how many began before it."""
+
+    begun = 0
+
+    def reset(self, seed: int, task: str) -> dict[str, object]:
+        type(self).begun += 1
+        return {**super().reset(seed, task), "begun": self.begun}
+
+
+def test_a_replay_that_reaches_another_moment_is_found() -> None:
+    [item] = Workbench(adapted("remembers", Remembers)).branch(SCRIPT, "replay", seconds=5)
+    assert (item["ok"], item["who"]) == (False, "branch")
+    assert item["difference"]["path"] == "[0].begun"
+
+
 def test_speed_is_of_so_many_episodes(bench: Workbench) -> None:
     assert len(list(bench.speed(SCRIPTS, times=5, seconds=60))) == 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import journeyman
 from journeyman.errors import InputError, JourneymanError, MissingExtraError, UsageError
 from journeyman.grind import Report, grind
 from journeyman.grind.measurement import Labs
-from journeyman.grind.report import ORDER, share
+from journeyman.grind.report import MOST, NEEDED, ORDER, SURE, Check, inapplicable, share, untested
 
 HERE = Path(small.__file__)
 # Each with the check that is to bind, and a word of what the evidence has to show.
@@ -69,6 +71,8 @@ def test_a_clean_environment_is_grindable(labs: Labs) -> None:
     assert set(untested) <= {"verifiable.wrong_entity", "deterministic.locale"}
     assert all(untested.values())
     assert report.found["parallel.instances"].value >= 64  # pyright: ignore[reportOptionalOperand]
+    assert report.defective is False
+    assert report.n >= 8
 
 
 def test_the_line_that_asks_for_the_clock_is_named(labs: Labs) -> None:
@@ -80,7 +84,9 @@ def test_the_line_that_asks_for_the_clock_is_named(labs: Labs) -> None:
 
 def test_a_report_is_json_with_intervals(labs: Labs) -> None:
     report = measured("PaysIdleness", labs).to_json()
-    assert {"target", "verdict", "binding", "checks"} <= set(report)
+    keys = {"target", "verdict", "defective", "n", "binding", "remedy", "without", "seconds", "checks"}
+    assert set(report) == keys
+    assert [check["id"] for check in report["checks"]] == list(ORDER)
     for check in report["checks"]:
         assert set(check) == {"id", "passed", "value", "n", "interval", "evidence"}
         if check["passed"] is None:
@@ -108,10 +114,19 @@ def test_no_time_is_no_verdict(labs: Labs) -> None:
     assert report.binding is not None
     assert report.found[report.binding].passed is None
     assert not [check.id for check in report.checks if check.passed is False]
+    assert report.defective is None
+    assert str(report.remedy).startswith("not tested")
 
 
 @pytest.mark.parametrize(
-    ("defect", "word"), [("Dies", "exit code 3"), ("Hangs", "not ended"), ("NoBeginning", "games.db")]
+    ("defect", "word"),
+    [
+        ("Dies", "exit code 3"),
+        ("Hangs", "not ended"),
+        ("NoBeginning", "games.db"),
+        ("Raises", "no licence server"),  # all its traces are alike, and prove nothing
+        ("NoStep", "has no step"),
+    ],
 )
 def test_what_cannot_be_measured_ends_in_a_sentence(defect: str, word: str, labs: Labs) -> None:
     with pytest.raises(InputError, match=word):
@@ -148,6 +163,25 @@ def test_another_python_that_is_not_there() -> None:
         grind(name("Clean"), python="/no/such/python")
 
 
+def test_another_python_that_is_none() -> None:
+    with pytest.raises(InputError, match="its process ended"):
+        grind(name("Clean"), python=shutil.which("false"))
+
+
+def test_an_oracle_that_raises_is_the_oracles_defect(labs: Labs) -> None:
+    report = measured("NoOracleLeft", labs, budget=15)
+    assert report.binding == "verifiable.oracle"
+    assert "solutions.json" in report.found["verifiable.oracle"].evidence["tasks"][0]["raised"]
+    assert report.found["deterministic.repeat"].passed
+    assert report.found["verifiable.mutants"].passed is None
+
+
+def test_a_report_is_json_whatever_is_paid(labs: Labs) -> None:
+    report = measured("PaysNothingKnown", labs, budget=15)
+    assert report.binding == "verifiable.oracle"
+    assert '"paid": "nan"' in json.dumps(report.to_json(), allow_nan=False)
+
+
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
     """An interpreter that sees no site-packages at all."""
@@ -176,7 +210,7 @@ def test_a_class_is_measured_as_its_name(labs: Labs) -> None:
 
 def test_what_has_no_name_is_measured_here_and_the_rest_is_left_open() -> None:
     report = grind(lambda: small.Clean(), budget=10)
-    assert report.binding == "deterministic.process"
+    assert (report.verdict, report.defective) == ("not grindable", None)
     assert report.found["deterministic.process"].passed is None
     assert "python:MODULE:FACTORY" in report.found["deterministic.process"].evidence["reason"]
     assert report.found["isolated.interleaved"].passed
@@ -191,3 +225,48 @@ def test_a_share_fails_only_where_its_interval_says_so() -> None:
     assert share("verifiable.no_op", 40, 50, 0.95).passed is False
     assert share("deterministic.repeat", 49, 50, 1.0).passed is False  # one counterexample is enough
     assert share("verifiable.no_op", 0, 0, 0.95).passed is None
+
+
+def test_a_share_passes_only_where_its_interval_says_so() -> None:
+    for least in (MOST, 1.0):
+        assert share("verifiable.no_op", 1, 1, least).passed is None
+        few = share("verifiable.no_op", 7, 7, least)
+        assert (few.passed, few.value, few.n) == (None, 1.0, 7)
+        assert "too few" in few.evidence["reason"]
+        enough = share("verifiable.no_op", 8, 8, least)
+        assert enough.passed is True
+        assert enough.interval is not None
+        assert enough.interval[0] > SURE
+    assert share("verifiable.no_op", 19, 20, MOST).passed is True
+
+
+def holding() -> dict[str, Check]:
+    return {id_: share(id_, 8, 8, 1.0) for id_ in ORDER}
+
+
+def reported(checks: dict[str, Check], *without: str) -> Report:
+    return Report("x", list(checks.values()), 1.0, without)
+
+
+def test_a_verdict_names_the_least_that_was_asked() -> None:
+    checks = {id_: share(id_, 20, 20, 1.0) for id_ in ORDER} | {"starts.identical": share("starts.identical", 9, 9, 1)}
+    assert (reported(checks).verdict, reported(checks).n) == ("grindable", 9)
+
+
+@pytest.mark.parametrize("id_", NEEDED)
+def test_each_check_that_is_needed_is_missed(id_: str) -> None:
+    for check in (untested(id_, "no time"), share(id_, 1, 1, 1.0)):
+        report = reported(holding() | {id_: check})
+        assert (report.verdict, report.binding, report.defective) == ("not grindable", id_, None)
+        assert check.evidence["reason"] in str(report.remedy)
+        assert reported(holding() | {id_: check}, id_).verdict == "grindable"
+    gone = holding()
+    del gone[id_]
+    assert reported(gone).binding == id_
+    assert reported(gone).remedy
+    assert reported(holding() | {id_: inapplicable(id_, "it has none")}).verdict == "grindable"
+    assert reported(holding() | {id_: share(id_, 0, 8, 1.0)}).defective is True
+
+
+def test_what_a_verdict_does_without_is_little() -> None:
+    assert set(ORDER) - set(NEEDED) == {"isolated.sequence", "deterministic.chance", "parallel.speed"}

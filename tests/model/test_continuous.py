@@ -181,7 +181,25 @@ def test_what_is_kept_stays_within_its_bounds(engine: TransformersEngine) -> Non
         batch.add(Request(prompt, Heard(), 5))
         finish(batch)
         assert batch.prefixes.bytes <= 10_000
-    batch.forget("one")
+
+
+@pytest.mark.parametrize("what", [{"scope": "ann"}, {"adapter": "one"}])
+def test_what_is_forgotten_is_not_kept_by_those_who_were_under_way(
+    engine: TransformersEngine, what: dict[str, str]
+) -> None:
+    engine.end_ids = frozenset()
+    batch = ContinuousBatch(engine, rows=2)
+    ann = [1, 2, 3, 4], [9, 8, 7, 6]
+    for scope, adapter, prompt in (("ann", "one", ann[0]), ("bob", None, [5, 6, 7, 8]), ("ann", "one", ann[1])):
+        batch.add(Request(prompt, Heard(), 5, adapter, scope=scope))
+    while len(batch.rows) < 2:
+        batch.step()
+    assert len(batch.waiting) == 1
+    batch.forget(**what)
+    finish(batch)
+    for prompt in ann:
+        assert batch.prefixes.match(prompt, ("ann", "one"))[0] == 0
+    assert batch.prefixes.match([5, 6, 7, 8], ("bob", None))[0] == 4
 
 
 def test_who_has_the_fewest_rows_comes_next_and_none_takes_all_that_is_free(engine: TransformersEngine) -> None:

@@ -71,6 +71,17 @@ def test_what_was_used_longest_ago_goes_first() -> None:
 def test_an_adapter_that_is_forgotten_leaves_nothing() -> None:
     tree = Prefixes(1 << 30)
     tree.add([1, 2], OWNERS[1], of([1, 2], OWNERS[1]), of([1, 2], OWNERS[1]))
-    tree.forget("a")
+    tree.forget(adapter="a")
     assert tree.bytes == 0
     assert tree.match([1, 2], OWNERS[1])[0] == 0
+
+
+def test_an_owner_that_is_forgotten_leaves_nothing_under_any_adapter_and_others_stay() -> None:
+    tree = Prefixes(1 << 30)
+    for owner in (*OWNERS, ("ann", "a")):
+        tree.add([1, 2], owner, of([1, 2], owner), of([1, 2], owner))
+    tree.forget(scope="ann")
+    found = {owner: tree.match([1, 2], owner)[0] for owner in (*OWNERS, ("ann", "a"))}
+    assert found == {OWN: 2, ("", "a"): 2, ("ann", None): 0, ("ann", "a"): 0}
+    tree.forget(scope="")
+    assert tree.bytes == 0

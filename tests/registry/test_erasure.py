@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,7 +131,11 @@ def test_a_tenant_goes_whole(store: Store) -> None:
 
 
 def test_a_captured_conversation_goes_with_what_was_said_of_it_later(store: Store) -> None:
-    asked = exchanges([Ask(said=1), Ask(after=0, said=2), Ask(said=3)], "zoe")
+    arm = {"of": 7, "held_out": False, "share": 0.5}
+    asked = [
+        replace(each, details={**each.details, "arm": arm})
+        for each in exchanges([Ask(said=1), Ask(after=0, said=2), Ask(said=3)], "zoe")
+    ]
     store.write_exchanges(closed=asked[:1])
     early = run(store, "z0", tenant="zoe")  # the conversation goes on: it is another session afterwards
     store.write_exchanges(closed=asked[1:])
@@ -140,6 +145,7 @@ def test_a_captured_conversation_goes_with_what_was_said_of_it_later(store: Stor
     [gone, stays] = conversations.kept(store, tenant="zoe")
     done = erasure.erase(store, session=gone.session.id)
     assert [each.receipt for each in store.exchanges()] == ["zoer2"]
+    assert [each.session for each in store.arms("zoe", 7)] == [asked[2].session]
     assert [each.receipt for each in store.feedback()] == [each.receipt for each in store.outcomes("zoe")] == ["zoer2"]
     assert done.adapters == (early,), "it had learned an earlier state of it"
     assert [each.session for each in conversations.kept(store, tenant="zoe")] == [stays.session]
@@ -163,7 +169,7 @@ def test_an_erasure_that_was_overtaken_is_thought_out_anew(store: Store) -> None
     store.write_exchanges(closed=asked[1:])
     assert not store.erase(thought, results)
     assert len(store.exchanges()) == 2
-    assert store.erasures() == []
+    assert (store.erasures(), store.count_erasures()) == ([], {})
     hash = line(store)[-1]
     thought, results = erasure.plan(store, erasure.choose(store, session=CAT.id))
     service.rollback(store)
@@ -179,6 +185,9 @@ def test_it_has_to_be_clear_what_is_meant(store: Store) -> None:
         erasure.erase(store, session="nothing")
     erasure.erase(store, user="ann", tenant="zoe")
     assert [each.tenant for each in store.sessions()] == ["", "zoe"]
+    erasure.erase(store, user="ann")
+    erasure.erase(store, user="bob", tenant="zoe")
+    assert store.count_erasures() == {"": 1, "zoe": 2}
 
 
 def test_the_certificate_says_what_fell_and_not_what_was_said(store: Store) -> None:
@@ -195,6 +204,18 @@ def test_the_certificate_says_what_fell_and_not_what_was_said(store: Store) -> N
     assert second["previous"] == certificate.digest(json.loads(texts[0]))
     assert [each.certificate for each in store.erasures()] == [json.loads(text) for text in texts]
     assert stat.S_IMODE((store.folder / certificate.KEY).stat().st_mode) == 0o600
+
+
+def test_what_is_noted_of_a_rebuild_takes_the_place_of_what_was_noted_before(store: Store) -> None:
+    line(store)
+    one, two = (erasure.erase(store, session=session.id) for session in (BOAT, CAT))
+    store.note_rebuild(one.id, {"nights": {BASE: ["n1"]}})
+    store.note_rebuild(one.id, {"supplement": {"certificate": {}}})
+    store.note_rebuild("nobody", {"nights": {}})
+    assert [each.rebuild for each in store.erasures()] == [{"supplement": {"certificate": {}}}, {}]
+    assert store.erasures()[0].certificate == one.certificate
+    assert store.erasures()[1].finished_at
+    assert two.id == store.erasures()[1].id
 
 
 def test_a_certificate_that_was_changed_is_found_out(store: Store) -> None:
@@ -240,3 +261,16 @@ def test_no_byte_of_it_is_left_in_the_files(tmp_path: Path, watched: bool) -> No
             server.write_exchanges(closed=exchanges([Ask(), Ask()], "yan"))
         assert found() == []
         assert len(store.sessions()) == 30
+
+
+def test_a_copy_that_an_import_made_of_what_was_captured_goes_with_it(store: Store) -> None:
+    """As stores have them that took their own export."""
+    store.write_exchanges(closed=exchanges([Ask(said=1), Ask(after=0, said=2), Ask(after=0, said=3), Ask(said=4)]))
+    every = [each.session for each in conversations.kept(store, tenant="")]
+    assert len({each.key for each in every}) == len(every) - 1 == 2, "one has two branches"
+    store.add_sessions(every)
+    erasure.erase(store, session=every[0].key)
+    assert {each.key for each in conversations.sessions(store)} == {every[-1].key}
+    erasure.erase(store, session=every[-1].id[:12])
+    assert conversations.sessions(store) == []
+    assert store.exchanges() == []

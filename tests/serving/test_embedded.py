@@ -21,8 +21,8 @@ from journeyman.capture.keys import issue
 from journeyman.model import load_engine, lora
 from journeyman.model.lora import LoRAConfig
 from journeyman.model.transformers_engine import TransformersEngine
-from journeyman.records import AdapterRecord, Exchange
-from journeyman.registry import canary
+from journeyman.records import KEY_ROLES, AdapterRecord, Exchange
+from journeyman.registry import canary, erasure
 from journeyman.registry.adapters import AdapterDirectory
 from journeyman.store import Store, open_store
 
@@ -61,8 +61,10 @@ def kept(served: Served, receipt: str) -> Exchange:
         return store.exchanges(receipts=[receipt])[0]
 
 
-def metrics(served: Served) -> dict[str, float]:
-    with urllib.request.urlopen(served.url.removesuffix("/v1") + "/metrics", timeout=10) as response:
+def metrics(served: Served, key: str = "none") -> dict[str, float]:
+    address = served.url.removesuffix("/v1") + "/metrics"
+    request = urllib.request.Request(address, headers={"authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(request, timeout=10) as response:
         lines = response.read().decode().splitlines()
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
 
@@ -294,10 +296,14 @@ def test_a_promotion_and_a_rollback_take_effect_while_requests_are_under_way(
         thread.start()
     with open_store(served.store) as store:
         hashes = [make_adapter(engine, store, seed) for seed in (1, 2)]
-        for hash in (*hashes, None):
-            time.sleep(1.5)
-            store.set_champion(engine.fingerprint, hash)
-        time.sleep(2.5)
+        for serving_now in ("", *hashes, ""):
+            if answers:
+                store.set_champion(engine.fingerprint, serving_now or None)
+            until = time.monotonic() + 60
+            while not failures and time.monotonic() < until:
+                if answers and answers[-1].details["adapter"] == serving_now:
+                    break
+                time.sleep(0.05)
     going.set()
     for thread in threads:
         thread.join(30)
@@ -373,3 +379,34 @@ def test_tenants_share_batches_and_not_adapters(day: Callable[[], Served], engin
                 expected = engine.score([(prompt, found.details["response_ids"])])[0]
             assert found.details["logprobs"] == pytest.approx(expected, abs=1e-3)
         assert len({answer.choices[0].message.content for answer in answers}) == 3
+
+
+def test_what_is_erased_leaves_the_memory_too_though_nobody_asks_again(
+    day: Callable[[], Served], engine: TransformersEngine
+) -> None:
+    served = day()
+    with open_store(served.store) as store:
+        keys = {tenant: issue(store, tenant, KEY_ROLES)[0] for tenant in ("ann", "bob")}
+        for seed, tenant in enumerate(keys, 1):
+            store.set_champion(engine.fingerprint, make_adapter(engine, store, seed, tenant=tenant), tenant)
+    time.sleep(1.1)
+
+    def known(tenant: str) -> int:
+        """How many tokens of the prompt did not have to be read."""
+        said = client(served, keys[tenant]).chat.completions.create(
+            model="m", messages=user("My boat is called Zanzibarina."), max_tokens=3
+        )
+        assert said.usage
+        assert said.usage.prompt_tokens_details
+        return said.usage.prompt_tokens_details.cached_tokens or 0
+
+    for tenant in keys:
+        assert known(tenant) == 0
+        assert known(tenant) > 0
+    assert metrics(served, keys["bob"])["journeyman_adapters_loaded"] == 2
+    with open_store(served.store) as store, store.lock("night"):
+        erasure.erase(store, tenant="ann")
+    time.sleep(1.2)
+    assert metrics(served, keys["bob"])["journeyman_adapters_loaded"] == 1
+    assert known("ann") == 0
+    assert known("bob") > 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from journeyman.errors import AdapterError, StoreError
-from journeyman.records import AdapterRecord, Exchange, Session, Turn
+from journeyman.records import AdapterRecord, Exchange, Outcome, Session, Turn
 from journeyman.store import open_store
 from journeyman.store.address import POSTGRES
 from journeyman.store.database import Database
@@ -47,13 +48,15 @@ def kept_by(address: str, version: int) -> None:
     old.close()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7, 8])
 def test_a_store_of_an_earlier_version_is_extended(address: str, version: int) -> None:
     kept_by(address, version)
     with open_store(address) as store:
         assert store.sessions() == [SAID]
         store.write_exchanges(closed=[Exchange("r", "s", b"{}", "2026", ending="complete")])
         assert len(store.exchanges()) == 1
+        store.set_champion("b", None, why="harm", evidence={"bad": 9})
+        assert [each.evidence for each in store.service("b")] == [{}, {"bad": 9}]
     with open_store(address) as store:
         assert (store.count_sessions(), len(store.exchanges())) == (1, 1)
 
@@ -76,6 +79,20 @@ def test_what_was_kept_before_there_were_tenants_is_the_stores_own(address: str,
 def test_a_store_of_a_newer_version_is_left_alone(address: str) -> None:
     opened(address, [*SCHEMAS, "CREATE TABLE news (seq INTEGER PRIMARY KEY)"]).close()
     for _ in range(2):
-        with pytest.raises(StoreError, match=r"newer Journeyman \(schema \d; this one knows \d\)") as caught:
+        with pytest.raises(StoreError, match=r"newer Journeyman \(schema \d+; this one knows \d+\)") as caught:
             open_store(address)
         assert "upgrade" in caught.value.remedy
+
+
+def test_an_outcome_of_an_earlier_version_is_found_by_what_it_is_about(address: str) -> None:
+    kept_by(address, 7)
+    said = Outcome('"half a pair: \\ud800, and \\u0000"', key='order "7" \\ ü', happened_at="2026")
+    old = opened(address, SCHEMAS[:7])
+    with old.transaction():
+        body = json.dumps(said.to_json(), separators=(",", ":"))
+        old.changes("INSERT INTO outcomes (id, tenant, body) VALUES (?, ?, ?)", said.id, "", body)
+    old.close()
+    with open_store(address) as store:
+        assert store.outcomes() == [said]
+        assert not store.add_outcome(said)
+        assert store.add_outcome(replace(said, value="1"))

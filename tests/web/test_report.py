@@ -185,13 +185,14 @@ def test_any_part_may_be_missing():
 def test_any_field_of_a_part_may_be_missing_or_of_the_wrong_kind():
     for wrong in (None, [], {}, "text", float("nan"), -1, True, [None], [1, "x"], 10**400):
         for name, value in night().items():
-            assert Page(render({**night(), name: wrong})).text
+            assert render({**night(), name: wrong}).rstrip().endswith("</html>")
             inner = value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
             if not isinstance(inner, dict):
                 continue
             for field in inner:
                 broken = {**inner, field: wrong}
-                assert Page(render({**night(), name: [broken] if isinstance(value, list) else broken})).text
+                page = render({**night(), name: [broken] if isinstance(value, list) else broken})
+                assert page.rstrip().endswith("</html>")
 
 
 def test_the_manner_of_replies_and_the_health_of_the_run_are_shown():
@@ -202,6 +203,15 @@ def test_the_manner_of_replies_and_the_health_of_the_run_are_shown():
     assert "the student's entropy 1.8 at the first step, 0.4 at the last" in text
     assert "share of tokens that pull 93% at the first step, 31% at the last" in text
     assert "length of its own replies" not in text  # this night had no rollouts
+
+
+def test_earlier_lessons_are_shown_night_by_night_and_facts_that_changed():
+    page = Page(render(night())).text
+    assert "Earlier lessons" in page
+    assert "146 questions" in page
+    assert "77f01c2ab9e48174%64%65%" in page.replace(" ", "")
+    assert "307 situations" in page
+    assert "the older value is still said: 64% → 5%" in page
 
 
 def test_a_rejected_night_does_not_claim_to_have_learned():
@@ -296,3 +306,23 @@ def test_figures_as_a_person_writes_them():
     assert values.counted(1, "lesson") == "1 lesson"
     assert values.moment("2026-11-22T01:00:00+00:00") == "22 November 2026, 01:00 UTC"
     assert values.moment("yesterday") == "yesterday"
+
+
+def test_what_was_set_aside_is_shown_with_who_contradicts_whom() -> None:
+    said = [
+        {"user": "ann", "value": "Berlin", "earlier": True},
+        {"user": "<eve>", "value": "Milan", "earlier": False},
+    ]
+    page = render(
+        {
+            "night": "n0",
+            "verdict": "REJECT",
+            "reasons": [],
+            "set_aside": {"quoted, or a tool's words": 3},
+            "contradictions": [{"asked": "Our office is in …", "said": said}],
+        }
+    )
+    assert "Set aside" in page
+    for shown in ("quoted, or a tool", "Our office is in …", "Berlin", "on an earlier night", "&lt;eve&gt;"):
+        assert shown in page
+    assert "Set aside" not in render({"night": "n0", "verdict": "REJECT", "reasons": [], "set_aside": {}})

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import lending
 import pytest
-from lending import BOOKS, RULES, TABLES, TOOLS, BookId, start
+from lending import BOOKS, READERS, RULES, TABLES, TOOLS, BookId, ReaderId, start
 
-from journeyman.world import Abstain, Allowed, Call, Context, Rules, Say, Suite, Task, admit, fact, read, write
-from journeyman.world.admission import Finding
+from journeyman.world import (
+    Abstain,
+    Allowed,
+    Call,
+    Context,
+    Rules,
+    Say,
+    State,
+    Suite,
+    Table,
+    Task,
+    admit,
+    fact,
+    read,
+    write,
+)
+from journeyman.world.admission import TRIED, Finding, refused
 from journeyman.world.mutants import at_random, every_tool, mutants, play
 
+
+class Friend(NamedTuple):
+    id: str
+    friend: str | None
+
+
+FRIENDS = Table("friends", Friend, references={"friend": "friends"})
 LEND = Call("lend", {"book": "B1", "reader": "U1"})
 BACK = Call("give_back", {"loan": "L1"})
 
@@ -21,7 +43,7 @@ def found(task: Task) -> dict[str, Finding]:
 
 
 def failed(task: Task) -> set[str]:
-    return {check for check, finding in found(task).items() if not finding.passed}
+    return {check for check, finding in found(task).items() if finding.passed is False}
 
 
 def test_a_sound_task_passes() -> None:
@@ -113,7 +135,56 @@ def move(here: Context, book: BookId, to: Any) -> None:
 def test_what_nobody_knows_speaks_neither_for_a_task_nor_against_it() -> None:
     rules = Rules("lending", TABLES, (*TOOLS, rumour))
     task = Task.derive(rules, "x", "Lend Dunes to Ann.", start(), (LEND, Call("rumour", {"book": "B1"})))
-    assert all(finding.passed for finding in admit(Suite(rules, [task]), task))
+    assert refused(admit(Suite(rules, [task]), task)) is None
+
+
+def test_what_was_not_tried_has_not_passed() -> None:
+    """It only says something: that names no entity, and changes no row."""
+    findings = found(lending.task("x", (Say("300"),), say=(fact("300"),)))
+    for finding in findings.values():
+        assert (finding.passed is None) == (finding.n == 0), finding
+    assert findings["wrong-entity"].passed is findings["rows"].passed is None
+    assert refused(list(findings.values())) == "read-only"
+
+
+@pytest.mark.parametrize("check", TRIED)
+def test_what_has_to_be_tried_and_was_not_refuses_a_task(check: str) -> None:
+    findings = [Finding("echo", None, 0, 0), Finding(check, None, 0, 0)]
+    assert refused(findings) == check
+    assert refused(findings[:1]) is None
+    assert refused([*findings, Finding("rows", False, 0, 1)]) == "rows"
+
+
+@write
+def draw_lots(here: Context, reader: ReaderId) -> None:
+    """Fine a reader as luck will have it."""
+    here.put(READERS, here.get(READERS, reader)._replace(fine=1.0 + here.below(1000)))
+
+
+def test_an_oracle_that_depends_on_luck_is_found() -> None:
+    rules = Rules("lending", TABLES, (*TOOLS, draw_lots))
+    actions = (LEND, Call("draw_lots", {"reader": "U2"}))
+    task = Task.derive(rules, "x", "Lend Dunes to Ann, and let Bo draw.", start(), actions)
+    [oracle] = admit(Suite(rules, [task]), task)
+    assert (oracle.check, oracle.passed, oracle.value, oracle.n) == ("oracle", False, 1, 2)
+    assert oracle.evidence
+
+
+@write
+def pair(here: Context) -> None:
+    """Two rows that refer to each other, one of them by a second thought."""
+    first = here.add(FRIENDS, Friend(here.new_id("F"), None))
+    second = here.add(FRIENDS, Friend(here.new_id("F"), first.id))
+    here.put(FRIENDS, first._replace(friend=second.id))
+
+
+def test_new_rows_that_refer_to_each_other_are_told_apart_from_others() -> None:
+    rules = Rules("friends", (FRIENDS,), (pair,))
+    task = Task.derive(rules, "x", "Let there be two friends.", State.build((FRIENDS,), {}), (Call("pair", {}),))
+    suite = Suite(rules, [task])
+    once, again, twice = (play(suite, task, [Call("pair", {})] * times) for times in (1, 1, 2))
+    assert once.essence == again.essence != twice.essence
+    assert once.score == 1
 
 
 def test_arguments_of_any_form_have_their_mutants() -> None:

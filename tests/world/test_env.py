@@ -192,14 +192,48 @@ def test_seeds_are_part_of_a_start_and_starts_are_equal_for_equal_seeds() -> Non
     assert digests[0] == digests[1] != digests[2]
 
 
+def test_a_seed_is_one_whatever_kind_of_number_it_came_as() -> None:
+    class One:
+        def __index__(self) -> int:
+            return 1
+
+    drawn = []
+    for seed in (1, True, One()):
+        env = Env(SUITE)
+        env.reset("lend", seed)  # pyright: ignore[reportArgumentType]
+        drawn.append([env.step(Call("raffle", {})).observation for _ in range(8)] + [env.digest])
+    assert drawn[0] == drawn[1] == drawn[2]
+
+
+def test_a_set_in_a_users_memory_has_one_text() -> None:
+    env = Env(SUITE)
+    env.reset("talk")
+    here = env.snapshot()
+    one, other, third = (here._replace(memory=(frozenset(told), 1)) for told in ((0, 8), (8, 0), (0, 1)))
+    assert repr(one.memory) != repr(other.memory)  # equal, and filled in another order
+    assert one.digest == other.digest != third.digest
+    assert here.digest == here._replace(memory=(0, 0)).digest
+
+
 def test_mistakes_of_the_caller_are_named() -> None:
     env = Env(SUITE)
     with pytest.raises(WorldError, match="not begun"):
         env.step("x")
+    for early in (env.leave, env.snapshot, env.fork, lambda: env.at(0), lambda: env.info, lambda: env.digest):
+        with pytest.raises(WorldError, match="no episode has begun"):
+            early()
+    for seed in ("1", 1.5):
+        with pytest.raises(WorldError, match="no seed"):
+            env.reset("lend", seed)  # pyright: ignore[reportArgumentType]
     with pytest.raises(WorldError, match="no task 'x'"):
         env.reset("x")
     env.reset("lend")
     with pytest.raises(WorldError, match="no step 1"):
         env.at(1)
-    with pytest.raises(WorldError, match="no action"):
-        env.step(3)  # pyright: ignore[reportArgumentType]
+    for nothing in (3, Say(3), Call(["look"], {})):  # pyright: ignore[reportArgumentType]
+        with pytest.raises(WorldError, match="no action"):
+            env.step(nothing)  # pyright: ignore[reportArgumentType]
+    for args in ({"book": b"B1"}, {"book": ("B1",)}, ["B1"], None):
+        with pytest.raises(WorldError, match="cannot be written down"):
+            env.step(Call("look", args))  # pyright: ignore[reportArgumentType]
+    assert env.info["steps"] == 0

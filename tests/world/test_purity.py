@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import itertools
 import json
 import math
 import os
@@ -14,6 +15,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from os import environ
 from pathlib import Path
 from random import choice as pick
 from typing import Any
@@ -27,6 +29,9 @@ from journeyman.world.purity import check, reaches, sealed
 
 MEMORY: list[int] = []
 FIXED = (1, 2)
+DICE = random.Random(7)
+NUMBERS = itertools.count()
+MOMENT = functools.partial(time.time)
 
 
 def wall_clock(here: Context) -> float:
@@ -120,6 +125,48 @@ def by_a_helper(here: Context) -> float:
     return helper()
 
 
+def own_generator(here: Context) -> int:
+    return DICE.randrange(6)
+
+
+def own_zone(here: Context) -> float:
+    return here.now.timestamp()
+
+
+def own_count(here: Context) -> int:
+    return next(NUMBERS)
+
+
+def by_a_partial(here: Context) -> float:
+    return MOMENT()
+
+
+def renamed_environment(here: Context) -> str:
+    return environ["HOME"]
+
+
+@functools.cache
+def cached_helper() -> float:
+    return time.perf_counter()
+
+
+def by_a_cached_helper(here: Context) -> float:
+    return cached_helper()
+
+
+class Board:
+    moves = 0
+
+
+def marks_a_class(here: Context) -> None:
+    Board.moves += 1
+
+
+def shares_a_default(here: Context, seen: list[str] = []) -> int:  # noqa: B006  # the defect
+    seen.append("x")
+    return len(seen)
+
+
 OUTSIDE = [
     (wall_clock, "time", "here.clock"), (today, "date.today", "here.now"), (now, "datetime.now", "here.now"),
     (shared_chance, "random", "here.choice"), (renamed_chance, "pick", "table|state|choice"),
@@ -128,6 +175,10 @@ OUTSIDE = [
     (inside, "time", "here.clock"), (remembers, "MEMORY", "table"), (counts, "COUNT", "table"),
     (hashes, "hash", "keys"), (set_order, "order of a set", "sort"), (set_list, "order of a set", "sort"),
     (evaluates, "eval", "write"), (prints, "print", "return"), (by_a_helper, "time", "here.clock"),
+    (own_generator, "random.Random", "here.choice"), (own_count, "NUMBERS", "table"),
+    (by_a_partial, "time", "here.clock"), (by_a_cached_helper, "time", "here.clock"),
+    (renamed_environment, "os", "state"), (own_zone, "time zone", "here.clock"),
+    (marks_a_class, "Board.moves", "table"), (shares_a_default, "default", "None"),
 ]  # fmt: skip
 
 

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import lending
 import pytest
 from lending import LOANS, RULES
 
 from journeyman.errors import WorldError
-from journeyman.world import Allowed, Call, Context, Fact, Forbidden, Say, Table, Task, Tier, Verdict, World, fact
+from journeyman.world import (
+    Allowed,
+    Call,
+    Context,
+    Fact,
+    Forbidden,
+    Rules,
+    Say,
+    State,
+    Table,
+    Task,
+    Tier,
+    Verdict,
+    World,
+    fact,
+    write,
+)
 from journeyman.world.mutants import essence
 from journeyman.world.task import Made, expectations
 from journeyman.world.verifier import Verifier
@@ -54,6 +70,32 @@ def test_the_order_of_equal_work_does_not_matter() -> None:
     task = lending.task(oracle=(LEND, OTHER, BACK))
     for calls in ((LEND, OTHER, BACK), (OTHER, LEND, BACK), (BACK, OTHER, LEND)):
         assert judged(task, *calls).score == 1
+
+
+class Note(NamedTuple):
+    id: str
+    text: str
+
+
+NOTES = Table("notes", Note)
+
+
+@write
+def note(here: Context, text: str) -> None:
+    """Keep a note."""
+    here.add(NOTES, Note(here.new_id("N"), text))
+
+
+@pytest.mark.parametrize("texts", ["x" * 13, "x" * 13 + "y"])
+def test_many_equal_rows_of_which_one_is_missing_take_no_time(texts: str) -> None:
+    rules = Rules("notes", [NOTES], [note])
+    asked = [Call("note", {"text": "x"})] * 14
+    task = Task.derive(rules, "notes", "Write it fourteen times.", State.build([NOTES], {}), asked)
+    world = World(rules, task.start)
+    for text in texts:
+        world.call("note", {"text": text})
+    verdict = Verifier(task)(world.state, (), ())
+    assert (verdict.score, verdict.progress) == (0, pytest.approx(13 / 14))
 
 
 def test_what_ends_as_it_began_is_no_change() -> None:

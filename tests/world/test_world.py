@@ -135,6 +135,20 @@ def test_what_is_written_carries_the_weakest_thing_that_was_read() -> None:
     assert made.source == Tier.FILLED
 
 
+def test_asking_whether_there_is_something_is_reading_it() -> None:
+    here = Context(lending.start(), False, Tier.CODE)
+    assert here.has(BOOKS, "B1")
+    assert not here.has(BOOKS, "B9")
+    assert here.tier == Tier.CODE
+    assert here.has(BOOKS, "B3")
+    assert here.tier == Tier.FILLED
+    counts = Context(lending.start(), False, Tier.CODE)
+    assert counts.count(lending.READERS) > 0
+    assert counts.tier == Tier.CODE
+    assert counts.count(BOOKS) > 0
+    assert counts.tier == Tier.FILLED
+
+
 def test_a_tool_cannot_vouch_for_itself() -> None:
     @write
     def boast(here: Context, book: lending.BookId) -> None:

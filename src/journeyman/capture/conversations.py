@@ -5,8 +5,9 @@ it; what is left, one a branch, are the conversations. Feedback and outcomes go 
 
 Always holds: what may not be used for all of the purposes is not in what comes back: neither the exchange, nor one that
 goes on from it, nor one that repeats what was said or answered in it, by whatever client and after whatever system
-prompt; a retry that was answered takes the place of what it retried; a conversation is one tenant's; every exchange is
-in a conversation, or there is a reason why it is in none.
+prompt; what was exported and imported may be used for what its exchanges might; a retry that was answered takes the
+place of what it retried; a conversation is one tenant's; every exchange is in a conversation, or there is a reason why
+it is in none.
 
 A response that names the one before it goes on from that one's conversation, wherever it was asked; if that one is not
 here, nobody knows what was said, and it is left out.
@@ -18,18 +19,19 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from journeyman.capture import recognition, responses
-from journeyman.capture.messages import UnreadableError, session_from
+from journeyman.capture.messages import UnreadableError, message, session_from
 from journeyman.records import Exchange, Feedback, Outcome, Purpose, Remark, Session
 from journeyman.store import Store
 
 # A message of so many characters is known again wherever it stands; a shorter one ("yes") only beside its neighbour.
 TELLING = 16
+_AT_ONCE = 100  # imported sessions that are read together
 UNDER_WAY = "still being answered"  # the one reason that time will change
 
 
@@ -43,6 +45,17 @@ class Conversation:
     @property
     def receipts(self) -> list[str]:
         return [each.receipt for each in self.answers.values()]
+
+    @property
+    def tools(self) -> list[dict[str, Any]]:
+        """What the model was last told that it may call, as chat completions have it; nothing where that is not
+        known."""
+        for place in sorted(self.answers, reverse=True):
+            given = json.loads(self.answers[place].request).get("tools")
+            found = [_tool(each) for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+            if found := [each for each in found if isinstance(each.get("function"), dict)]:
+                return found
+        return []
 
 
 @dataclass(frozen=True)
@@ -61,15 +74,44 @@ def sessions(store: Store, *purposes: Purpose, tenant: str = "", ids: Collection
 def kept(
     store: Store, *purposes: Purpose, tenant: str | None, ids: Collection[str] | None = None
 ) -> list[Conversation]:
-    """All that may be used for all of these purposes, of one tenant or (None) of all: the imported, whose importer may
-    use them as he likes and whose turns no answer of ours gave, then the captured, each in the order of arrival."""
-    imported = [Conversation(session, {}) for session in store.sessions(ids, tenant=tenant)]
-    captured = conversations(store, *purposes, tenant=tenant)
-    return imported + [each for each in captured if ids is None or each.session.id in ids]
+    """All that may be used for all of these purposes, of one tenant or (None) of all: the imported, whose turns no
+    answer of ours gave, then the captured, each in the order of arrival."""
+    read = store.sessions(None if purposes else ids, tenant=tenant)
+    marks, wanted = withheld(read, purposes), None if ids is None else set(ids)
+    imported = [each for each in read if (wanted is None or each.id in wanted) and is_usable(each, purposes, marks)]
+    captured = _captured(store, purposes, tenant, marks)
+    return [
+        *(Conversation(each, {}) for each in imported),
+        *(each for each in captured if wanted is None or each.session.id in wanted),
+    ]
+
+
+def withheld(sessions: Iterable[Session], purposes: Sequence[Purpose]) -> dict[str, set[str]]:
+    """By tenant, the marks of those of these imported sessions that may not be used for all of the purposes."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for each in sessions:
+        if not set(purposes) <= set(each.purposes):
+            messages = [message(turn) for turn in each.turns if turn.role != "system"]
+            found[each.tenant] |= _marks_of(messages, None)
+    return found
+
+
+def is_usable(session: Session, purposes: Sequence[Purpose], marks: Mapping[str, set[str]]) -> bool:
+    """Whether an imported session may be used for all of these purposes: as its importer likes, unless an export of
+    ours says less, of it or (`marks`) of what it repeats."""
+    mine = marks.get(session.tenant)
+    repeats = mine and not mine.isdisjoint(_marks_of([message(turn) for turn in session.turns], None))
+    return set(purposes) <= set(session.purposes) and not repeats
 
 
 def conversations(store: Store, *purposes: Purpose, tenant: str | None = None) -> list[Conversation]:
     """The captured ones, of one tenant or (None) of all."""
+    return _captured(store, purposes, tenant, withheld(store.sessions(tenant=tenant) if purposes else (), purposes))
+
+
+def _captured(
+    store: Store, purposes: Sequence[Purpose], tenant: str | None, marks: Mapping[str, Collection[str]]
+) -> list[Conversation]:
     exchanges = store.exchanges(tenant=tenant)
     if not exchanges:
         return []
@@ -80,8 +122,58 @@ def conversations(store: Store, *purposes: Purpose, tenant: str | None = None) -
     return [
         conversation
         for name, mine in by_tenant.items()  # each by itself: a key may mean another thing to another
-        for conversation in assembled(mine, purposes, feedback, store.outcomes(name)).conversations
+        for conversation in assembled(
+            mine, purposes, feedback, store.outcomes(name), marks=marks.get(name, ())
+        ).conversations
     ]
+
+
+def one_by_one(store: Store, *purposes: Purpose, tenant: str | None) -> Iterator[Conversation]:
+    """The same as `kept`, a session at a time, so that of a large store little is in memory; the captured in the order
+    in which their sessions began. What may not be used is read first, for what repeats it in other sessions."""
+    marks = withheld(_imported(store, tenant) if purposes else (), purposes)
+    yield from (Conversation(each, {}) for each in _imported(store, tenant) if is_usable(each, purposes, marks))
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for owner, name in store.captured_sessions(tenant):
+        names[owner].append(name)
+    for owner, mine in names.items():
+        forbidden = set(marks.get(owner, ()))
+        for name in mine if purposes else ():
+            exchanges = store.exchanges(tenant=owner, session=name)
+            if any(_is_forbidden(each, purposes) for each in exchanges):
+                forbidden |= _forbidden(*_resolved_after(_earlier(store, exchanges), exchanges), purposes)
+        outcomes: defaultdict[tuple[str, str], list[Outcome]] = defaultdict(list)
+        for each in store.outcomes(owner):
+            outcomes[each.receipt, each.key].append(each)
+        for name in mine:
+            exchanges = store.exchanges(tenant=owner, session=name)
+            subjects = {(each.receipt, "") for each in exchanges} | {("", each.key) for each in exchanges if each.key}
+            came = [each for subject in subjects for each in outcomes.get(subject, ())]
+            said = store.feedback([each.receipt for each in exchanges])
+            before = _earlier(store, exchanges)
+            yield from assembled(exchanges, purposes, said, came, before, forbidden).conversations
+
+
+def _imported(store: Store, tenant: str | None) -> Iterator[Session]:
+    ids = store.session_ids(tenant)
+    for begin in range(0, len(ids), _AT_ONCE):
+        yield from store.sessions(ids[begin : begin + _AT_ONCE])
+
+
+def _earlier(store: Store, exchanges: Sequence[Exchange]) -> list[Exchange]:
+    """Of other sessions: the responses that these go on from by name, and those that they go on from, in order."""
+    found: list[Exchange] = []
+    known = {each.details.get("response_id") for each in exchanges}
+    waiting = [each for each in exchanges if each.details.get("path") == responses.PATH]
+    while waiting:
+        each = waiting.pop()
+        named = responses.follows(json.loads(each.request))
+        if named and named not in known:
+            known.add(named)
+            if before := store.newest_exchange(each.tenant, response=named):
+                found.append(before)
+                waiting.append(before)
+    return store.exchanges(tenant=found[0].tenant, receipts=[each.receipt for each in found]) if found else []
 
 
 def assembled(
@@ -89,14 +181,15 @@ def assembled(
     purposes: Sequence[Purpose] = (),
     feedback: Iterable[Feedback] = (),
     outcomes: Iterable[Outcome] = (),
+    before: Sequence[Exchange] = (),
+    marks: Collection[str] = (),
 ) -> Assembly:
-    """The conversations that the `exchanges` of one tenant make up."""
-    exchanges, said_in = resolved(exchanges)
+    """The conversations that the `exchanges` of one tenant make up. `before`: others of the tenant, by which it is
+    known what was said where they are gone on from; `marks`: of what else may not be used."""
+    exchanges, said_in = _resolved_after(before, exchanges)
     paths = {each.receipt: _hashes(each, said_in[each.receipt]) for each in exchanges}
-    allowed = {each.receipt for each in exchanges if set(purposes) <= set(each.purposes)}
-    forbidden = {
-        mark for each in exchanges if each.receipt not in allowed for mark in _marks(each, said_in[each.receipt])
-    }
+    allowed = {each.receipt for each in exchanges if not _is_forbidden(each, purposes)}
+    forbidden = _forbidden(exchanges, said_in, purposes).union(marks)
     retried = {each.retry_of for each in exchanges if each.retry_of and each.reply is not None}
     learnable = allowed - retried
     usable = [
@@ -165,6 +258,13 @@ def assembled(
     return Assembly(result, {each.receipt: reason(each) for each in exchanges if each.receipt not in found})
 
 
+def _tool(given: dict[str, Any]) -> dict[str, Any]:
+    """A tool of /v1/responses as chat completions write it; theirs as they are."""
+    if "function" in given or given.get("type") != "function":
+        return given
+    return {"type": "function", "function": {name: each for name, each in given.items() if name != "type"}}
+
+
 def _remarks(feedback: Iterable[Feedback], outcomes: Iterable[Outcome]) -> defaultdict[str, list[Remark]]:
     """By receipt, and by "key:" and the caller's own key."""
     said: defaultdict[str, list[Remark]] = defaultdict(list)
@@ -173,6 +273,24 @@ def _remarks(feedback: Iterable[Feedback], outcomes: Iterable[Outcome]) -> defau
     for each in outcomes:
         said[each.receipt or f"key:{each.key}"].append(Remark(0, outcome=each.value))
     return said
+
+
+def _resolved_after(
+    before: Sequence[Exchange], exchanges: Sequence[Exchange]
+) -> tuple[list[Exchange], dict[str, list[Any]]]:
+    found, said_in = resolved([*before, *exchanges])
+    return found[len(before) :], said_in
+
+
+def _is_forbidden(exchange: Exchange, purposes: Iterable[Purpose]) -> bool:
+    return not set(purposes) <= set(exchange.purposes)
+
+
+def _forbidden(
+    exchanges: Iterable[Exchange], said_in: Mapping[str, Sequence[Any]], purposes: Sequence[Purpose]
+) -> set[str]:
+    """The marks of what may not be used."""
+    return {mark for each in exchanges if _is_forbidden(each, purposes) for mark in _marks(each, said_in[each.receipt])}
 
 
 def resolved(exchanges: Sequence[Exchange]) -> tuple[list[Exchange], dict[str, list[Any]]]:

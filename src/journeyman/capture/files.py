@@ -22,7 +22,7 @@ from journeyman.capture.jsonvalues import NotJson, json_values
 from journeyman.capture.logs import Format, Logs
 from journeyman.capture.logs.calls import Place
 from journeyman.capture.logs.tables import is_table, rows
-from journeyman.capture.messages import UnreadableError, session_from
+from journeyman.capture.messages import UnreadableError, receipts, session_from
 from journeyman.errors import UsageError
 from journeyman.records import Session
 from journeyman.store import Store
@@ -40,11 +40,12 @@ class Refusal:
 
 @dataclass(frozen=True)
 class FileReport:
-    """What one file held."""
+    """What one file held. `receipts`: of the answers in those sessions (by their place) that our own export wrote."""
 
     path: str
     sessions: list[Session] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    receipts: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,25 @@ def import_files(
 ) -> list[ImportReport]:
     """Read all and keep it as the tenant's in one transaction; nothing is kept if one of them is not there."""
     found = read_files(paths, format)
-    added = iter(store.add_sessions(replace(each, tenant=tenant) for report in found for each in report.sessions))
+    captured = {name for _, name in store.captured_sessions(tenant)}
+
+    def others(report: FileReport) -> list[Session]:
+        """Without those that the store has as it captured them: this is its own export."""
+        return [
+            replace(each, tenant=tenant)
+            for place, each in enumerate(report.sessions)
+            if not (
+                each.key in captured
+                and (named := set(report.receipts.get(place, ())))
+                and len(store.exchanges(tenant=tenant, session=each.key, receipts=named)) == len(named)
+            )
+        ]
+
+    given = [others(report) for report in found]
+    added = iter(store.add_sessions(each for sessions in given for each in sessions))
     reports = []
-    for report in found:
-        new = sum(next(added) for _ in report.sessions)
+    for report, sessions in zip(found, given, strict=True):
+        new = sum(next(added) for _ in sessions)
         read = len(report.sessions)
         reports.append(ImportReport(report.path, read, new, read - new, report.refused))
     return reports
@@ -121,6 +137,8 @@ def _sort(value: object, place: Place, report: FileReport, logs: Logs) -> None:
         try:
             if not logs.take(conversation, place):
                 report.sessions.append(session_from(conversation))
+                if given := receipts(conversation):
+                    report.receipts[len(report.sessions) - 1] = given
         except UnreadableError as why:
             report.refused.append(Refusal(place.line, f"{where}{why}"))
 

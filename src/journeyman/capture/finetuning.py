@@ -21,11 +21,10 @@ from typing import Any
 
 from journeyman.capture import responses
 from journeyman.capture.conversations import Conversation
-from journeyman.capture.messages import message
+from journeyman.capture.messages import STOPPED, message
 from journeyman.records import Exchange, Session
 
 GOOD = 0.5  # a rating from here on
-_STOPPED = ("length", "content_filter")
 
 
 def example(conversation: Conversation) -> dict[str, Any] | None:
@@ -79,7 +78,8 @@ def _better(session: Session, place: int) -> str:
 def _is_good(session: Session, place: int, answer: Exchange | None) -> bool:
     turn = session.turns[place]
     ratings = [each.rating for each in session.remarks if each.turn == place and each.rating is not None]
-    whole = answer is None or (answer.ending == "complete" and answer.details.get("finish_reason") not in _STOPPED)
+    whole = answer is None or (answer.ending == "complete" and answer.details.get("finish_reason") not in STOPPED)
+    whole = whole and place not in session.cut
     return whole and bool(turn.content or turn.tool_calls) and (not ratings or ratings[-1] >= GOOD)
 
 

@@ -15,48 +15,54 @@ Knows the OpenAI API's outside. Which engine answers is `upstream.Backend`'s to 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import secrets
 import sys
-import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from journeyman.capture import openapi, recognition, remarks, responses
+from journeyman.capture import openapi, remarks, responses
+from journeyman.capture.beginning import Beginnings, named_session
+from journeyman.capture.clients import Clients
+from journeyman.capture.exposition import CONTENT_TYPE, exposition
 from journeyman.capture.keys import Doorkeeper, Holder
-from journeyman.capture.names import name, purposes
-from journeyman.capture.openapi import KEY_HEADER, PURPOSES_HEADER, RETRY_HEADER
+from journeyman.capture.openapi import RETRY_HEADER
+from journeyman.capture.reading import Reading
 from journeyman.capture.recent import Recent
 from journeyman.capture.recorder import Recorder
-from journeyman.capture.redaction import Kept, Redaction, aside, is_as_the_engine_gave_it
-from journeyman.capture.relay import SESSION_HEADER, Relay, marked, names
-from journeyman.capture.retries import RETRY_SECONDS, Asked
-from journeyman.capture.upstream import Backend, CutShort
+from journeyman.capture.redaction import Redaction, as_kept, aside, is_as_the_engine_gave_it
+from journeyman.capture.relay import SESSION_HEADER, Relay, marked, names, too_long
+from journeyman.capture.retries import RETRY_SECONDS, Retries
+from journeyman.capture.upstream import CREDENTIALS, Backend, CutShort
 from journeyman.capture.wire import ClientGone, HTTPError, Receive, Reply, Request, Scope, Send, headers_of, read
-from journeyman.errors import JourneymanError, RedactionError, UnknownError, UsageError
+from journeyman.errors import JourneymanError, UnknownError, UsageError
 from journeyman.records import PURPOSES, Exchange, KeyRole, Purpose
 from journeyman.store import Store
 
-_OPTIONS = (
-    *("temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens"),
-    *("n", "stop", "seed", "response_format"),
-)
+# After a remark, in a thread, with the reader and the tenant: what comes back is done with the store that is written.
+AfterRemark = Callable[[Store, str], Callable[[Store], Any] | None]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+ANSWER = 8
+_LAST_SECONDS = 5.0  # for what was broken off when the server ended to be kept
 
 
 @dataclass(frozen=True)
 class Limits:
-    """body_bytes: of a request; at_once: requests under way; beyond it a client is told to come back."""
+    """body_bytes: of a request, of a page's `page_bytes`; an answer may have ANSWER times as many; body_seconds: for
+    the body to come; at_once: questions under way, and as many remarks; beyond it a client is told to come back."""
 
     body_bytes: int = 16 << 20
     at_once: int = 256
+    body_seconds: float = 120.0
+    page_bytes: int = 1 << 16
+
+    @property
+    def answer_bytes(self) -> int:
+        return ANSWER * self.body_bytes
 
 
 class Gateway:
@@ -73,14 +79,18 @@ class Gateway:
         limits: Limits | None = None,
         hosts: Collection[str] = LOOPBACK,
         redaction: Redaction | None = None,
+        after_remark: AfterRemark | None = None,
     ) -> None:
-        self.backend, self.recorder, self.reader, self.hosts = backend, recorder, reader, hosts
-        self._running: dict[tuple[str, str, str], asyncio.Future[Exchange]] = {}
-        self.purposes, self.limits = purposes, limits or Limits()
+        self.backend, self.recorder, self.hosts = backend, recorder, hosts
+        self.after_remark = after_remark
+        self._read = Reading(reader)
+        self.limits = limits or Limits()
         self.doorkeeper = Doorkeeper(reader)
-        self.redaction, self._asked, self.unredacted = redaction, Asked(), 0
+        self.redaction, self.unredacted = redaction, 0
         self.recent = Recent(reader, RETRY_SECONDS)
-        self.under_way = 0
+        self.retries = Retries(self._read, self.recent)
+        self.beginnings = Beginnings(self._read, self.recent, Clients(recorder.store.folder), purposes)
+        self.under_way = self.remarking = 0
         self.seen: Counter[tuple[str, int]] = Counter()  # (path, status)
         self.endings: Counter[str] = Counter()
 
@@ -99,6 +109,10 @@ class Gateway:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.backend.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):  # what was cancelled just now still hands over what it had
+                while self.under_way:
+                    await asyncio.sleep(0.01)
         await self.recorder.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -108,17 +122,12 @@ class Gateway:
         try:
             headers = headers_of(scope)
             handler = self._handler(scope["method"], path, headers)
-            heavy = handler in (self._chat, self._pass_on)  # whether it is well can be asked of a busy server too
-            if heavy and self.under_way >= self.limits.at_once:
-                raise HTTPError(503, "too many requests are under way", "try again soon", [(b"retry-after", b"1")])
-            self.under_way += heavy
-            try:
-                holder = self._holder(path, headers)
-                request = await read(scope, headers, receive, self.limits.body_bytes)
+            with self._place(handler):
+                holder = await self._holder(path, headers)
+                most = self.limits.body_bytes if scope["method"] == "POST" else self.limits.page_bytes
+                request = await read(scope, headers, receive, most, self.limits.body_seconds)
                 reply = Reply(receive, send)
                 status = await handler(request, reply, holder)
-            finally:
-                self.under_way -= heavy
         except ClientGone:
             pass
         except (HTTPError, JourneymanError) as error:
@@ -139,8 +148,25 @@ class Gateway:
                 reply.end()
             self.seen[path if path in _ROUTES else "other", status] += 1
 
-    def _holder(self, path: str, headers: Mapping[str, str]) -> Holder:
+    @contextmanager
+    def _place(self, handler: Callable[..., Any]) -> Iterator[None]:
+        """One of those that there are for questions, or for remarks; whether it is well can be asked of a busy server
+        too."""
+        asks, says = handler in (self._chat, self._pass_on), handler in (self._feedback, self._outcome)
+        if (asks and self.under_way >= self.limits.at_once) or (says and self.remarking >= self.limits.at_once):
+            raise HTTPError(503, "too many requests are under way", "try again soon", [(b"retry-after", b"1")])
+        self.under_way += asks
+        self.remarking += says
+        try:
+            yield
+        finally:
+            self.under_way -= asks
+            self.remarking -= says
+
+    async def _holder(self, path: str, headers: Mapping[str, str]) -> Holder:
         """Who asks, if he may ask for this."""
+        if path not in _FOR_ALL and await self.doorkeeper.renew(self._read):
+            self.recent.forget(await self._read(lambda it: it.count_erasures()))
         holder = self.doorkeeper.holder(headers.get("authorization", ""))
         if path in _FOR_ALL:
             return holder or Holder("", (), ())
@@ -176,52 +202,63 @@ class Gateway:
     async def _pass_on(self, request: Request, reply: Reply, holder: Holder) -> int:
         try:
             async with self.backend.ask(self._forwarded(request), holder.tenant) as answer:
-                body = b"".join([piece async for piece in answer.pieces])
+                body = bytearray()
+                async for piece in answer.pieces:
+                    body += piece
+                    if len(body) > self.limits.answer_bytes:
+                        raise too_long(self.limits.answer_bytes)
         except CutShort as error:
             raise HTTPError(502, f"the engine broke off its answer ({error})", "ask again") from error
         kind = (b"content-type", answer.content_type.encode("latin-1"))
-        await reply.whole(answer.status, body, [kind, *answer.headers])
+        await reply.whole(answer.status, bytes(body), [kind, *answer.headers])
         return answer.status
 
-    def _forwarded(self, request: Request) -> Request:
-        """As the engine gets it: our keys are not its business."""
-        if not self.doorkeeper.keyed:
-            return request
-        return replace(
-            request, headers={name: each for name, each in request.headers.items() if name != "authorization"}
-        )
+    def _forwarded(self, request: Request, session: str = "") -> Request:
+        """As the engine gets it: our keys are not its business, and the session is the one that it is kept in."""
+        ours = CREDENTIALS if self.doorkeeper.keyed else ()
+        headers = {name: each for name, each in request.headers.items() if name not in ours}
+        return replace(request, headers={**headers, SESSION_HEADER: session})
 
     async def _chat(self, request: Request, reply: Reply, holder: Holder) -> int:
-        value = request.json()
+        lost: list[Any] = []
+        value, redaction = await aside(len(request.body), partial(request.json, lost)), self._redaction(holder)
         if request.path == "/v1/chat/completions" and not isinstance(value.get("messages"), list):
             raise HTTPError(400, "there are no messages", 'send {"model": ..., "messages": [...]}')
-        client = hashlib.sha256(request.headers.get("authorization", "").encode()).hexdigest()[:16]
-        kept = await self._as_kept(request.body)
-        exchange = self._begun(request, value, kept, client, holder)
-        mine = (exchange.tenant, f"{client}{request.path}", hashlib.sha256(request.body).hexdigest())
-        earlier = await self._repeated(request, exchange, mine, reply)
-        self._asked.note(exchange, request.body)
+        if self.doorkeeper.keyed:
+            await self.beginnings.refuse_others(request, value, lost, holder.tenant)
+        kept = await as_kept(redaction, request.body, (value, lost))
+        exchange = await self.beginnings.begun(request, value, kept, holder, redaction)
+        marking = partial(self.retries.mark, exchange.tenant, exchange.details["client"], request)
+        mark = await aside(len(request.body), marking)
+        says_so = request.headers.get(RETRY_HEADER, "0") not in ("", "0")
+        named = bool(named_session(request, value))
+        earlier = await self.retries.earlier(mark, exchange, reply, says_so=says_so, named=named)
         if earlier is not None:
             exchange = replace(exchange, session=earlier.session, retry_of=earlier.receipt)
-            given = earlier.ending == "complete" and is_as_the_engine_gave_it(earlier.details.get("redacted", {}))
-            if given and earlier.purposes == exchange.purposes and not exchange.stream and not earlier.stream:
+        with self.retries.attempt(mark, exchange.receipt, reply) as attempt:
+            if earlier is not None and _can_be_given(earlier, exchange):
+                attempt.receipt, attempt.complete = earlier.receipt, True
                 kind = (b"content-type", b"application/json")
                 await reply.whole(earlier.status, marked(earlier.response, earlier), [kind, *names(earlier)])
+                attempt.answered = True
                 return earlier.status
-        relay = Relay(self.backend, self.recorder, exchange, reply, self.redaction, tokens=kept.prompt_stays(value))
-        ended: asyncio.Future[Exchange] = asyncio.get_running_loop().create_future()
-        self._running[mine] = ended
-        try:
-            return await relay.run(self._forwarded(request))
-        finally:
-            self.endings[relay.ending] += 1
-            if why := relay.exchange.details.get("redacted", {}).get("failed"):
-                self._tell_unredacted(why)
-            if relay.ending == "complete" and relay.exchange.ends:
-                self.recent.end(relay.exchange.tenant, relay.exchange.ends, relay.exchange.session)
-            ended.set_result(relay.exchange)
-            if self._running.get(mine) is ended:
-                del self._running[mine]
+            stays, most = kept.prompt_stays(value), self.limits.answer_bytes
+            relay = Relay(self.backend, self.recorder, exchange, reply, redaction, tokens=stays, most=most)
+            try:
+                status = await relay.run(self._forwarded(request, exchange.session))
+                attempt.answered = relay.ending == "complete"
+                return status
+            finally:
+                attempt.complete = relay.ending == "complete"
+                self._note(relay)
+
+    def _note(self, relay: Relay) -> None:
+        """How it went, and with which words its session ends now."""
+        self.endings[relay.ending] += 1
+        if why := relay.exchange.details.get("redacted", {}).get("failed"):
+            self._tell_unredacted(why)
+        if relay.ending == "complete" and relay.exchange.ends:
+            self.recent.end(relay.exchange.tenant, relay.exchange.ends, relay.exchange.session)
 
     def _tell_unredacted(self, why: str) -> None:
         """The first time on stderr: whoever runs a server whose hook fails finds out before its sessions are missed."""
@@ -230,90 +267,8 @@ class Gateway:
             print(said, file=sys.stderr, flush=True)
         self.unredacted += 1
 
-    async def _as_kept(self, body: bytes) -> Kept:
-        """A request as it may be kept; without a hook that works, nothing of it."""
-        if self.redaction is None:
-            return Kept(body)
-        try:
-            return await aside(len(body), partial(self.redaction.request, body))
-        except RedactionError as error:
-            return Kept(b"{}", failed=error.kind)
-
-    def _begun(self, request: Request, value: dict[str, Any], kept: Kept, client: str, holder: Holder) -> Exchange:
-        """The exchange that this request begins, in the session that it goes on with: told from what is kept, so that
-        its hashes tell no more than that."""
-        given = value.get("metadata")
-        given = given if isinstance(given, dict) else {}
-        user = name("user", value.get("user"))
-        session, key = name("session", given.get("session_id")), name("key", given.get("key"))
-        session = name("session", request.headers.get(SESSION_HEADER)) or session
-        key = name("key", request.headers.get(KEY_HEADER)) or key
-        redacted = kept.noted("request")
-        if kept.failed:
-            user = session = key = ""
-        elif self.redaction is not None:
-            names: Counter[str] = Counter()
-            user, session, key = (self.redaction.name(each, names) for each in (user, session, key))
-            redacted |= {"names": dict(names)} if names else {}
-        value = value if kept.body is request.body else kept.value
-        tenant = holder.tenant
-        messages, follows = value.get("messages") or [], ""
-        if request.path == responses.PATH:
-            follows = responses.follows(value)
-            messages = [*filter(None, [follows]), *(responses.said(value) or [value.get("input")])]
-        hashes = recognition.chain(messages, tenant, f"{client}:{user}")
-        if not session:
-            ends = [
-                each
-                for message, each in zip(messages, hashes, strict=True)
-                if isinstance(message, dict) and message.get("role") == "assistant"
-            ]
-            known = self.recent.session(tenant, ends[-1]) if ends and not follows else ""
-            before = None if known else self.reader.newest_exchange(tenant, ends=ends[::-1], response=follows)
-            session = known or (before.session if before else f"s_{secrets.token_hex(8)}")
-        return Exchange(
-            receipt=f"r_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}",
-            session=session,
-            request=kept.body,
-            started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            tenant=tenant,
-            user=user,
-            begins=hashes[-1] if hashes else "",
-            key=key,
-            stream=value.get("stream") is True,
-            purposes=self._purposes(request, holder),
-            details={
-                "path": request.path,
-                "client": client,
-                "options": {option: value[option] for option in _OPTIONS if option in value},
-                **({"redacted": redacted} if redacted else {}),
-            },
-        )
-
-    async def _repeated(
-        self, request: Request, exchange: Exchange, mine: tuple[str, str, str], reply: Reply
-    ) -> Exchange | None:
-        """The exchange that a client without an answer asks for again: the same bytes by the same client, soon after.
-
-        One that is still under way, its client's going unnoticed, is waited for.
-        """
-        says_so = request.headers.get(RETRY_HEADER, "0") not in ("", "0")
-        if says_so and mine in self._running:
-            with reply.unless_gone():
-                return await asyncio.shield(self._running[mine])
-        if not self.recent.begin(exchange.tenant, exchange.begins):
-            return None
-        earlier = self._asked.earlier(self.reader, exchange, request.body)
-        if earlier is None:
-            return None
-        age = datetime.now(UTC) - datetime.fromisoformat(earlier.started_at)
-        unanswered = earlier.ending not in ("complete", "open")
-        return earlier if age.total_seconds() <= RETRY_SECONDS and (says_so or unanswered) else None
-
-    def _purposes(self, request: Request, holder: Holder) -> tuple[Purpose, ...]:
-        given = request.headers.get(PURPOSES_HEADER)
-        wanted = PURPOSES if given is None else purposes(given)
-        return tuple(each for each in wanted if each in self.purposes and each in holder.purposes)
+    def _redaction(self, holder: Holder) -> Redaction | None:
+        return self.redaction.of(holder.tenant) if self.redaction else None
 
     # What was said of it later
 
@@ -324,15 +279,18 @@ class Gateway:
         return await self._remark(remarks.outcome, request, reply, holder)
 
     async def _remark(self, said: Callable[..., remarks.Work], request: Request, reply: Reply, holder: Holder) -> int:
-        work = await aside(len(request.body), partial(said, request.json(), holder.tenant, self.redaction))
+        redaction = self._redaction(holder)
+        work = await aside(len(request.body), lambda: said(request.json(), holder.tenant, redaction))
         found = await self.recorder.do(work)
+        if (after := self.after_remark) and (then := await self._read(lambda store: after(store, holder.tenant))):
+            await self.recorder.do(then)
         await reply.whole(200, json.dumps(found).encode())
         return 200
 
     # How it is
 
     async def _health(self, request: Request, reply: Reply, holder: Holder) -> int:  # noqa: ARG002
-        writable = self.recorder.counts.writable
+        writable = await self.recorder.writable()
         status = 200 if writable else 503
         said = {"status": "ok" if writable else "the store cannot be written", "under_way": self.under_way}
         await reply.whole(status, json.dumps(said).encode())
@@ -344,28 +302,18 @@ class Gateway:
 
     async def _metrics(self, request: Request, reply: Reply, holder: Holder) -> int:  # noqa: ARG002
         counts = self.recorder.counts
-        lines = ["# TYPE journeyman_requests_total counter"]
-        lines += [
-            f'journeyman_requests_total{{path="{path}",status="{status}"}} {count}'
-            for (path, status), count in sorted(self.seen.items())
-        ]
-        lines.append("# TYPE journeyman_exchanges_total counter")
-        lines += [
-            f'journeyman_exchanges_total{{ending="{ending}"}} {count}' for ending, count in sorted(self.endings.items())
-        ]
-        for what, kind, value in (
-            ("requests_under_way", "gauge", self.under_way),
-            ("commits_total", "counter", counts.commits),
-            ("exchanges_durable_total", "counter", counts.closed),
-            ("writes_failed_total", "counter", counts.failed),
-            ("redactions_failed_total", "counter", self.unredacted),
-        ):
-            lines += [f"# TYPE journeyman_{what} {kind}", f"journeyman_{what} {value}"]
-        for what, value in self.backend.metrics().items():
-            kind = "counter" if what.endswith("_total") else "gauge"
-            lines += [f"# TYPE journeyman_{what} {kind}", f"journeyman_{what} {value}"]
-        body = ("\n".join(lines) + "\n").encode()
-        await reply.whole(200, body, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")])
+        single = {
+            "requests_under_way": self.under_way,
+            "commits_total": counts.commits,
+            "exchanges_durable_total": counts.closed,
+            "writes_failed_total": counts.failed,
+            "redactions_failed_total": self.unredacted,
+            **self.backend.metrics(),
+        }
+        asked = [({"path": path, "status": status}, n) for (path, status), n in sorted(self.seen.items())]
+        ended = [({"ending": ending}, n) for ending, n in sorted(self.endings.items())]
+        body = exposition(single, {"requests_total": asked, "exchanges_total": ended})
+        await reply.whole(200, body, [(b"content-type", CONTENT_TYPE)])
         return 200
 
 
@@ -388,6 +336,12 @@ def _is_here(address: str, hosts: Collection[str]) -> bool:
     with suppress(ValueError):
         return urlsplit(address if "//" in address else f"//{address}").hostname in hosts
     return False
+
+
+def _can_be_given(earlier: Exchange, exchange: Exchange) -> bool:
+    """Whether the answer of one, as it is kept, is an answer to the other."""
+    given = earlier.ending == "complete" and is_as_the_engine_gave_it(earlier.details.get("redacted", {}))
+    return given and earlier.purposes == exchange.purposes and not exchange.stream and not earlier.stream
 
 
 def _as_answer(error: JourneymanError) -> HTTPError:

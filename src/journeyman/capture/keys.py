@@ -8,6 +8,7 @@ Knows keys and tenants; nothing of HTTP.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import time
@@ -16,8 +17,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from journeyman.capture import names
+from journeyman.capture.reading import Reading
 from journeyman.errors import UsageError
-from journeyman.records import KEY_ROLES, PURPOSES, Key, KeyRole, Purpose
+from journeyman.records import KEY_ROLES, PURPOSES, TENANT_ROLES, Key, KeyRole, Purpose
 from journeyman.store import Store
 
 PREFIX = "jm_"
@@ -34,7 +36,7 @@ class Holder:
 
 
 def issue(
-    store: Store, tenant: str, roles: Sequence[KeyRole] = KEY_ROLES, purposes: Sequence[Purpose] = PURPOSES
+    store: Store, tenant: str, roles: Sequence[KeyRole] = TENANT_ROLES, purposes: Sequence[Purpose] = PURPOSES
 ) -> tuple[str, Key]:
     """A new secret, which is seen only here, and the key that is kept of it."""
     if not names.name("tenant", tenant):
@@ -57,30 +59,42 @@ def revoke(store: Store, beginning: str) -> Key:
 
 @dataclass
 class Doorkeeper:
-    """Tells who asks. `keyed`: whether the store has keys; once it had one, it stays so, even if all are revoked."""
+    """Tells who asks, by what the store said when it was asked last. `keyed`: whether the store has keys; once it had
+    one, it stays so, even if all are revoked."""
 
     store: Store
     _keys: dict[str, Key] = field(default_factory=dict)
     _read: float = 0.0
+    _renewing: asyncio.Future[None] | None = None
     keyed: bool = False
 
     def __post_init__(self) -> None:
-        self._refresh()
+        self._refresh(self.store)
 
-    def _refresh(self) -> None:
-        known = self.store.all_keys()
+    def _refresh(self, store: Store) -> None:
+        known = store.all_keys()
         self._keys = {key.hash: key for key in known if not key.revoked_at}
         self.keyed = bool(known)
         self._read = time.monotonic()
 
+    async def renew(self, reading: Reading) -> bool:
+        """Ask the store again, if it has not been asked lately. All who want to know wait for one answer; whether it is
+        this one who asked."""
+        if time.monotonic() - self._read <= FRESH_SECONDS:
+            return False
+        asks = self._renewing is None or self._renewing.done()
+        if self._renewing is None or asks:
+            self._renewing = asyncio.ensure_future(reading(self._refresh))
+        await asyncio.shield(self._renewing)
+        return asks
+
     def holder(self, authorization: str) -> Holder | None:
-        """Of the key in an Authorization header; None: there is no such key in force."""
-        if time.monotonic() - self._read > FRESH_SECONDS:
-            self._refresh()
+        """Of the key in an Authorization header; None: there is no such key in force, as far as is known here."""
         if not self.keyed:
             return Holder()
         # Looked up by its hash: how long that takes tells nothing of the secret.
-        key = self._keys.get(_hash(authorization.removeprefix("Bearer ").strip()))
+        scheme, _, secret = authorization.strip().partition(" ")
+        key = self._keys.get(_hash(secret.strip() if scheme.lower() == "bearer" else scheme))
         return Holder(key.tenant, key.roles, key.purposes) if key else None
 
 

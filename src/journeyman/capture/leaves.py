@@ -23,8 +23,9 @@ _PLAIN_KEY = 20  # characters
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 
 
-def loaded(text: str, lost: list[Any]) -> Any:
-    """The JSON value in a text; what a field holds that is given twice, and is not in the value, goes to `lost`."""
+def loaded(text: str | bytes, lost: list[Any], **options: Any) -> Any:
+    """The JSON value in a text; what a field holds that is given twice, and is not in the value, goes to `lost`;
+    options: of `json.loads`."""
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(found)
@@ -32,7 +33,7 @@ def loaded(text: str, lost: list[Any]) -> Any:
             lost.extend(each for name, each in found if each is not value[name])
         return value
 
-    return json.loads(text, object_pairs_hook=pairs)
+    return json.loads(text, object_pairs_hook=pairs, **options)
 
 
 def without_token_details(value: Any) -> list[str]:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from journeyman.records import Remark, Role, Session, ToolCall, Turn
+from journeyman.records import PURPOSES, Purpose, Remark, Role, Session, ToolCall, Turn
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -28,6 +28,7 @@ _ROLES: dict[str, Role] = {
 }
 _LATEST = 1e11  # seconds since 1970, in the year 5138: what is later was counted in milliseconds
 _TEXT_PARTS = ("text", "input_text", "output_text")
+STOPPED = ("length", "content_filter")  # why an answer may have ended before its own end
 # Who called a tool, or was cut off, has said nothing; a tool may return nothing.
 _MAY_BE_SILENT: tuple[Role, ...] = ("assistant", "tool")
 
@@ -57,16 +58,44 @@ def session_from(value: object) -> Session:
         raise UnreadableError("the conversation is empty")
     if not any(turn.role == "user" for turn in turns):
         raise UnreadableError("no turn of a user")
-    if isinstance(value.get("turns"), list) and "name" in value:  # as `journeyman sessions export` writes it
-        return Session(turns, _name(value, "name"), user, topic, _time(value), _remarks(value["turns"], len(turns)))
+    if (told := _told(value)) is not None:
+        told = told[: len(turns)]
+        key, said = _name(value, "name"), _remarks(told)
+        return Session(turns, key, user, topic, _time(value), said, purposes=_purposes(told), cut=_cut(told))
     return Session(turns, _name(value, "id", "session_id"), user, topic, _time(value))
 
 
-def _remarks(turns: list[Any], number: int) -> tuple[Remark, ...]:
-    """What our own export says of each turn."""
+def receipts(value: object) -> tuple[str, ...]:
+    """The answers of ours that a conversation names, if our own export has written it."""
+    told = _told(value) if isinstance(value, dict) else None
+    return tuple(each["receipt"] for each in told or () if isinstance(each.get("receipt"), str))
+
+
+def _told(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """What our own export says of each turn; None if it has not written this."""
+    turns = value.get("turns")
+    if not isinstance(turns, list) or "name" not in value:
+        return None
+    return [each if isinstance(each, dict) else {} for each in turns]
+
+
+def _purposes(told: list[dict[str, Any]]) -> tuple[Purpose, ...]:
+    """What all answers in it may be used for."""
+    said = [(n, each["purposes"]) for n, each in enumerate(told, 1) if "purposes" in each]
+    given = [_list(purposes, f"purposes of message {n}") for n, purposes in said]
+    return tuple(each for each in PURPOSES if all(each in allowed for allowed in given))
+
+
+def _cut(told: list[dict[str, Any]]) -> tuple[int, ...]:
+    """The places of answers that were cut, or ran into a limit."""
+    ended = [(place, each.get("ending", "complete"), each.get("finish_reason")) for place, each in enumerate(told)]
+    return tuple(place for place, ending, reason in ended if ending != "complete" or reason in STOPPED)
+
+
+def _remarks(told: list[dict[str, Any]]) -> tuple[Remark, ...]:
     found: list[Remark] = []
-    for place, turn in enumerate(turns[:number]):
-        for said in _list(turn.get("feedback") or [], "feedback") if isinstance(turn, dict) else ():
+    for place, turn in enumerate(told):
+        for said in _list(turn.get("feedback") or [], "feedback"):
             known = said if isinstance(said, dict) else {"": said}
             numbers = [each for name, each in known.items() if name == "rating"]
             words = [each for name, each in known.items() if name in ("correction", "better", "outcome")]

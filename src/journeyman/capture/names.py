@@ -17,7 +17,8 @@ from journeyman.records import PURPOSES, Purpose
 LONGEST = 200
 # No control characters, no ends of lines, nothing invisible and nothing that turns the direction of writing. By their
 # numbers: which characters there are at all changes with each Unicode.
-_PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$"
+_UNPRINTABLE = r"\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+_PRINTABLE = f"^[^{_UNPRINTABLE}]*$"
 # What `name` takes, as JSON Schema.
 SCHEMA: dict[str, Any] = {"type": ["string", "null"], "maxLength": LONGEST, "pattern": _PRINTABLE}
 # The same in a header, whose bytes are Latin-1.
@@ -33,11 +34,21 @@ def is_text(value: object) -> bool:
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
+def is_name(value: object) -> bool:
+    """Whether it can be stored, printed and put in a header."""
+    return is_text(value) and len(str(value)) <= LONGEST and re.fullmatch(_PRINTABLE, str(value)) is not None
+
+
+def printable(text: str) -> str:
+    """With a space for each character that cannot be in a name."""
+    return re.sub(f"[{_UNPRINTABLE}]", " ", text)
+
+
 def name(what: str, given: Any) -> str:
     """The name that somebody gives to a thing of his own; "" where there is none."""
     if given is None or given == "":
         return ""
-    if not is_text(given) or len(given) > LONGEST or not re.fullmatch(_PRINTABLE, given):
+    if not is_name(given):
         raise UsageError(f"the {what} is no name", f"give a printable text of at most {LONGEST} characters")
     return given
 

@@ -46,6 +46,7 @@ _METADATA: Schema = {
     "description": "The engine gets it too. A header of the same meaning comes first.",
     "properties": {"session_id": names.SCHEMA, "key": names.SCHEMA},
 }
+_USER: Schema = {"type": ["string", "null"], "description": "What is no name is kept as the beginning of one."}
 _SCHEMAS: dict[str, Schema] = {
     "ChatRequest": {
         "type": "object",
@@ -54,14 +55,20 @@ _SCHEMAS: dict[str, Schema] = {
         "properties": {
             "messages": {"type": "array"},
             "stream": {"description": "true: server-sent events."},
-            "user": names.SCHEMA,
+            "user": _USER,
             "metadata": _METADATA,
         },
     },
     "ResponsesRequest": {
         "type": "object",
         "description": "As OpenAI's responses, where the engine has them.",
-        "properties": {"input": {}, "user": names.SCHEMA, "metadata": _METADATA},
+        "properties": {
+            "input": {},
+            "previous_response_id": {"description": "With keys: of a response of the tenant's own."},
+            "conversation": {"description": "With keys: refused, since it may be another tenant's."},
+            "user": _USER,
+            "metadata": _METADATA,
+        },
     },
     "Feedback": remarks.FEEDBACK_SCHEMA,
     "Outcome": remarks.OUTCOME_SCHEMA,
@@ -89,13 +96,14 @@ _REFUSALS = {
     "400": "It cannot be understood, or not be kept.",
     "401": "This server answers only those who have a key.",
     "403": "The key has not the role for this; or there are no keys, and the page that asks is not this machine's.",
-    "404": "The tenant has no answer with this receipt.",
+    "404": "The tenant has no answer with this receipt, or no response of this name.",
+    "408": "It did not come to its end in time.",
     "413": "It is larger than the server takes.",
-    "502": "The engine cannot be reached, or broke off its answer.",
+    "502": "The engine cannot be reached, broke off its answer, or did not end it.",
     "503": "The store cannot be written, the server is ending, or too many requests are under way.",
     "504": "The engine did not answer in time.",
 }
-_ALWAYS = ("401", "403", "413")
+_ALWAYS = ("401", "403", "408", "413")
 _ENGINE = {"default": {"description": "What the engine answered instead, as it was."}}
 
 
@@ -129,7 +137,7 @@ def document() -> dict[str, Any]:
                     "security": [{}],
                     "responses": {
                         "200": _json("It can.", _ref("Health")),
-                        **_refusals("413", of_a_page=True),
+                        **_refusals("408", "413", of_a_page=True),
                         "503": _json("It cannot.", _ref("Health")),
                     },
                 }
@@ -152,7 +160,7 @@ def document() -> dict[str, Any]:
                     "operationId": "description",
                     "summary": "This. Anybody may ask.",
                     "security": [{}],
-                    "responses": {"200": _json("This.", {"type": "object"}), **_refusals("413", of_a_page=True)},
+                    "responses": {"200": _json("This.", {"type": "object"}), **_refusals("408", "413", of_a_page=True)},
                 }
             },
         },
@@ -182,7 +190,7 @@ def _relayed(operation: str, summary: str, request: str) -> Schema:
         "requestBody": _body(request),
         "responses": {
             "200": {"description": "The engine's answer, and its receipt.", "headers": named, "content": answer},
-            **_refusals("400", "502", "503", "504"),
+            **_refusals("400", *(("404",) if operation == "responses" else ()), "502", "503", "504"),
             **_ENGINE,
         },
     }

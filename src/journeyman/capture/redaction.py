@@ -17,10 +17,10 @@ import json
 import re
 import secrets
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from journeyman.capture.leaves import (
@@ -34,14 +34,15 @@ from journeyman.capture.leaves import (
     unescaped,
     without_token_details,
 )
-from journeyman.capture.redactors import Redactor, Span
+from journeyman.capture.redactors import Redactor, Span, named
 from journeyman.errors import RedactionError
 from journeyman.records import PLACEHOLDER
 
 Edit = tuple[int, int, str]  # from, to, and what takes its place
 Counts = Counter[str]  # by kind
+Read = tuple[Any, list[Any]]  # a JSON value, and what it does not hold of the text that it was read from
 LARGE = 1 << 16  # bytes; more is judged in a thread, so that others need not wait
-_LONG = 200  # characters; a longer text that was found to hold nothing is known again: clients send all of it each time
+_LONG = 64  # characters; what was found in a longer text is known again: clients send a conversation each time anew
 _KNOWN = 1 << 16  # such texts, at most
 _KIND = re.compile(r"[a-z][a-z -]{0,30}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -50,11 +51,20 @@ T = TypeVar("T")
 
 @dataclass
 class Redaction:
-    """One for all that a process keeps: what it counts and what it knows again lives as long as the process."""
+    """One for all that a process keeps; what it knows again lives as long as the process: of texts marks that are made
+    with a key, and where in them something was found, those used longest ago let go first."""
 
     find: Redactor
     _salt: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
-    _clean: dict[bytes, None] = field(default_factory=dict, repr=False)
+    _seen: OrderedDict[bytes, Sequence[Span]] = field(default_factory=OrderedDict, repr=False)
+    _tenants: dict[str, Redaction] = field(default_factory=dict, repr=False)
+
+    def of(self, tenant: str) -> Redaction:
+        """The same for one tenant: what it knows again, no other does, and how soon it answers tells no other of it."""
+        if tenant not in self._tenants:
+            salt = hashlib.blake2b(tenant.encode(errors="surrogatepass"), key=self._salt, digest_size=32).digest()
+            self._tenants[tenant] = Redaction(self.find, salt, self._seen)
+        return self._tenants[tenant]
 
     def spans(self, text: str) -> list[Span]:
         """What is found in `text`, from left to right and apart; RedactionError if the hook fails."""
@@ -113,44 +123,58 @@ class Redaction:
 
     def changed(self, texts: Iterable[tuple[str, str]], counts: Counts) -> dict[str, str]:
         """Those of the texts that hold something, each with its new form. They are read at once, a line each."""
-        lines, starts, read, size = [], [], [], 0
+        lines, starts, read, size = list[str](), list[int](), list[tuple[bytes, int, str]](), 0
+        found: dict[str, list[Span]] = {}
+
+        def note(text: str, spans: Sequence[Span]) -> None:
+            if spans:
+                found.setdefault(text, []).extend(spans)
+                counts.update(kind for _, _, kind in spans)
+
         for name, text in texts:
             mark = self._mark(name, text) if len(text) >= _LONG else b""
-            if mark and mark in self._clean:
+            if mark and (known := self._seen.pop(mark, None)) is not None:
+                self._seen[mark] = known  # the newest now
+                note(text, known)
                 continue
             lines.append(f"{name}: {text}\n")
             starts.append(size + len(name) + 2)
-            read.append((mark, text))
+            read.append((mark, size, text))
             size += len(lines[-1])
-        found: dict[str, list[Span]] = {}
+        new: dict[int, list[Span]] = {}
+        beyond = set[int]()  # the places of texts that share a find with others: it is not theirs alone
         for start, end, kind in self.spans("".join(lines)) if lines else ():
             for place in range(max(0, bisect_right(starts, start) - 1), bisect_right(starts, end - 1)):
-                at, text = starts[place], read[place][1]
+                at, (_, line, text) = starts[place], read[place]
                 if (first := max(start, at)) < (last := min(end, at + len(text))):
-                    found.setdefault(text, []).append((first - at, last - at, kind))
-                    counts[kind] += 1
-        if len(self._clean) > _KNOWN:
-            self._clean.clear()
-        self._clean.update((mark, None) for mark, text in read if mark and text not in found)
+                    new.setdefault(place, []).append((first - at, last - at, kind))
+                    if start < line or end > at + len(text):
+                        beyond.add(place)
+        for place, (mark, _, text) in enumerate(read):
+            note(text, spans := new.get(place, []))
+            if mark and place not in beyond:
+                self._seen[mark] = tuple(spans)
+        while len(self._seen) > _KNOWN:
+            self._seen.popitem(last=False)
         return {
             text: edited(text, [(start, end, placeholder(kind)) for start, end, kind in _apart(sorted(spans))])
             for text, spans in found.items()
         }
 
-    def request(self, body: bytes) -> Kept:
-        """A request as it may be kept."""
-        return self._body(body, frozenset(), whole=True, tokens=True)
+    def request(self, body: bytes, read: Read | None = None) -> Kept:
+        """A request as it may be kept. `read`: its value and what that does not hold, if it has been read before."""
+        return self._body(body, frozenset(), whole=True, tokens=True, read=read)
 
     def response(self, body: bytes, *, whole: bool, tokens: bool) -> Kept:
         """A response as it may be kept; without what it says of its tokens if anything is found in it, or if `tokens`
         may not stay. These are not read: what they spell is in the text."""
         return self._body(body, TOKEN_DETAILS, whole=whole, tokens=tokens)
 
-    def _body(self, body: bytes, skip: frozenset[str], *, whole: bool, tokens: bool) -> Kept:
+    def _body(self, body: bytes, skip: frozenset[str], *, whole: bool, tokens: bool, read: Read | None = None) -> Kept:
         counts: Counts = Counter()
         lost: list[Any] = []
         try:
-            value = loaded(body.decode(json.detect_encoding(body), "surrogatepass"), lost)
+            value, lost = read or (loaded(body, lost), lost)
         except (ValueError, RecursionError):
             text = body.decode(errors="surrogateescape")
             edits = self.edits(text, counts, whole=whole)
@@ -206,6 +230,22 @@ class Kept:
 async def aside(size: int, work: Callable[[], T], large: int = LARGE) -> T:
     """Do `work` here, or, if it is on much, in a thread."""
     return work() if size < large else await asyncio.to_thread(work)
+
+
+async def as_kept(redaction: Redaction | None, body: bytes, read: Read) -> Kept:
+    """A request, and what was read from it, as it may be kept; without a hook that works, nothing of it."""
+    if redaction is None:
+        return Kept(body)
+    try:
+        return await aside(len(body), partial(redaction.request, body, read))
+    except RedactionError as error:
+        return Kept(b"{}", failed=error.kind)
+
+
+def asked_for(how: str) -> Redaction | None:
+    """By the name of its redactor (`redactors.named`); None: nothing is to be taken out."""
+    redactor = named(how)
+    return Redaction(redactor) if redactor else None
 
 
 def is_as_the_engine_gave_it(redacted: Mapping[str, Any]) -> bool:

@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from journeyman.capture import recognition, replies
 from journeyman.capture.leaves import TOKEN_DETAILS
+from journeyman.capture.names import is_name
+from journeyman.capture.outgoing import Outgoing
 from journeyman.capture.recorder import Recorder
 from journeyman.capture.redacted_stream import RedactedStream
 from journeyman.capture.redaction import Kept, Redaction, aside, is_as_the_engine_gave_it
@@ -32,16 +33,12 @@ from journeyman.records import Ending, Exchange
 
 SESSION_HEADER = "x-journeyman-session"
 RECEIPT_HEADER = "x-journeyman-receipt"
-# From here on the client has all that was sampled: the end of a stream is held back until it is durable. Each pattern
-# begins with plain text, which makes the search of every piece a quick one.
-_ENDS = (
-    re.compile(rb'"finish_reason"\s*:\s*"[^"]'),
-    re.compile(rb'"type"\s*:\s*"response\.(?:completed|incomplete|failed)"'),
-    re.compile(rb"data: ?\[DONE\]"),
-)
-_DONE = re.compile(rb"data: ?\[DONE\]\r?\n\r?\n")
 _LARGE = 1 << 20  # bytes; a response beyond it is read in a thread, so that others need not wait
 _JUDGED_SECONDS = 0.5  # how often what came of an open stream is judged, and what may be kept of it goes to the disk
+
+
+class _TooLong(Exception):  # an event that is recorded
+    """An engine that does not end would take all memory."""
 
 
 class Relay:
@@ -56,12 +53,14 @@ class Relay:
         redaction: Redaction | None = None,
         *,
         tokens: bool = True,
+        most: int = 128 << 20,
     ) -> None:
-        """tokens: whether details of tokens may be kept; they would tell what was taken out of a request."""
+        """tokens: whether details of tokens may be kept; they would tell what was taken out of a request. most: bytes
+        of an answer, of which several copies are held until it is kept; one that is longer is cut."""
         self.backend, self.recorder, self.exchange, self.reply = backend, recorder, exchange, reply
         self._redaction = redaction
         self._redacted: dict[str, Any] = dict(exchange.details.get("redacted", {}))
-        self._tokens = tokens
+        self._tokens, self._most = tokens, most
         self._redacting = RedactedStream(redaction, tokens=tokens) if redaction else None
         self._judged = 0.0
         self.ending: Ending = "open"
@@ -91,6 +90,10 @@ class Relay:
         except ClientGone:
             await self._keep("cut by client")
             raise
+        except _TooLong:
+            await self._keep("cut by server")
+            problem = too_long(self._most)
+            await self._tell(problem.status, problem.message, problem.remedy)
         except CutShort as error:
             await self._keep("cut by upstream")
             await self._tell(502, f"the engine broke off its answer ({error})", "ask again")
@@ -109,7 +112,7 @@ class Relay:
     async def _plain(self, pieces: AsyncIterator[bytes], said: Headers) -> None:
         with self.reply.unless_gone():
             async for piece in pieces:
-                self._received += piece
+                self._take(piece)
         body = bytes(self._received)
         await self._keep("complete" if 200 <= self._status < 300 else "refused")
         await self.reply.whole(self._status, marked(body, self.exchange), said)
@@ -123,23 +126,22 @@ class Relay:
         await self.reply.piece(end, last=True)
 
     async def _pass_on(self, pieces: AsyncIterator[bytes]) -> bytes:
-        """Hand on whole events as they come, but for the end, which comes back."""
-        held, is_marked = bytearray(), False
+        """Hand on whole events as they come, but for the ends of its replies, which come back."""
+        outgoing = Outgoing(_mark(self.exchange))
         async for piece in pieces:
             self._first = self._first or time.perf_counter()
-            self._received += piece
+            self._take(piece)
             await self._keep_piece(piece)
-            held += piece
-            if not is_marked:
-                held, is_marked = _marked_stream(held, self.exchange)
-            end = _end(held)
-            # Whole events only: the end of one that has not come yet may be what has to be held back.
-            if ready := _whole_events(held, len(held) if end is None else end):
-                await self.reply.piece(bytes(held[:ready]))
-                del held[:ready]
-            if end is not None and _DONE.search(held):  # some engines leave the connection open
+            if ready := outgoing.passed(piece):
+                await self.reply.piece(ready)
+            if outgoing.done:  # some engines leave the connection open
                 break
-        return bytes(held)
+        return outgoing.rest
+
+    def _take(self, piece: bytes) -> None:
+        if len(self._received) + len(piece) > self._most:
+            raise _TooLong
+        self._received += piece
 
     async def _keep_piece(self, piece: bytes) -> None:
         """On the disk soon: now, or, where it has to be judged, as far as it is."""
@@ -192,6 +194,8 @@ class Relay:
         body = bytes(self._received)
         found = await self._read(body)
         ending = ending or ("complete" if found.whole else "cut by upstream")
+        if ending == "complete" and found.failed:
+            ending = "refused"
         kept = await self._as_kept(body, ending in ("complete", "refused"))
         if kept != body:
             found = await self._read(kept)
@@ -228,10 +232,25 @@ class Relay:
         return details | ({"redacted": self._redacted} if self._redacted else {})
 
 
+def too_long(most: int) -> HTTPError:
+    return HTTPError(502, f"the engine's answer is larger than {most} bytes", "ask for less, or raise --limit")
+
+
 def names(exchange: Exchange) -> Headers:
     """The headers that name an answer; what is not ASCII in a session's name is percent-encoded."""
-    session = quote(exchange.session, safe=" !#$&'()*+,/:;=?@[]~")
+    session = _quoted(exchange.session)
     return [(RECEIPT_HEADER.encode(), exchange.receipt.encode()), (SESSION_HEADER.encode(), session.encode())]
+
+
+def session_in(headers: Mapping[str, str]) -> str:
+    """The session that a request names: as it stands, or as `names` has written it."""
+    given = headers.get(SESSION_HEADER, "")
+    meant = unquote(given)
+    return meant if is_name(meant) and _quoted(meant) == given else given
+
+
+def _quoted(session: str) -> str:
+    return quote(session, safe=" !#$&'()*+,/:;=?@[]~")
 
 
 def marked(body: bytes, exchange: Exchange) -> bytes:
@@ -241,30 +260,6 @@ def marked(body: bytes, exchange: Exchange) -> bytes:
         return body
     comma = b"" if end[1:-1].strip() == b"" else b","
     return end[:-1] + comma + _mark(exchange) + b"}"
-
-
-def _end(data: bytearray) -> int | None:
-    """Where the end of a stream begins, if it has come."""
-    found = [match.start() for pattern in _ENDS[:-1] if (match := pattern.search(data))]
-    for match in _ENDS[-1].finditer(data):
-        if match.start() == 0 or data[match.start() - 1] == ord("\n"):  # else it is a text that says so
-            found.append(match.start())
-            break
-    return min(found, default=None)
-
-
-def _whole_events(data: bytearray, stop: int) -> int:
-    """How many of the first `stop` bytes are events that have come to their end."""
-    unix, windows = data.rfind(b"\n\n", 0, stop), data.rfind(b"\n\r\n", 0, stop)
-    return max(unix + 2 if unix >= 0 else 0, windows + 3 if windows >= 0 else 0)
-
-
-def _marked_stream(data: bytearray, exchange: Exchange) -> tuple[bytearray, bool]:
-    """The stream with the field in its first event; whether that has come."""
-    found = re.search(rb'data: ?\{(?=\s*")', data)
-    if not found:
-        return data, False
-    return bytearray(data[: found.end()] + _mark(exchange) + b"," + data[found.end() :]), True
 
 
 def _mark(exchange: Exchange) -> bytes:

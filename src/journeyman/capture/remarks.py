@@ -1,7 +1,7 @@
 """What is said of an answer later, as it comes in: feedback and outcomes.
 
-Always holds: what cannot be understood is refused with what to send instead; the same remark twice is kept once;
-what is said in words is kept redacted.
+Always holds: what cannot be understood is refused with what to send instead; a remark that says what the newest one
+says already is kept once; what is said in words is kept redacted.
 
 Knows JSON and the store; nothing of HTTP.
 """
@@ -74,7 +74,7 @@ def feedback(value: Mapping[str, Any], tenant: str = "", redaction: Redaction | 
     _only(value, FEEDBACK_SCHEMA, _FEEDBACK)
     given, rating = value.get("tags"), value.get("rating")
     tags = [] if given is None else given
-    if not isinstance(tags, list) or not all(names.is_text(tag) for tag in tags):
+    if not isinstance(tags, list | tuple) or not all(names.is_text(tag) for tag in tags):
         raise _wrong("tags must be a list of texts", _FEEDBACK)
     if isinstance(rating, bool):
         rating = float(rating)
@@ -138,7 +138,7 @@ def _text(value: Mapping[str, Any], name: str, example: str) -> str:
 def _json(value: Any) -> str:
     try:
         return json.dumps(value, sort_keys=True, allow_nan=False)
-    except (ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise _wrong(f"the value is not JSON ({error})", _OUTCOME) from error
 
 

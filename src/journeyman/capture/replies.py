@@ -4,14 +4,14 @@ Always holds: nothing is made up: a stream that was cut gives what had arrived, 
 pieces of tool calls join by their index.
 
 Knows OpenAI's chat completions, streamed or not, and by `responses` what goes over /v1/responses; choices beyond the
-first are left in the verbatim response.
+first are left in the verbatim response, where `others` finds them.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import Any
@@ -24,17 +24,31 @@ Message = dict[str, Any]
 
 @dataclass
 class Reply:
-    """message: None where there is none; whole: it came to its end; details: model, usage, finish reason, and token ids
-    and log-probabilities where the engine gives them."""
+    """message: None where there is none; whole: it came to its end, and so did all others of the same answer; details:
+    model, usage, finish reason, and token ids and log-probabilities where the engine gives them; failed: there is an
+    error instead, which some engines answer with status 200."""
 
     message: Message | None = None
     whole: bool = False
     details: dict[str, Any] = field(default_factory=dict)
+    failed: bool = False
 
 
 def of(body: bytes) -> Reply:
     """The reply in a response, told by how it begins: some engines name another content type than they send."""
     return of_object(body) if body[:100].lstrip().startswith(b"{") else of_stream(body)
+
+
+def others(body: bytes) -> list[Message]:
+    """The messages of the choices beyond the first, in a response that came to its end."""
+    if body[:100].lstrip().startswith(b"{"):
+        value = _parsed(body)
+        further = [each.get("message") for each in _choices(value) if each is not _first(value)]
+        return [each for each in further if isinstance(each, dict)]
+    given = list(_values(body))
+    indices = (each.get("index") for value in given for each in _choices(value))
+    found = [_streamed(given, index).message for index in sorted({each for each in indices if type(each) is int} - {0})]
+    return [each for each in found if each is not None]
 
 
 def of_object(body: bytes) -> Reply:
@@ -48,24 +62,37 @@ def of_object(body: bytes) -> Reply:
     details = _details(value)
     choice = _first(value)
     if choice is None or not isinstance(choice.get("message"), dict):
-        return Reply(None, False, details)
+        return Reply(None, False, details, bool(value.get("error")) or value.get("object") == "error")
     _more_details(choice, details)
     return Reply(choice["message"], True, details)
 
 
 def of_stream(body: bytes) -> Reply:
     """The reply in a response of server-sent events, as far as they came."""
+    return _streamed(_values(body))
+
+
+def _values(body: bytes) -> Iterator[Any]:
+    """What each event says: JSON, or that it is the last."""
+    return (data if data == b"[DONE]" else _parsed(data) for data in events(body))
+
+
+def _streamed(values: Iterable[Any], index: int = 0) -> Reply:
+    """The reply, as the choice of this index."""
     reply = Reply()
-    role, said = "assistant", False
+    role, said, failed = "assistant", False, False
+    begun, ended = set[str](), set[str]()  # choices, the first among them
     pieces: dict[str, list[Any]] = {"content": []}
     calls: dict[int, dict[str, Any]] = {}
     response: responses.Stream | None = None
-    for data in events(body):
-        if data == b"[DONE]":
-            reply.whole = said
+    for value in values:
+        if value == b"[DONE]":
+            reply.whole = said and not failed
             continue
-        value = _parsed(data)
         if not isinstance(value, dict):
+            continue
+        if value.get("error") or value.get("object") == "error":  # and some engines say [DONE] after it
+            failed = True
             continue
         if str(value.get("type")).startswith("response."):
             if response is None:
@@ -73,12 +100,12 @@ def of_stream(body: bytes) -> Reply:
             response.add(value)
             continue
         reply.details.update(_details(value))
-        choice = _first(value)
+        for each in _choices(value):
+            (ended if each.get("finish_reason") else begun).add(str(each.get("index") or 0))
+        choice = _first(value, index)
         if choice is None:
             continue
         _more_details(choice, reply.details)
-        if choice.get("finish_reason"):
-            reply.whole = True
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             continue
@@ -92,6 +119,7 @@ def of_stream(body: bytes) -> Reply:
                 pieces.setdefault(name, []).append(piece)
     if response is not None:
         return Reply(response.reply(), response.whole, response.known)
+    reply.whole = reply.whole or ("0" in ended and begun <= ended)
     if said:
         called = {"tool_calls": [_call(calls[index]) for index in sorted(calls)]} if calls else {}
         reply.message = {"role": role, **{name: _joined(given) for name, given in pieces.items()}, **called}
@@ -168,12 +196,14 @@ def _are_ids(value: Any) -> bool:
     return isinstance(value, list) and all(type(each) is int for each in value)
 
 
-def _first(value: Mapping[str, Any]) -> dict[str, Any] | None:
-    choices = value.get("choices")
-    for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and choice.get("index") in (None, 0):
-            return choice
-    return None
+def _choices(value: Any) -> list[dict[str, Any]]:
+    choices = value.get("choices") if isinstance(value, dict) else None
+    return [each for each in choices if isinstance(each, dict)] if isinstance(choices, list) else []
+
+
+def _first(value: Any, index: int = 0) -> dict[str, Any] | None:
+    """The first choice, which need not say that it is, or the one of this index."""
+    return next((each for each in _choices(value) if each.get("index") in ((None, 0) if not index else (index,))), None)
 
 
 def _finite(text: str) -> float | None:

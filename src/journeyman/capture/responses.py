@@ -64,6 +64,22 @@ def follows(request: Mapping[str, Any]) -> str:
     return given if isinstance(given, str) else ""
 
 
+def elsewhere(request: Mapping[str, Any]) -> str:
+    """What a request goes on from, beside a response, that the engine alone has; "" if there is nothing."""
+    if request.get("conversation") is not None:
+        return "a conversation"
+    given = request.get("input")
+    for item in given if isinstance(given, list) else ():
+        # The type may be left out of a reference, and of a message, which has a role; null is as good as absent.
+        if (
+            isinstance(item, Mapping)
+            and (item.get("type") or ("message" if isinstance(item.get("role"), str) else "item_reference"))
+            == "item_reference"
+        ):
+            return "an item"
+    return ""
+
+
 def reply(response: Mapping[str, Any]) -> Message | None:
     """The assistant's message in a response; None where it holds none."""
     output = response.get("output")

@@ -14,13 +14,20 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 from journeyman.capture.wire import Headers, HTTPError, Request
 
 if TYPE_CHECKING:
     import aiohttp
 
-_PASSED_ON = ("content-type", "accept", "openai-organization", "openai-project", "openai-beta")
+# Of what a client sends, all goes on but what is between it and this server (RFC 9110, 7.6.1), and what is ours.
+_STAYS_HERE = frozenset(
+    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade"
+    " host content-length accept-encoding expect cookie origin referer".split()
+)
+_OURS = "x-journeyman-"
+CREDENTIALS = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
 _PASSED_BACK = ("retry-after", "x-request-id", "x-ratelimit-", "location", "content-encoding", "openai-")
 CONNECT_SECONDS = 10.0
 _NO_ENGINE = "look whether --upstream names an OpenAI-compatible engine"
@@ -60,11 +67,14 @@ class Backend(Protocol):
 
 
 class Upstream:
-    """See the module. `url` may end in /v1 or not; `key` is sent in the place of the client's, if given; `probed`:
-    ask at the start what it returns, and say so on stderr."""
+    """See the module. `url` is what a client of OpenAI's would have for its base URL: where it has a path, what is
+    asked stands below that; to a host alone /v1 is added. `key` is sent in the place of the client's, if given;
+    `probed`: ask at the start what it returns, and say so on stderr."""
 
     def __init__(self, url: str, key: str = "", seconds: float = 600.0, *, probed: bool = False) -> None:
-        self.url = url.rstrip("/").removesuffix("/v1")
+        parts = urlsplit(url)
+        self.url = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") or "/v1", "", ""))
+        self._query = parts.query
         self.key, self.seconds, self.probed = key, seconds, probed
         self._session: aiohttp.ClientSession | None = None
         self._probe: asyncio.Task[None] | None = None
@@ -110,14 +120,9 @@ class Upstream:
 
         if self._session is None:
             raise RuntimeError("start it first")
-        headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
-        headers["accept-encoding"] = "identity"
-        if self.key:
-            headers["authorization"] = f"Bearer {self.key}"
-        elif "authorization" in request.headers:
-            headers["authorization"] = request.headers["authorization"]
-        query = f"?{request.query.decode('latin-1')}" if request.query else ""
-        address = f"{self.url}{request.path}{query}"
+        query = "&".join(filter(None, [self._query, request.query.decode("latin-1")]))
+        address = f"{self.url}{request.path.removeprefix('/v1')}{'?' if query else ''}{query}"
+        headers = self._headers(request)
         try:
             response = await self._session.request(
                 request.method, address, data=request.body or None, headers=headers, allow_redirects=False
@@ -143,6 +148,18 @@ class Upstream:
             yield Answer(response.status, kind or "application/json", _pieces(response), kept)
         finally:
             response.close()
+
+    def _headers(self, request: Request) -> dict[str, str]:
+        """Those that the engine gets: what is not ASCII has no meaning in HTTP, and stays here too."""
+        named = {each.strip().lower() for each in request.headers.get("connection", "").split(",")}
+        left_out = _STAYS_HERE | named | set(CREDENTIALS if self.key else ())
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name not in left_out and not name.startswith(_OURS) and value.isascii() and value.isprintable()
+        }
+        key = {"authorization": f"Bearer {self.key}"} if self.key else {}
+        return {**headers, "accept-encoding": "identity", **key}
 
 
 async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -1,6 +1,7 @@
 """HTTP as the gateway speaks it: requests read whole, responses in pieces, errors as OpenAI's clients expect them.
 
-Always holds: a body larger than the limit is refused before it is read to its end; an error says what to do.
+Always holds: a body larger than the limit is refused before it is read to its end, and one that does not come is not
+waited for; an error says what to do.
 
 Knows ASGI; nothing of models or stores.
 """
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from journeyman.capture.depth import MOST, too_deep
+from journeyman.capture.leaves import loaded
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -50,9 +52,11 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
 
-    def json(self) -> dict[str, Any]:
+    def json(self, lost: list[Any] | None = None) -> dict[str, Any]:
+        """The body's object; what it does not hold of the body's text goes to `lost`."""
+        lost = [] if lost is None else lost
         try:
-            value = json.loads(self.body, parse_constant=_refused, parse_float=_finite)
+            value = loaded(self.body, lost, parse_constant=_refused, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise HTTPError(400, f"the body is not JSON ({error})", "send a JSON object") from error
         if not isinstance(value, dict):
@@ -78,20 +82,28 @@ def headers_of(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-async def read(scope: Scope, headers: Mapping[str, str], receive: Receive, limit: int) -> Request:
+async def read(
+    scope: Scope, headers: Mapping[str, str], receive: Receive, limit: int, seconds: float | None = None
+) -> Request:
+    """The whole of it: at most so many bytes of a body, which has so long to come."""
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length) > limit:
         raise _too_large(limit)
     body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise _too_large(limit)
-        if not message.get("more_body"):
-            break
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                body += message.get("body", b"")
+                if len(body) > limit:
+                    raise _too_large(limit)
+                if not message.get("more_body"):
+                    break
+    except TimeoutError as error:
+        what = f"the request did not come to its end within {seconds:g} seconds"
+        raise HTTPError(408, what, "send it again, faster or smaller", [(b"connection", b"close")]) from error
     return Request(scope["method"], scope["path"], scope.get("query_string", b""), headers, bytes(body))
 
 

@@ -48,10 +48,12 @@ def build_parser() -> argparse.ArgumentParser:
     from journeyman.cli import (
         adapters,
         asking,
+        bisecting,
         demo,
         dreaming,
         erasing,
         evaluating,
+        explaining,
         grinding,
         importing,
         keys,
@@ -64,6 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
         serving,
         sessions,
         status,
+        week,
         world,
     )
 
@@ -74,8 +77,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"journeyman {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     day = (serving, keys, importing, sessions, remarking)
-    nights = (night, nightly, status, asking, evaluating, reporting, adapters, ledger, erasing)
-    for command in (*day, *nights, grinding, practising, dreaming, world, demo):
+    nights = (night, nightly, status, asking, explaining, bisecting, evaluating, reporting, adapters, ledger, erasing)
+    for command in (*day, *nights, grinding, practising, dreaming, world, demo, week):
         command.add_parser(subparsers)
     return parser
 

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from journeyman.cli import common
 from journeyman.errors import UsageError
 from journeyman.records import AdapterRecord, ServiceRecord
-from journeyman.registry import difference, exporting, service
+from journeyman.registry import difference, exporting, service, shadow
 from journeyman.registry.adapters import AdapterDirectory, there
 from journeyman.registry.lineage import Lineages
 from journeyman.web.values import percent
@@ -45,6 +45,7 @@ def add_parser(subparsers: Subparsers) -> None:
     promoting = actions.add_parser("promote", help="put one in service")
     _name(promoting)
     back = actions.add_parser("rollback", help="put back what was in service before")
+    history = actions.add_parser("history", help="who came into service when, and why")
     pinning = actions.add_parser("pin", help="put one in service and hold it there, whatever nights prove")
     _name(pinning, optional=True)
     pinning.add_argument("--off", action="store_true", help="hold it no longer")
@@ -61,9 +62,9 @@ def add_parser(subparsers: Subparsers) -> None:
         "--model", default="", metavar="NAME_OR_DIR", help="its base, for merged (default: the one its night names)"
     )
     work = ((listing, _list), (showing, _show), (differing, _diff), (promoting, _promote), (back, _rollback))
-    for action, run in (*work, (pinning, _pin), (export, _export)):
+    for action, run in (*work, (history, _history), (pinning, _pin), (export, _export)):
         common.add_store(action)
-        if action is listing:
+        if action in (listing, history):
             common.add_tenant(action, "only this tenant's (default: all)", None)
         else:
             common.add_tenant(action, "whose (default: the store's own)")
@@ -95,15 +96,26 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"adapters": rows}))
         return 0
-    table = Table("adapter", "tenant", "night", "verdict", "from", "made", "sessions", "lessons", "state", box=None)
+    columns = [
+        common.whole(header, (row[name] for row in rows)) if name in _TYPED else Column(header)
+        for name, header in _COLUMNS.items()
+    ]
+    table = Table(*columns, box=None)
     for row in rows:
-        table.add_row(*(str(row[name])[:19] for name in _COLUMNS))
+        table.add_row(*(str(row[name])[: 19 if name == "created_at" else None] for name in _COLUMNS))
     learned = f"no adapter learned from a session {args.session!r}" if args.session else "there is no adapter yet"
-    common.console().print(table if rows else learned)
+    if rows:
+        common.show(table)
+    else:
+        common.console().print(learned)
     return 0
 
 
-_COLUMNS = ("hash", "tenant", "night_id", "verdict", "parent", "created_at", "sessions", "lessons", "state")
+_COLUMNS = {
+    **{"hash": "adapter", "tenant": "tenant", "night_id": "night", "verdict": "verdict", "parent": "from"},
+    **{"created_at": "made", "sessions": "sessions", "lessons": "lessons", "state": "state"},
+}
+_TYPED = ("hash", "tenant", "night_id", "parent")  # into other commands
 
 
 def _row(record: AdapterRecord, lineages: Lineages, serving: dict[str, ServiceRecord]) -> dict[str, Any]:
@@ -165,7 +177,11 @@ def _show(args: argparse.Namespace) -> int:
     for name, found in shown["measured"].items():
         console.print(f"{name}: {percent(found['before'])} before, {percent(found['after'])} after (n {found['n']})")
     for period in shown["service"]:
-        console.print(f"in service from {period['from']} ({period['why'] or 'unknown'}) to {period['to'] or 'now'}")
+        ended = f" ({period['ended']})" if period["ended"] else ""
+        began = f"{period['from']} ({period['why'] or 'unknown'})"
+        console.print(f"in service from {began} to {period['to'] or 'now'}{ended}")
+        if period["evidence"]:
+            console.print(f"  {shadow.said(period['evidence'])}")
     for making in line:
         console.print(f"night {making.night}: {len(making.sessions)} sessions, from {making.parent or 'the base'}")
         for lesson in making.lessons:
@@ -178,11 +194,32 @@ def _periods(entries: list[ServiceRecord], hash: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for each, following in zip(entries, [*entries[1:], None], strict=True):
         if each.hash == hash:
+            ends: dict[str, Any] = {"to": "", "ended": "", "evidence": {}}
+            if following:
+                ends = {"to": following.at, "ended": following.why, "evidence": following.evidence}
             if found and found[-1]["to"] == each.at:  # a pin, or its end: the same goes on
-                found[-1]["to"] = following.at if following else ""
+                found[-1] |= ends
             else:
-                found.append({"from": each.at, "to": following.at if following else "", "why": each.why})
+                found.append({"from": each.at, "why": each.why, **ends})
     return found
+
+
+def _history(args: argparse.Namespace) -> int:
+    with common.existing_store(args.store) as store:
+        entries = store.service(tenant=args.tenant)
+    if args.json:
+        print(json.dumps({"service": [each.to_json() for each in entries]}))
+        return 0
+    console = common.console()
+    for each in entries:
+        whose = f" for {each.tenant}" if each.tenant else ""
+        held = ", pinned" if each.pinned else ""
+        console.print(f"{each.at[:19]}  {each.hash or 'base'}{whose}  {each.why or 'unknown'}{held}")
+        if each.evidence:
+            console.print(f"    {each.evidence['adapter']} was {shadow.said(each.evidence)}")
+    if not entries:
+        console.print("nothing has been in service yet")
+    return 0
 
 
 def _diff(args: argparse.Namespace) -> int:

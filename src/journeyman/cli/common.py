@@ -14,13 +14,16 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Column, Table
 
 from journeyman.capture import names
 from journeyman.errors import AdapterError
@@ -29,12 +32,12 @@ from journeyman.morning import write_whole as write_whole
 from journeyman.store import Store, open_store
 
 if TYPE_CHECKING:
-    from journeyman.capture.redaction import Redaction
     from journeyman.model.transformers_engine import TransformersEngine
     from journeyman.records import AdapterRecord
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
+_WIDEST = 1 << 14
 DEFAULT_STORE = "journeyman.db"
 
 
@@ -73,15 +76,6 @@ def add_redact(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--redact", default="default", metavar="default|none|MODULE:FUNCTION", help=said)
 
 
-def redaction(how: str) -> Redaction | None:
-    """What `--redact` asks for."""
-    from journeyman.capture.redaction import Redaction
-    from journeyman.capture.redactors import named
-
-    redactor = named(how)
-    return Redaction(redactor) if redactor else None
-
-
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -98,12 +92,26 @@ def _bounded(convert: Callable[[str], float], good: Callable[[float], bool], wha
 
 seed = _bounded(int, lambda value: 0 <= value < 2**63, "a whole number from 0")
 count = _bounded(int, lambda value: value > 0, "a whole number from 1")
+natural = _bounded(int, lambda value: value >= 0, "a whole number from 0")
 positive = _bounded(float, lambda value: 0 < value < math.inf, "a number above 0")
 
 
 def console() -> Console:
     """Where results for a person go; nothing in a text is taken for markup."""
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def whole(header: str, values: Iterable[str]) -> Column:
+    """A column of what is typed into other commands, such as ids: no terminal is so narrow that they are cut."""
+    return Column(header, no_wrap=True, min_width=max(map(cell_len, (header, *values))))
+
+
+def show(table: Table) -> None:
+    """Print it; where the terminal is too narrow for what has to be whole, in longer lines."""
+    out = console()
+    least = Measurement.get(out, out.options.update(max_width=_WIDEST), table).minimum
+    out.width = max(out.width, least)
+    out.print(table)
 
 
 def program() -> str:

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from journeyman.capture import conversations
 from journeyman.cli import common, progress
+from journeyman.errors import UsageError
 from journeyman.web.values import percent
 
 if TYPE_CHECKING:
@@ -35,27 +36,58 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--world", metavar="FILE", help="measure this world.py, which you corrected, instead")
     said = "how many tasks to try (default: 100)"
     parser.add_argument("--budget", type=common.count, default=100, metavar="N", help=said)
+    said = "make up what was only named, from others of its kind; whatever comes of that counts for less"
+    parser.add_argument("--filler", action="store_true", help=said)
+    said = (
+        "base URL of an OpenAI-compatible model that may write tools which cannot be induced; it is shown their calls"
+    )
+    parser.add_argument("--proposer", metavar="URL", help=said)
+    parser.add_argument("--proposer-model", metavar="NAME", help="its name (default: the first that the API lists)")
+    said = "base URL of a model that answers reads where the world does not know, for less (default: nobody does)"
+    parser.add_argument("--imitator", metavar="URL", help=said)
+    parser.add_argument("--imitator-model", metavar="NAME", help="its name (default: the first that the API lists)")
     common.add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
+    from journeyman.dream.asking import Asked
     from journeyman.dream.dreamed import dream
+    from journeyman.dream.worlds.agreement import disagrees, known
 
+    if args.proposer and args.world:
+        raise UsageError("a world.py that you give is measured as it is", "leave out --proposer, or --world")
+    if args.proposer_model and not args.proposer:
+        raise UsageError("--proposer-model names a model of nothing", "say where it is: --proposer URL")
+    proposer = Asked(args.proposer, args.proposer_model, role="proposer") if args.proposer else None
+    if args.imitator_model and not args.imitator:
+        raise UsageError("--imitator-model names a model of nothing", "say where it is: --imitator URL")
+    imitator = Asked(args.imitator, args.imitator_model, role="imitator") if args.imitator else None
     with common.existing_store(args.store) as store, progress.shown(quiet=True) as report:
         report("read the sessions", 0.0)
-        sessions = [each.session for each in conversations.kept(store, "dream", tenant=args.tenant)]
+        kept = conversations.kept(store, "dream", tenant=args.tenant)
+        came = known(kept, store.outcomes(args.tenant))
         report("induce the world", 0.1)
-        dreamed = dream(sessions, world=args.world or "", budget=args.budget)
+        sessions = [each.session for each in kept]
+        dreamed = dream(
+            sessions,
+            world=args.world or "",
+            budget=args.budget,
+            proposer=proposer,
+            outcomes=came,
+            filler=args.filler,
+            imitator=imitator,
+        )
         report("make tasks", 0.6)
-        card = {**dreamed.card, "tasks": dreamed.tasks.to_json()}
+        card = {**dreamed.card, "tasks": dreamed.tasks.to_json(), "outcomes": dreamed.outcomes}
+        card["passes"] = card["passes"] and not disagrees(dreamed.outcomes)
     if args.out:
         dreamed.save(args.out)
     if args.json:
         print(json.dumps(card))
     else:
         _show(card, args.out)
-    return 0 if dreamed.card["passes"] else 1
+    return 0 if card["passes"] else 1
 
 
 def _show(card: dict[str, Any], out: str | None) -> None:
@@ -75,6 +107,17 @@ def _show(card: dict[str, Any], out: str | None) -> None:
             f" {percent(held['exact'])} exactly; an exact-match cache has {percent(held['cache_exact'])}."
         )
     console.print(f"From {card['sessions']} sessions: {'passes' if card['passes'] else 'does not pass'}.")
+    for tool, outcome in card.get("proposed", {}).get("tools", {}).items():
+        told = f"written by {card['proposed']['model']}, and admitted" if outcome["admitted"] else outcome["why"]
+        console.print(f"  {tool}: {told}")
+    if (users := card.get("users")) is not None:
+        console.print(
+            f"Of {users['turns']} turns of users, {percent(users['match'])} of the words are foreseen from other"
+            f" sessions; without looking, {percent(users['without_looking'])}."
+        )
+    if (came := card["outcomes"]) is not None and came["n"]:
+        told = f"Verdicts on {came['n']} sessions whose outcome is known: {percent(came['agreed'])} agree"
+        console.print(f"{told}; on {came['unknown']} there is no verdict.")
     tasks = card["tasks"]
     kinds = ", ".join(f"{count} {kind}" for kind, count in tasks["kinds"].items())
     console.print(f"Tasks: {tasks['made']} tried, {tasks['kept']} kept" + (f" ({kinds})." if kinds else "."))

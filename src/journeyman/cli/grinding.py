@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from journeyman.grind.report import Check, Report
 
 MARKS = {True: "holds", False: "fails", None: "–"}
+SAYS = {True: "it has a defect", False: "nothing is wrong with it", None: "nothing is known to be wrong with it"}
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -79,7 +80,9 @@ def _show(found: Report) -> None:
         value = "" if check.value is None else f"{check.value:g}"
         table.add_row(MARKS[check.passed], check.id, value, str(check.n or ""), said)
     console.print(table)
-    console.print(f"\n{found.target}: {found.verdict} ({found.seconds:.0f} s)")
+    console.print(f"\n{found.target}: {found.verdict}, {SAYS[found.defective]} ({found.seconds:.0f} s)")
+    if found.n:
+        console.print(f"each check that it needs and that holds was asked at least {found.n} times")
     if found.binding is not None:
         check = found.found[found.binding]
         console.print(f"binding: {check.id}")
@@ -101,8 +104,9 @@ def told(check: Check) -> list[str]:
             lines.append(f"after: {_short(different['actions'])}")
     for task in evidence.pop("tasks", ()):
         how = f" ({task['how']})" if "how" in task else ""
+        raised = f", and raised {_short(task['raised'])}" if "raised" in task else ""
         lines.append(
-            f"task {task['task']!r} seed {task['seed']} is paid {task['paid']}{how}: {_short(task['actions'])}"
+            f"task {task['task']!r} seed {task['seed']} is paid {task['paid']}{how}: {_short(task['actions'])}{raised}"
         )
     lines += [f"{name.replace('_', ' ')}: {_short(each)}" for name, each in evidence.items()]
     return lines

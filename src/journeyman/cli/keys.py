@@ -16,7 +16,7 @@ from rich.table import Table
 
 from journeyman.capture import keys
 from journeyman.cli import common
-from journeyman.records import KEY_ROLES, PURPOSES
+from journeyman.records import KEY_ROLES, PURPOSES, TENANT_ROLES
 from journeyman.store import open_store
 
 if TYPE_CHECKING:
@@ -32,7 +32,12 @@ def add_parser(subparsers: Subparsers) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     adding = actions.add_parser("add", help="a new key; its secret is printed once")
     adding.add_argument("tenant", metavar="TENANT", help="whose it is: tenants see nothing of each other")
-    adding.add_argument("--role", action="append", choices=KEY_ROLES, help="may be given again (default: all)")
+    adding.add_argument(
+        "--role",
+        action="append",
+        choices=KEY_ROLES,
+        help="may be given again (default: serve and feedback; admin sees the counters of all tenants)",
+    )
     adding.add_argument("--purpose", action="append", choices=PURPOSES, help="what its sessions may be used for")
     listing = actions.add_parser("list", help="all that were made, without their secrets")
     revoking = actions.add_parser("revoke", help="take one out of force")
@@ -45,7 +50,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _add(args: argparse.Namespace) -> int:
     with open_store(args.store) as store:
-        secret, key = keys.issue(store, args.tenant, args.role or KEY_ROLES, args.purpose or PURPOSES)
+        secret, key = keys.issue(store, args.tenant, args.role or TENANT_ROLES, args.purpose or PURPOSES)
     if args.json:
         print(json.dumps({"key": secret, **key.to_json()}))
     else:
@@ -60,12 +65,19 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"keys": [key.to_json() for key in found]}))
         return 0
-    table = Table("hash", "tenant", "roles", "purposes", "made", "revoked", box=None)
+    named = (
+        common.whole("hash", (key.hash[:12] for key in found)),
+        common.whole("tenant", (key.tenant for key in found)),
+    )
+    table = Table(*named, "roles", "purposes", "made", "revoked", box=None)
     for key in found:
         table.add_row(
             key.hash[:12], key.tenant, ", ".join(key.roles), ", ".join(key.purposes), key.created_at, key.revoked_at
         )
-    common.console().print(table if found else "there are no keys: the gateway answers whoever is on this machine")
+    if found:
+        common.show(table)
+    else:
+        common.console().print("there are no keys: the gateway answers whoever is on this machine")
     return 0
 
 

@@ -71,6 +71,12 @@ def _show(console: Console, found: Ledger) -> None:
         phases = ", ".join(f"{name} {whole(tokens)}" for name, tokens in found.night_tokens.items() if tokens)
         spent = sum(found.night_tokens.values())
         console.print(f"{counted(found.nights, 'night')} spent {counted(spent, 'token')} themselves: {phases or '–'}")
+    if (dreamed := found.dreamed).nights:
+        console.print(
+            f"in dreamed worlds {counted(dreamed.nights, 'night')} trained on {counted(dreamed.steps, 'step')} of"
+            f" {counted(dreamed.tasks, 'task')} ({counted(dreamed.tokens, 'token')}), and took"
+            f" {counted(dreamed.judged_steps, 'step')} to judge by ({counted(dreamed.judged_tokens, 'token')})"
+        )
 
 
 def _show_lines(console: Console, found: Ledger) -> None:

@@ -60,6 +60,10 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--writer", metavar="URL", help="base URL of an OpenAI-compatible model that may write situations"
     )
     parser.add_argument("--steps", type=common.count, metavar="N", help="updates to train for")
+    said = "decisions in dreamed worlds to train on, where sessions hold calls of tools; 0: none"
+    parser.add_argument("--dream-steps", type=common.natural, metavar="N", help=said)
+    said = "made-up secrets to plant among the sessions, which must not come out of the adapter (default: none)"
+    parser.add_argument("--canaries", type=common.count, metavar="N", help=said)
     parser.add_argument("--learning-rate", type=common.positive, metavar="X", help="of the first, highest updates")
 
 
@@ -67,7 +71,8 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
     """The same, as `journeyman.night` takes it."""
     from journeyman.night import NightOptions
 
-    given: dict[str, Any] = {"steps": args.steps, "learning_rate": args.learning_rate}
+    names = ("steps", "learning_rate", "dream_steps", "canaries")
+    given: dict[str, Any] = {name: getattr(args, name) for name in names}
     options = NightOptions(**{name: value for name, value in given.items() if value is not None})
     return {"seed": args.seed, "suites": args.suite, "writer": args.writer, "options": options}
 

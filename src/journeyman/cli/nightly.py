@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 WEBHOOK = "JOURNEYMAN_WEBHOOK"
 TRIES = 3  # of a round that dies: the fourth would die too
-_PASSED_ON = ("store", "model", "seed", "writer", "steps", "learning_rate", "max_cpu_minutes", "max_memory")
+_PASSED_ON = (
+    "store", "model", "seed", "writer", "steps", "dream_steps", "learning_rate", "canaries",
+    "max_cpu_minutes", "max_memory"
+)  # fmt: skip
 
 
 def add_parser(subparsers: Subparsers) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from journeyman.cli import common, progress
-from journeyman.cli.world import add_world, suite
+from journeyman.cli.world import add_world, can_be_written, suite
 from journeyman.errors import InputError, UsageError
 from journeyman.shares import wilson
 
@@ -65,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.examples} is no number of examples", "give --examples 0 or more")
     if args.output is not None and args.output.exists():
         raise UsageError(f"{args.output} is there already", "give --output a directory that is not")
+    if args.output is not None and not can_be_written(args.output):
+        raise UsageError(f"{args.output} cannot be written", "name a directory within one that you may write to")
     with progress.shown(quiet=args.json) as report:
         found = practise(args, report)
     if args.json:

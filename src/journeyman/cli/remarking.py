@@ -1,6 +1,6 @@
 """`journeyman feedback` and `journeyman outcome`: what is said of an answer later.
 
-Always holds: both are kept as the server would keep them; the same one twice is kept once.
+Always holds: both are kept as the server would keep them; one that says what the newest one says is kept once.
 
 Knows nothing of what a night makes of them.
 """
@@ -12,8 +12,8 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from journeyman.capture import remarks
 from journeyman.cli import common
+from journeyman.registry import remarking, shadow
 
 if TYPE_CHECKING:
     from journeyman.cli.common import Subparsers
@@ -50,30 +50,39 @@ def _finish(parser: argparse.ArgumentParser, said: object) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    keep = args.said(args)
-    with common.existing_store(args.store) as store:
-        found = keep(store)
+    found = args.said(args)
     if args.json:
         print(json.dumps(found))
-    else:
-        common.console().print("kept" if found["new"] else "it was there already")
+        return 0
+    common.console().print("kept" if found["new"] else "it was there already")
+    for each in found.get("rolled_back", ()):
+        common.console().print(f"adapter {each['adapter']} was rolled back: {shadow.said(each)}")
     return 0
 
 
-def _feedback(args: argparse.Namespace) -> remarks.Work:
-    value = {
-        "receipt": args.receipt,
-        "rating": args.rating,
-        "correction": args.correction,
-        "better": args.better,
-        "tags": args.tag,
-    }
-    return remarks.feedback(value, args.tenant, common.redaction(args.redact))
+def _feedback(args: argparse.Namespace) -> dict[str, Any]:
+    return remarking.feedback(
+        args.store,
+        args.receipt,
+        rating=args.rating,
+        correction=args.correction,
+        better=args.better,
+        tags=args.tag,
+        tenant=args.tenant,
+        redact=args.redact,
+    )
 
 
-def _outcome(args: argparse.Namespace) -> remarks.Work:
+def _outcome(args: argparse.Namespace) -> dict[str, Any]:
     value: Any = args.value
     with suppress(ValueError):
         value = json.loads(args.value)
-    said = {"value": value, "receipt": args.receipt, "key": args.key, "happened_at": args.happened_at}
-    return remarks.outcome(said, args.tenant, common.redaction(args.redact))
+    return remarking.outcome(
+        args.store,
+        value,
+        receipt=args.receipt,
+        key=args.key,
+        happened_at=args.happened_at,
+        tenant=args.tenant,
+        redact=args.redact,
+    )

@@ -23,6 +23,7 @@ from journeyman.model.source import fingerprint, locate
 from journeyman.nightly import hours, webhook
 from journeyman.nightly.book import Book
 from journeyman.nightly.budget import Budget
+from journeyman.registry import shadow
 from journeyman.store import Store
 
 Output = dict[str, Any]
@@ -50,6 +51,7 @@ class Round:
         tries = before.get("tries", 0) + 1 if before.get("state") == "running" else 1
         self.book.set_now(state="running", began=before["began"] if tries > 1 else hours.written(began), tries=tries)
         with self.budget.heard():
+            gone = shadow.settle(self.store)  # of what was said where no server listened
             with progress.shown(quiet=self.args.json) as report:
                 entries = self._nights(report)
             cut = any(each["state"] in ("stopped", "not begun") for each in entries)
@@ -62,6 +64,7 @@ class Round:
                 "stopped": self.budget.spent() if cut else "",
                 "failed": sum(each["state"] == "failed" for each in entries),
                 "nights": entries,
+                **({"rolled_back": [{"tenant": each.tenant, **each.evidence} for each in gone]} if gone else {}),
             }
             log(self.store, line, self.args.webhook)
         if line["stopped"] != "request":  # else the next one goes on with it, as after a crash
@@ -71,10 +74,38 @@ class Round:
     def _nights(self, report: progress.Report) -> list[Output]:
         entries: list[Output] = []
         try:
+            entries += self._rebuilds(report)
             for tenant in nightly.turns(self.store, _base(self.args.model)):
                 entries += self._tenant(tenant, report)
         except Exception as error:  # of the store itself
             entries.append(_failed("", error))
+        return entries
+
+    def _rebuilds(self, report: progress.Report) -> list[Output]:
+        """First of all what an erasure felled: nights over what is left of the same sessions come after that."""
+        from journeyman import night_rebuild
+
+        entries: list[Output] = []
+        for each in night_rebuild.pending(self.store):
+            tenant = each.tenant
+            entry: Output = {"tenant": tenant, "state": "not begun"}
+            if not self.budget.spent():
+                began = self.clock()
+                try:
+                    with self.budget.walled():
+                        rebuild = night_rebuild.Rebuild(
+                            self.store, suites=self.args.suite, progress=self.budget.between_phases(report)
+                        )
+                        rebuild.finish(each.id)
+                    champion = self.store.champion(each.service[0][0], tenant)
+                    made = {"night": "", "verdict": "REBUILT", "adapter": champion and champion.hash, "report": None}
+                    spent = round(self.clock() - began, 1)
+                    entry = {"tenant": tenant, "state": "ended", **made, "sessions": 0, "seconds": spent}
+                except Interrupted as error:
+                    entry = {"tenant": tenant, "state": "stopped", "why": error.message}
+                except Exception as error:
+                    entry = _failed(tenant, error)
+            entries.append(entry)
         return entries
 
     def _tenant(self, tenant: str, report: progress.Report) -> list[Output]:
@@ -141,6 +172,7 @@ def told(store: Store, line: Mapping[str, Any]) -> Output:
 def summary(line: Mapping[str, Any]) -> str:
     """In one line of text."""
     words = [f"{each['tenant'] or 'of no tenant'}: {each.get('verdict') or each['state']}" for each in line["nights"]]
+    words += [f"{each['tenant'] or 'of no tenant'}: rolled back" for each in line.get("rolled_back", ())]
     words += [f"stopped by {line['stopped']}"] if line["stopped"] else []
     return f"night of {line['began']}: {', '.join(words) or 'nothing new'}"
 

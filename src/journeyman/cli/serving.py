@@ -12,8 +12,9 @@ import argparse
 import ipaddress
 import os
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from journeyman.capture import names
@@ -23,6 +24,7 @@ from journeyman.records import PURPOSES
 from journeyman.store import Store, open_store, without_secrets
 
 if TYPE_CHECKING:
+    from journeyman.capture.gateway import AfterRemark
     from journeyman.capture.upstream import Backend
     from journeyman.cli.common import Subparsers
 
@@ -78,6 +80,14 @@ def add_parser(subparsers: Subparsers) -> None:
         help="for the keys and values of the answers that the model makes; who has no room waits (default: 4)",
     )
     parser.add_argument(
+        "--shadow",
+        type=_share,
+        default=0.0,
+        metavar="SHARE",
+        help="of the sessions after a promotion, this share is still answered by what served before; a champion that"
+        " is shown to do harm by comparison is rolled back (default: 0, at most 0.5)",
+    )
+    parser.add_argument(
         "--purposes",
         default=",".join(PURPOSES),
         metavar="LIST",
@@ -88,9 +98,21 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
+def _share(word: str) -> float:
+    try:
+        share = float(word)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 0.5:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a share from 0 to 0.5")
+    return share
+
+
 def run(args: argparse.Namespace) -> int:
     loopback, purposes = _on_this_machine(args), names.purposes(args.purposes)
-    redaction = common.redaction(args.redact)
+    from journeyman.capture.redaction import asked_for
+
+    redaction = asked_for(args.redact)
     import uvicorn
 
     from journeyman.capture.gateway import LOOPBACK, Gateway, Limits
@@ -108,14 +130,16 @@ def run(args: argparse.Namespace) -> int:
         if cut := store.cut_open_exchanges(lambda response: of_stream(response).message):
             print(f"{cut} answers that an earlier server did not finish are kept as cut", file=sys.stderr)
         reader = stack.enter_context(open_store(args.store))
+        backend = _backend(args, reader)
         gateway = Gateway(
-            _backend(args, reader),
+            backend,
             Recorder(store),
             reader,
             purposes=purposes,
             limits=Limits(args.limit, args.at_once),
             hosts={*LOOPBACK, args.host},
             redaction=redaction,
+            after_remark=_rolling_back(backend) if args.shadow else None,
         )
         config = uvicorn.Config(
             gateway,  # type: ignore[arg-type]  # scopes as plain mappings
@@ -144,21 +168,51 @@ def _backend(args: argparse.Namespace, reader: Store) -> Backend:
         from journeyman.model import load_engine
         from journeyman.serving.embedded import Embedded
 
-        return Embedded(load_engine(args.model), reader, args.rows, int(args.memory * (1 << 30)))
+        return Embedded(load_engine(args.model), reader, args.rows, int(args.memory * (1 << 30)), args.shadow)
+
+
+def _rolling_back(backend: Any) -> AfterRemark:
+    """After each remark: whether the tenant's champion has to go."""
+    from journeyman.registry import shadow
+
+    base: str = backend.engine.fingerprint
+
+    def after(reader: Store, tenant: str) -> Callable[[Store], None] | None:
+        found = shadow.harm(reader, base, tenant)
+        if found is None:
+            return None
+
+        def roll_back(store: Store) -> None:
+            if entry := shadow.roll_back(store, base, tenant, found):
+                what = f"adapter {found.adapter} was rolled back to {entry.hash or 'the base'}"
+                print(f"{what}: {shadow.said(entry.evidence)}", file=sys.stderr, flush=True)
+
+        return roll_back
+
+    return after
 
 
 def _on_this_machine(args: argparse.Namespace) -> bool:
     """Whether it will listen on this machine only; UsageError if it cannot mean what it says."""
+    if args.upstream and args.shadow:
+        raise UsageError("--shadow is for the model in this process: an engine has its own adapters", "leave it out")
     if not 0 <= args.port < 1 << 16:
         raise UsageError(f"{args.port} is no port", "give a number from 0 to 65535")
-    parts = urlsplit(args.upstream or "http://here")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if args.upstream and not _is_address(args.upstream):
         raise UsageError(f"{args.upstream!r} is no address of an engine", "give --upstream http://127.0.0.1:8000/v1")
     try:
         loopback = ipaddress.ip_address(args.host).is_loopback
     except ValueError:
         loopback = args.host == "localhost"
     return loopback
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half a bracket, or a port that is none
+        return False
 
 
 class _Server:

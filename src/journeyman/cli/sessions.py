@@ -1,6 +1,6 @@
 """`journeyman sessions`: what has been kept, and its export.
 
-Always holds: what is exported can be imported; nothing is changed.
+Always holds: what is exported can be imported; nothing is changed; of a large store one session at a time is in memory.
 
 Knows nothing of how a session came in.
 """
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from journeyman.capture import conversations, finetuning
 from journeyman.capture.conversations import Conversation
@@ -59,25 +59,34 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     with common.existing_store(args.store) as store:
-        rows = [_summary(each.session) for each in conversations.kept(store, tenant=args.tenant)]
+        rows = [_summary(each.session) for each in conversations.one_by_one(store, tenant=args.tenant)]
     if args.json:
         print(json.dumps({"sessions": rows}))
         return 0
-    table = Table("id", "tenant", "name", "user", "began", "turns", "remarks", "first words", box=None)
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    common.console().print(table if rows else "nothing is kept yet")
+    shown = [[str(value) for value in {**row, "began": row["began"][:19]}.values()] for row in rows]
+    headers = ("id", "tenant", "name", "user", "began", "turns", "remarks")
+    columns = [common.whole(header, (row[place] for row in shown)) for place, header in enumerate(headers)]
+    first = Column("first words", no_wrap=True, min_width=12, ratio=1)  # alone of them is as wide as there is room
+    table = Table(*columns, first, box=None, expand=True)
+    for row in shown:
+        table.add_row(*row)
+    if rows:
+        common.show(table)
+    else:
+        common.console().print("nothing is kept yet")
     return 0
 
 
 def _show(args: argparse.Namespace) -> int:
     with common.existing_store(args.store) as store:
         wanted = args.session
-        kept = conversations.kept(store, tenant=args.tenant)
-        found = [each for each in kept if each.session.id.startswith(wanted) or each.session.key == wanted]
-        if not found:
+        shown = [
+            _exported(each)
+            for each in conversations.one_by_one(store, tenant=args.tenant)
+            if each.session.id.startswith(wanted) or each.session.key == wanted
+        ]
+        if not shown:
             raise UsageError(f"there is no session {args.session!r}", "journeyman sessions list")
-        shown = [_exported(each) for each in found]
     if args.json:
         print(json.dumps({"sessions": shown}))
         return 0
@@ -100,7 +109,7 @@ def _export(args: argparse.Namespace) -> int:
     purposes: list[Purpose] = args.purpose or ([] if args.format == "jsonl" else ["train"])
     written = conversations_read = 0
     with common.existing_store(args.store) as store:
-        for each in conversations.kept(store, *purposes, tenant=args.tenant):
+        for each in conversations.one_by_one(store, *purposes, tenant=args.tenant):
             conversations_read += 1
             for line in _lines(each, args.format):
                 written += 1
@@ -145,12 +154,15 @@ def _exported(conversation: Conversation) -> dict[str, Any]:
 
 
 def _turn(session: Session, place: int, exchange: Exchange | None) -> dict[str, Any]:
-    """What is known of a turn beyond its message; nothing for one that no answer of ours gave."""
-    found: dict[str, Any] = {}
+    """What is known of a turn beyond its message; little for one that no answer of ours gave."""
+    found: dict[str, Any] = {"ending": "cut"} if place in session.cut else {}
+    if exchange is None and session.purposes != PURPOSES and session.turns[place].role == "assistant":
+        found["purposes"] = list(session.purposes)
     if exchange is not None:
         found = {
             "receipt": exchange.receipt,
             "ending": exchange.ending,
+            "finish_reason": exchange.details.get("finish_reason"),
             "model": exchange.details.get("model"),
             "adapter": exchange.details.get("adapter"),
             "purposes": list(exchange.purposes),

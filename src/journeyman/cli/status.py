@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from journeyman import nightly
+from journeyman import night_rebuild, nightly
 from journeyman.capture import conversations
 from journeyman.cli import common, rounds
 from journeyman.ledger.fates import serving
 from journeyman.nightly import hours
 from journeyman.nightly.book import ROUND, WAITING, Book, held
+from journeyman.registry import shadow
 from journeyman.registry.adapters import LEARNING, AdapterDirectory
 from journeyman.store import without_secrets
 from journeyman.web.values import counted
@@ -68,6 +69,7 @@ def read(store: Store, url: str, now: float) -> Output:
         "nightly": _nightly(store),
         "last_round": lines[-1] if lines else None,
         "erasures_pending": [each.id for each in store.erasures() if not each.finished_at],
+        "rebuilds_pending": [each.id for each in night_rebuild.pending(store)],
     }
     where = "" if url == common.DEFAULT_STORE else f" --store {shlex.quote(without_secrets(url))}"
     return {**found, "attention": [{"what": what, "remedy": how} for what, how in _attention(store, found, where, now)]}
@@ -94,7 +96,10 @@ def _tenant(store: Store, tenant: str) -> Output:
         and {"night": last.key, "ended": last.finished_at, "verdict": (last.result or {}).get("verdict")},
         "begun": nights[-1].key if nightly.begun(store, tenant) else None,
         "champions": [
-            {"base": base, "adapter": each.hash or None, "since": each.at, "pinned": each.pinned}
+            {
+                **{"base": base, "adapter": each.hash or None, "since": each.at, "pinned": each.pinned},
+                **({"rolled_back": each.evidence} if each.why == "harm" else {}),
+            }
             for base, each in newest.items()
         ],
     }
@@ -116,6 +121,9 @@ def _attention(store: Store, found: Mapping[str, Any], where: str, now: float) -
         yield f"a nightly was killed, or stopped, {when}", f"start it again: {program} nightly --once{where}"
     for id in found["erasures_pending"]:
         yield f"erasure {id} has left files or bytes behind", f"{program} erase --resume{where}"
+    for id in found["rebuilds_pending"]:
+        what = f"what the erasure {id} felled has not been made anew"
+        yield what, f"unless it is done now, go on: {program} erase --resume{where}"
     for each in found["tenants"]:
         tenant, whose = each["tenant"], f"{each['tenant'] or _OWN}: "
         option = where + (f" --tenant {shlex.quote(tenant)}" if tenant else "")
@@ -127,6 +135,9 @@ def _attention(store: Store, found: Mapping[str, Any], where: str, now: float) -
                 path = AdapterDirectory.beside(store).path(hash)
                 yield f"{whose}the files of adapter {hash}, which is in service, are gone", f"put {path} back"
             later = [a.hash for a in store.adapters(tenant) if a.base == champion["base"] and _could_serve(a, champion)]
+            if gone := champion.get("rolled_back"):
+                what = f"{whose}adapter {gone['adapter']} did harm and was rolled back ({shadow.said(gone)})"
+                yield what, f"{program} adapters show {gone['adapter']}{option}; the next proved adapter takes over"
             if champion["pinned"] and later:
                 yield (
                     f"{whose}adapter {later[-1]} was proved, and {hash or 'the base'} is pinned",
@@ -164,8 +175,9 @@ def _show(found: Mapping[str, Any]) -> None:
         console.print(f"last     {rounds.summary(last)}")
     console.print()
     tenants = sorted(found["tenants"], key=lambda each: -each["not_read"])
+    whose = common.whole("tenant", (each["tenant"] or _OWN for each in tenants[:ROWS]))
     table = Table(
-        "tenant", "sessions", "not read", "in service", "last night", "verdict", "champion", box=None, pad_edge=False
+        whose, "sessions", "not read", "in service", "last night", "verdict", "champion", box=None, pad_edge=False
     )
     for each in tenants[:ROWS]:
         night = each["last_night"] or {}
@@ -175,7 +187,10 @@ def _show(found: Mapping[str, Any]) -> None:
         table.add_row(
             each["tenant"] or _OWN, *counts, ended, night.get("verdict") or "–", ", ".join(champions) or "base"
         )
-    console.print(table if tenants else "nothing is kept yet")
+    if tenants:
+        common.show(table)
+    else:
+        console.print("nothing is kept yet")
     if tenants[ROWS:]:
         console.print(f"and {counted(len(tenants) - ROWS, 'tenant')} more: --json has all")
     if pending := found["erasures_pending"]:

@@ -32,6 +32,7 @@ _MEANING = {
 
 def show_night(console: Console, result: Result) -> None:
     show_verdict(console, result)
+    show_left_out(console, result)
     show_changes(console, result)
     show_costs(console, rows(result, "phases"), number(result.get("seconds")))
 
@@ -46,15 +47,27 @@ def show_verdict(console: Console, result: Result) -> None:
         console.print("  (this night was run before: these are its results)")
 
 
+def show_left_out(console: Console, result: Result) -> None:
+    """What the night did not take anybody's word for, in a line."""
+    counts = [f"{whole(n)} {why}" for why, n in part(result, "set_aside").items() if number(n)]
+    if found := rows(result, "contradictions"):
+        counts.append(f"contradictions between users: {len(found)} (journeyman report shows them)")
+    if counts:
+        console.print(f"set aside: {'; '.join(counts)}")
+
+
 def show_changes(console: Console, result: Result) -> None:
     """Before and after, of everything that the night measured."""
     table = Table("", *_right("before", "after", "of"), box=None, pad_edge=False)
     for name, label, noun in (
         ("heldout", "held-out situations right", "situation"),
+        ("earlier", "questions of earlier nights right", "question"),
         ("general", "general ability", "item"),
+        ("tasks", "held-out tasks done, in the dreamed world", "task"),
+        ("decisions", "held-out decisions right", "decision"),
         ("probes", "claims to know what nobody said", "question"),
     ):
-        found = part(result, name)
+        found = part(part(result, name), "heldout") if name in ("tasks", "decisions") else part(result, name)
         if number(found.get("before")) is not None and number(found.get("after")) is not None:
             table.add_row(label, percent(found["before"], 1), percent(found["after"], 1), counted(found.get("n"), noun))
     drift = number(part(result, "drift").get("kl"))

@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,10 +85,10 @@ def _tasks(args: argparse.Namespace) -> int:
         ]
         print(json.dumps({"world": found.name, "tasks": tasks}, ensure_ascii=False))
         return 0
-    table = Table("task", "instruction", box=None, pad_edge=False)
+    table = Table(common.whole("task", found.tasks), "instruction", box=None, pad_edge=False)
     for task in found.tasks.values():
         table.add_row(task.id, task.instruction)
-    common.console().print(table)
+    common.show(table)
     return 0
 
 
@@ -95,25 +97,33 @@ def _serve(args: argparse.Namespace) -> int:
         raise UsageError("--json would write where the agent reads", "give --port, or read what --record writes")
     if args.port is not None and not 0 < args.port < 1 << 16:
         raise UsageError(f"{args.port} is no port", "give a number from 1 to 65535")
+    if args.record is not None and not can_be_written(args.record):
+        raise UsageError(f"{args.record} cannot be written", "name a file in a directory that you may write to")
     from journeyman.world import Env
 
-    env = Env(suite(args.world))
-    env.reset(args.task, args.seed)
-    from journeyman.world import mcp_server
+    # What a module prints as it is imported is not for the agent; once the server listens, the SDK sees to that.
+    with nullcontext() if args.port is not None else redirect_stdout(sys.stderr):
+        env = Env(suite(args.world))
+        env.reset(args.task, args.seed)
+        from journeyman.world import mcp_server
 
     def ended(env: Env) -> None:
         if args.record is not None:
             from journeyman.world import record
 
-            common.write_whole(args.record, json.dumps(record(env), ensure_ascii=False) + "\n")
+            common.write_whole(args.record, json.dumps(record(env)) + "\n")
 
+    reached = True
     try:
         if args.port is None:
             asyncio.run(mcp_server.serve(env, ended))
         else:
             _listen(mcp_server.server(env, ended), args)
+    except UsageError:  # nobody could reach it: there was no episode to judge
+        reached = False
+        raise
     finally:
-        if not env.info["over"]:  # the agent went without a word
+        if reached and not env.info["over"]:  # the agent went without a word
             env.leave()
             ended(env)
     found = mcp_server.verdict(env)
@@ -121,8 +131,16 @@ def _serve(args: argparse.Namespace) -> int:
     return 0
 
 
+def can_be_written(file: Path) -> bool:
+    """Whether something may be put there: told before the work begins, since afterwards it would be lost."""
+    if file.is_dir():
+        return False
+    there = next(parent for parent in file.absolute().parents if parent.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
 def _listen(server: Any, args: argparse.Namespace) -> None:
-    """Over streamable HTTP, until told to stop."""
+    """Over streamable HTTP, until told to stop. UsageError if the port cannot be had."""
     import uvicorn
 
     url = f"http://{HOST}:{args.port}/mcp"
@@ -137,7 +155,12 @@ def _listen(server: Any, args: argparse.Namespace) -> None:
 
     app = server.streamable_http_app(host=HOST)
     config = uvicorn.Config(app, host=HOST, port=args.port, log_level="error", timeout_graceful_shutdown=2)
-    Listening(config).run()
+    try:
+        Listening(config).run()
+    except KeyboardInterrupt:  # it has ended in order, and raised what ended it
+        pass
+    except SystemExit as error:  # uvicorn has said why
+        raise UsageError(f"cannot listen on {HOST}:{args.port}", "choose another --port") from error
 
 
 def _replay(args: argparse.Namespace) -> int:
@@ -145,15 +168,16 @@ def _replay(args: argparse.Namespace) -> int:
 
     try:
         found = json.loads(args.file.read_bytes())
-        difference = replay(found, suite(args.world))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{args.file} is no recorded episode", "give a file that journeyman world serve --record wrote"
         ) from error
+    difference = replay(found, suite(args.world))
     if args.json:
         print(json.dumps({"same": difference is None, "difference": difference and difference._asdict()}))
     elif difference is None:
-        print(f"the same, bit for bit: {len(found['steps'])} steps, score {found['score']:g}")
+        score = "not over" if found["score"] is None else f"score {found['score']:g}"
+        print(f"the same, bit for bit: {len(found['steps'])} steps, {score}")
     else:
         print(f"step {difference.step}: {difference.what} was {difference.recorded!r}, is {difference.replayed!r}")
     return 0 if difference is None else 1

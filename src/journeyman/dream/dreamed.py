@@ -19,19 +19,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from journeyman.dream.asking import Asked
 from journeyman.dream.worlds import book
 from journeyman.dream.worlds.admission import admitted, card, contradicted
+from journeyman.dream.worlds.agreement import agreement
 from journeyman.dream.worlds.calls import recordings
 from journeyman.dream.worlds.fidelity import measured
+from journeyman.dream.worlds.filler import fill
 from journeyman.dream.worlds.history import History
+from journeyman.dream.worlds.imitator import Imitated
 from journeyman.dream.worlds.induced import Induced
 from journeyman.dream.worlds.kinds import Kinds
+from journeyman.dream.worlds.personas import foreseen
+from journeyman.dream.worlds.proposer import Outcome, completed
 from journeyman.dream.worlds.tasks import BUDGET, Tasks
 from journeyman.errors import InputError, WorldError
 from journeyman.records import Session
 from journeyman.world import saved
 from journeyman.world.files import save_text
-from journeyman.world.saved import BOOK, START, TASKS
+from journeyman.world.saved import BOOK, IMITATED, START, TASKS
 from journeyman.world.suite import Suite
 from journeyman.world.world import World
 
@@ -50,34 +56,45 @@ class Dreamed:
         self.card = found
         self._history = history
         self._budget = budget
+        self.imitator: Imitated | None = None
 
     @cached_property
     def tasks(self) -> Tasks:
         """Those that are kept, where each came from, and why others were not kept."""
         return Tasks(self.induced, self._history, self._budget)
 
-    @property
+    @cached_property
+    def outcomes(self) -> dict[str, Any] | None:
+        """How often the world's verdicts are what really came of sessions; None where the log does not tell."""
+        return agreement(self.tasks)
+
+    @cached_property
     def suite(self) -> Suite:
         """The world with its tasks, for `Env`."""
-        return self.tasks.suite
+        made = self.tasks.suite
+        return made if self.imitator is None else Suite(made.rules.imitated(self.imitator), made.tasks.values())
 
     @property
     def world(self) -> World:
         """A new one, as the log begins."""
-        return World(self.induced.rules, self.induced.start)
+        rules = self.induced.rules
+        return World(rules if self.imitator is None else rules.imitated(self.imitator), self.induced.start)
 
     def save(self, directory: str | Path) -> None:
         """Its files; `journeyman.world.load` opens them as a suite. WorldError if they cannot be written."""
         where = Path(directory)
         origins = {task: origin._asdict() for task, origin in self.tasks.origins.items()}
         tasks = saved.lines(self.suite, self.induced.start, self.tasks.grounds.keys, origins)
-        card = {**self.card, "tasks": self.tasks.to_json()}
+        card = {**self.card, "tasks": self.tasks.to_json(), "outcomes": self.outcomes}
         try:
             where.mkdir(parents=True, exist_ok=True)
             save_text(self.induced.start, where / START)
             _whole(where / TASKS, "".join(f"{line}\n" for line in tasks))
             _whole(where / CARD, json.dumps(card, indent=1, sort_keys=True) + "\n")
             _whole(where / BOOK, self.source)
+            (where / IMITATED).unlink(missing_ok=True)
+            if self.imitator is not None:  # what it has said so far; who opens this asks nobody
+                _whole(where / IMITATED, json.dumps(self.imitator.answers, indent=1, sort_keys=True) + "\n")
         except OSError as error:
             raise WorldError(f"{where} cannot be written: {error.strerror}", "name another directory") from error
 
@@ -88,24 +105,47 @@ def dream(
     name: str = "world",
     world: str | Path = "",
     budget: int = BUDGET,
+    proposer: Asked | None = None,
+    outcomes: Mapping[str, float] | None = None,
+    filler: bool = False,
+    imitator: Asked | None = None,
 ) -> Dreamed:
     """The world of these sessions. `world`: a file that `save` has written and a person has corrected; it is measured
-    instead of induced. `budget`: how many tasks are tried. InputError if no session calls a tool."""
-    calls = recordings(sessions)
+    instead of induced. `budget`: how many tasks are tried. `proposer`: a model that may write the tools that could not
+    be induced; it is shown recorded calls. `outcomes`: by a session's id, what came of it: what is not above 0 failed,
+    and nobody is to do it like that. `filler`: make up what was only named; the card's counts are of the world without
+    it. `imitator`: a model that answers reads where the world does not know. InputError if no session calls a tool."""
+    came = outcomes or {}
+    calls = [each._replace(score=came.get(each.id, each.score)) for each in recordings(sessions)]
     if not calls:
         raise InputError("none of these sessions calls a tool", "give sessions that hold tool calls and their answers")
     if not world:
-        found = admitted(calls, name)
-        return Dreamed(found.induced, found.induced.source, card(found), found.induction.history, budget)
+        found, proposed = admitted(calls, name), dict[str, Outcome]()
+        if proposer is not None:
+            found, proposed = completed(found, calls, proposer, name)
+        report = card(found)
+        report["users"] = foreseen(calls)
+        if proposer is not None:
+            wrote = {tool: outcome._asdict() for tool, outcome in proposed.items()}
+            report["proposed"] = {"model": proposer.model, "tokens": proposer.tokens, "tools": wrote}
+        if filler:
+            report["filled"] = fill(found.induced)
+        made = Dreamed(found.induced, found.induced.source, report, found.induction.history, budget)
+        made.imitator = Imitated(imitator, calls) if imitator is not None else None
+        return made
     history = History(calls, Kinds(calls))
     path = Path(world)
-    made = book.opened(path)
-    induced = Induced(*book.rules(made, name), history, path.read_text(encoding="utf-8"))
+    opened = book.opened(path)
+    induced = Induced(*book.rules(opened, name), history, path.read_text(encoding="utf-8"))
     again = measured(induced, calls, calls)
     report = {"sessions": len(calls), "on_path": again.to_json(), "contradicted": contradicted(again)}
     report["tools"] = {tool: {"on_path": tally.to_json()} for tool, tally in sorted(again.tools.items())}
     passes = {"passes": not report["contradicted"]}
-    return Dreamed(induced, induced.source, {**report, **passes}, history, budget)
+    if filler:
+        report["filled"] = fill(induced)
+    made = Dreamed(induced, induced.source, {**report, **passes}, history, budget)
+    made.imitator = Imitated(imitator, calls) if imitator is not None else None
+    return made
 
 
 def _whole(path: Path, text: str) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from journeyman.dream.decisions import call_in
 from journeyman.dream.words import heading
 from journeyman.records import Lesson, Session
 
@@ -41,17 +42,29 @@ def sentences(text: str) -> list[str]:
 
 def extract(sessions: Iterable[Session]) -> list[Lesson]:
     """All candidate lessons of `sessions`, in the order in which they were said."""
-    newest: dict[str, Lesson] = {}
+    return newest(statements(sessions))
+
+
+def statements(sessions: Iterable[Session]) -> Iterator[Lesson]:
+    """The same, as often as they were said."""
     for session in sessions:
         session_id = session.id  # a hash of the whole session
         for index, turn in enumerate(session.turns):
             if turn.role == "user":
                 for text in _statements(turn.content):
-                    newest[text.casefold()] = Lesson(text, session_id, index, session.topic)
+                    yield Lesson(text, session_id, index, session.topic)
         for remark in session.remarks:  # what the user said of an answer later
-            for text in [*_statements(remark.correction), *_statements(remark.better)]:
-                newest[text.casefold()] = Lesson(text, session_id, remark.turn, session.topic)
-    return list(newest.values())
+            better = "" if call_in(remark.better) else remark.better  # a call is a decision, and no statement
+            for text in [*_statements(remark.correction), *_statements(better)]:
+                yield Lesson(text, session_id, remark.turn, session.topic)
+
+
+def newest(lessons: Iterable[Lesson]) -> list[Lesson]:
+    """One of those that are said in the same words, with the newest proof."""
+    found: dict[str, Lesson] = {}
+    for lesson in lessons:
+        found[lesson.text.casefold()] = lesson
+    return list(found.values())
 
 
 def _of_line(line: str) -> Iterator[str]:

@@ -16,9 +16,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Self
 
 from journeyman.dream import profile
 from journeyman.dream.words import (
@@ -56,6 +56,11 @@ class Span:
     @property
     def text(self) -> str:
         return self.lesson.text[self.start : self.end]
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """What `asdict` made of one."""
+        return cls(Lesson.from_json(value["lesson"]), value["start"], value["end"], value["kind"], value["worth"])
 
 
 def find(lesson: Lesson) -> list[Span]:
@@ -183,8 +188,12 @@ def weigh(lessons: Sequence[Lesson], surprisal: Surprisal | None) -> list[Span]:
     return weighed
 
 
-def choose(weighed: Sequence[Span], limit: int) -> list[Span]:
-    """The `limit` worthiest spans: at most three a lesson, none inside another, none said twice in the same words."""
+def choose(
+    weighed: Sequence[Span], limit: int, source: Callable[[Span], str] | None = None, most: int = 0
+) -> list[Span]:
+    """The `limit` worthiest spans: at most three a lesson, none inside another, none said twice in the same words, and
+    of each `source`, if that is given, at most so many."""
+    of: Counter[str] = Counter()
     taken: defaultdict[str, list[Span]] = defaultdict(list)
     said: Counter[str] = Counter()
     chosen: list[Span] = []
@@ -193,6 +202,10 @@ def choose(weighed: Sequence[Span], limit: int) -> list[Span]:
         overlaps = any(span.start < other.end and other.start < span.end for other in mine)
         if overlaps or len(mine) >= SPANS_A_LESSON or said[span.text.lower()] >= 2:
             continue
+        if source:
+            if of[source(span)] >= most:
+                continue
+            of[source(span)] += 1
         mine.append(span)
         said[span.text.lower()] += 1
         chosen.append(span)

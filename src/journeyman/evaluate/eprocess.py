@@ -106,3 +106,24 @@ def harm(tolerated: float = 0.0) -> EProcess:
     """Against "the candidate costs `tolerated` or less": bet on reference minus candidate. For live traffic, where a
     roll-back follows `shown(0.05)`: with no harm, at most one watch in twenty ever rolls back."""
     return EProcess(null=tolerated)
+
+
+def log_share_above(hits: int, n: int, null: float) -> float:
+    """Log of an e-value against "each of n trials hits with a chance of `null` at most, given those before it".
+
+    The capital of one who divides his stake evenly over all larger chances q: the mean over q of the likelihood ratio
+    of q to `null` (Robbins 1970, Ann. Math. Stat. 41:1397-1409), an e-process whatever the order, since it depends on
+    counts alone. The integral of q^k (1-q)^(n-k) above `null` is B(k+1, n-k+1) P(Binomial(n+1, null) <= k).
+    """
+    if not 0 < null < 1 or not 0 <= hits <= n:
+        raise ValueError(f"{hits} of {n} against {null} is no share to bet on")
+    hit, miss = math.log(null), math.log1p(-null)
+
+    def log_beta(k: int, rest: int) -> float:
+        return math.lgamma(k + 1) + math.lgamma(rest + 1) - math.lgamma(k + rest + 2)
+
+    # log P(Binomial(n + 1, null) = k), but for the factor of n + 2 between a binomial coefficient and a beta function
+    terms = [k * hit + (n + 1 - k) * miss - log_beta(k, n + 1 - k) for k in range(hits + 1)]
+    largest = max(terms)
+    log_tail = largest + math.log(math.fsum(math.exp(each - largest) for each in terms) / (n + 2))
+    return log_beta(hits, n - hits) + log_tail - hits * hit - (n - hits + 1) * miss

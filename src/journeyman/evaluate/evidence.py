@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from journeyman.evaluate import general
 from journeyman.evaluate.gate import Attempts, Evidence, Verdict, judge
+from journeyman.evaluate.leaks import Leaks
 from journeyman.evaluate.manner import manner
 from journeyman.evaluate.questions import is_correct
-from journeyman.evaluate.statistics import paired_difference
+from journeyman.evaluate.statistics import PairedDifference, paired_difference
 from journeyman.learn.exposures import disagreement
 from journeyman.learn.lift import LEAD_IN, answer, veteran_prompt
 from journeyman.records import Situation
@@ -26,9 +27,12 @@ from journeyman.shares import wilson
 if TYPE_CHECKING:
     from journeyman.model.transformers_engine import TransformersEngine
 
+T = TypeVar("T")
 REPLY_TOKENS = 24
 EXAMPLES = 24
 HEATMAPS = 3
+# The kinds of held-out work, as the gate speaks of them.
+WORK = {"heldout": "situations", "tasks": "tasks", "decisions": "decisions"}
 
 
 def gather(
@@ -61,14 +65,17 @@ def gather(
     )
     progress(0.25)
     items = [*general.general_suite(), *suite]
-    suite_before, suite_after = (general.run_suite(engine, items, adapter) for adapter in (None, candidate))
+    suite_before = _of_base(engine, ("suite", *items), lambda: general.run_suite(engine, items, None))
+    suite_after = general.run_suite(engine, items, candidate)
     progress(0.6)
     probes = general.unknown_probes(told)
-    probes_before, probes_after = (general.run_probes(engine, adapter, probes) for adapter in (None, candidate))
+    probes_before = _of_base(engine, ("probes", *probes), lambda: general.run_probes(engine, None, probes))
+    probes_after = general.run_probes(engine, candidate, probes)
     progress(0.8)
-    drift = general.drift(engine, candidate, general.base_replies(engine))
+    replies_before = _of_base(engine, ("neutral",), lambda: general.base_replies(engine))
+    drift = general.drift(engine, candidate, replies_before)
     found: dict[str, Any] = {
-        "heldout": _shares(right(before), right(after))
+        "heldout": shares(right(before), right(after))
         | {
             "right_before": right(before),
             "right_base": right(base),
@@ -76,7 +83,7 @@ def gather(
             "clusters": [s.lesson_id for s in heldout],
             "against_champion": champion is not None,
         },
-        "general": _shares(suite_before.correct, suite_after.correct)
+        "general": shares(suite_before.correct, suite_after.correct)
         | {
             "interval": list(paired_difference(suite_before.correct, suite_after.correct).interval),
             "by_family": {
@@ -107,9 +114,15 @@ def judged(found: Mapping[str, Any], attempts: Attempts) -> Verdict:
     """The gate's verdict over what `gather` returned."""
     heldout, suite, probes = found["heldout"], found["general"], found["probes"]
     kl = found["drift"]["kl"]  # None: not a number
+    # Held-out work of either kind shows a gain, in one test; neither kind may have become worse by itself.
+    kinds = {WORK[name]: found[name] for name in WORK if name in found}
 
-    def gain(side: str) -> Any:
-        return paired_difference(heldout[side], heldout["right_after"], clusters=heldout["clusters"])
+    def gain(side: str, *parts: Mapping[str, Any]) -> PairedDifference:
+        before, after, clusters = (
+            [each for part in parts or kinds.values() for each in part[name]]
+            for name in (side, "right_after", "clusters")
+        )
+        return paired_difference(before, after, clusters=clusters)
 
     return judge(
         Evidence(
@@ -117,11 +130,28 @@ def judged(found: Mapping[str, Any], attempts: Attempts) -> Verdict:
             gain_over_base=gain("right_base") if heldout["against_champion"] else None,
             general=paired_difference(suite["right_before"], suite["right_after"]),
             probes=paired_difference(probes["confident_before"], probes["confident_after"]),
+            **_earlier(found.get("earlier")),
+            work={name: gain("right_before", part) for name, part in kinds.items()},
             drift=general.Drift(math.inf if kl is None else kl, found["drift"]["agreement"]),
+            leaks=Leaks(**found["leak"]) if found.get("leak") else None,
             health={"the adapter loads and its outputs are finite": kl is not None},
         ),
         attempts,
     )
+
+
+def _earlier(found: Mapping[str, Any] | None) -> dict[str, Any]:
+    if not found:
+        return {}
+    kept = paired_difference(found["right_before"], found["right_after"], found["clusters"])
+    return {"earlier": kept, "all_earlier": found["all"]}
+
+
+def _of_base(engine: TransformersEngine, what: tuple[Any, ...], find: Callable[[], T]) -> T:
+    """What the base makes of items that are the same every night: it is asked once, as long as it is loaded."""
+    if what not in engine.known:
+        engine.known[what] = find()
+    return engine.known[what]
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -130,7 +160,8 @@ def _mean(values: Sequence[float]) -> float | None:
     return mean if math.isfinite(mean) else None
 
 
-def _shares(before: Sequence[bool], after: Sequence[bool]) -> dict[str, Any]:
+def shares(before: Sequence[bool], after: Sequence[bool]) -> dict[str, Any]:
+    """How many of the same items were right, with their intervals (Wilson)."""
     n = len(before)
     return {
         "n": n,

@@ -15,14 +15,16 @@ from typing import Any
 
 from journeyman.grind.lab import LabError
 from journeyman.grind.measurement import Measurement, unpaid
-from journeyman.grind.report import Check, share, untested
+from journeyman.grind.report import Check, inapplicable, share, untested
 from journeyman.grind.surroundings import REFERENCE, Surroundings, another_locale, one_by_one, together
 from journeyman.grind.trace import Trace, difference, same
 
 TASKS = 24  # whose episodes are recorded
 STEPS = 40  # of a random episode
 ORACLE_STEPS = 200
+ROUNDS = 3  # of playing all of them again
 THREADS = 64
+REPLAYABLE = ("replayable.fork", "replayable.restore", "replayable.replay")
 CHANGES = ("hash_seed", "clock", "time_zone", "locale")
 CAUSES = {"clock": Surroundings(frozen=True), "chance": Surroundings(seeded=True)}
 LATER = 1.1  # seconds: what a clock that counts seconds needs to show
@@ -32,7 +34,7 @@ Parted = list[tuple[int, dict[str, Any]]]
 
 
 def record(m: Measurement, seconds: float) -> None:
-    """What everything else is compared with. LabError if no episode can be begun."""
+    """What everything else is compared with. LabError if no episode can be begun, or if none ends without an error."""
     tasks = _spread(m.said["tasks"], TASKS)
     seeds = range(1, 3 if len(tasks) > 4 else 9)
     scripts: list[dict[str, Any]] = []
@@ -51,22 +53,28 @@ def record(m: Measurement, seconds: float) -> None:
     m.pace = (m.budget.used - began) / len(found)
     if all(trace["start"] is None for trace in found):
         raise LabError(f"no episode of it can be begun ({found[0]['error']})")
+    if all(trace["error"] for trace in found):  # they would all be alike, and prove nothing
+        raise LabError(f"each of its first {len(found)} episodes ended in an error ({found[0]['error']})")
     m.traces = found
     m.scripts = [_script(trace) for trace in found]
     m.recorded = time.monotonic()
 
 
 def repeat(m: Measurement, seconds: float) -> Parted:
-    """Once more in the same process, the last first, each after others."""
-    found = m.played(m.lab, list(reversed(range(len(m.scripts)))), seconds)
-    different = m.parted(found)
-    m.stable = sorted({number for number, _ in found} - {number for number, _ in different})
-    evidence = {"different": different[0][1]} if different else {}
-    m.add(share("deterministic.repeat", len(found) - len(different), len(found), 1.0, evidence))
-    m.add(share("replayable.replay", len(m.stable), len(found), 1.0, evidence))
-    if found and not different:
+    """Again in the same process, the last first, each after others; and again, for what differs but rarely."""
+    ends = m.budget.used + seconds
+    found: list[tuple[int, Trace]] = []
+    for _ in range(ROUNDS):
+        if (left := ends - m.budget.used) > 0:
+            found += m.played(m.lab, list(reversed(range(len(m.scripts)))), left)
+    parted = m.parted(found)
+    played, different = {number for number, _ in found}, dict(reversed(parted))
+    m.stable = sorted(played - different.keys())
+    evidence = {"different": parted[0][1]} if parted else {}
+    m.add(share("deterministic.repeat", len(found) - len(parted), len(found), 1.0, evidence))
+    if found and not parted:
         m.add(share("isolated.sequence", len(found), len(found), 1.0))
-    return different
+    return list(different.items())
 
 
 def starts(m: Measurement, seconds: float) -> None:
@@ -102,19 +110,20 @@ def elsewhere(m: Measurement, seconds: float) -> Parted:
     outside = m.said["outside"]
     locale = another_locale()
     time.sleep(max(0.0, m.recorded + LATER - time.monotonic()))
-    compared: set[int] = set()
+    compared = set(m.stable)  # in all of them
     different: Parted = []
     for surroundings in everything_else():
         try:
             with m.elsewhere(surroundings) as lab:
                 found = m.played(lab, m.stable, seconds / 3)
                 different += m.parted(found)
-                compared |= {number for number, _ in found}
+                compared &= {number for number, _ in found}
                 different += _oracles(m, lab, [number for number, _ in found], seconds / 6)
         except LabError:
             if not different:  # what one process has shown is enough
                 raise
             break
+    m.compared = compared
     for change in ("process", *CHANGES):
         id_ = f"deterministic.{change}"
         if change in outside:
@@ -122,7 +131,7 @@ def elsewhere(m: Measurement, seconds: float) -> Parted:
         elif change == "clock" and m.clock not in ("", "late"):
             m.add(untested(id_, m.clock))
         elif change == "locale" and locale is None:
-            m.add(untested(id_, "no other locale is installed on this machine"))
+            m.add(inapplicable(id_, "no other locale is installed on this machine"))
         elif not different:
             m.add(share(id_, len(compared), len(compared), 1.0))
     if not different and "process" not in outside:
@@ -180,18 +189,24 @@ def why_not_again(m: Measurement, different: Parted, seconds: float) -> None:
 def why_elsewhere(m: Measurement, different: Parted, seconds: float) -> None:
     """Each change alone, on what differed under all of them."""
     numbers = [number for number, _ in different][:8]
-    least = len(m.stable)
+    unmoved = len(m.compared - {number for number, _ in different})  # they bear all changes at once, and so each alone
     guilty: dict[str, dict[str, Any]] = {}
+    asked: dict[str, int] = {}  # change -> how many of those that differ were played under it alone
     changes = one_by_one(another_locale())
     for change, surroundings in changes.items():
-        parted = _apart(m, numbers, surroundings, seconds / (len(changes) + 4), number=1)
+        try:
+            played, parted = _apart(m, numbers, surroundings, seconds / (len(changes) + 4), number=1)
+        except LabError:  # what the others have shown is kept
+            played, parted = 0, []
         change = change.removesuffix("_2")
+        asked[change] = min(played, asked.get(change, played))
         if parted and change not in guilty:
             guilty[change] = parted[0][1]
         if "process" in guilty:
             break
     if "process" in guilty:
-        m.add(Check("deterministic.process", False, None, least, None, {"different": guilty["process"]}))
+        n = unmoved + asked["process"]
+        m.add(Check("deterministic.process", False, None, n, None, {"different": guilty["process"]}))
         part = seconds / 6
         as_it_is, *without = _alike(m, numbers, [REFERENCE, *CAUSES.values()], part, processes=2)
         for cause, alike in zip(CAUSES, without, strict=True):
@@ -200,15 +215,22 @@ def why_elsewhere(m: Measurement, different: Parted, seconds: float) -> None:
         for change in CHANGES:
             m.add(untested(f"deterministic.{change}", "its traces already differ between two processes that are alike"))
         return
-    for change in CHANGES:
+    for change in ("process", "chance", *CHANGES):
+        id_ = f"deterministic.{change}"
+        bore = asked.get("process" if change == "chance" else change, 0)
         if change in guilty:
-            share_ = share(f"deterministic.{change}", least - len(different), least, 1.0, {"different": guilty[change]})
-            m.add(share_)
-        elif change != "locale" or another_locale():
-            m.add(share(f"deterministic.{change}", least, least, 1.0))
-    m.add(share("deterministic.chance", least, least, 1.0))
-    evidence = {"different": different[0][1], "note": "only with all surroundings changed at once"}
-    m.add(Check("deterministic.process", bool(guilty), None, least, None, {} if guilty else evidence))
+            m.add(share(id_, unmoved, unmoved + len(different), 1.0, {"different": guilty[change]}))
+        elif bore and (guilty or change != "process") and _can_be_changed(m, change):
+            m.add(share(id_, unmoved + bore, unmoved + bore, 1.0))
+        else:
+            m.add(untested(id_, "the time was over before it could be tried alone"))
+    if not guilty and all(asked.values()):
+        evidence = {"different": different[0][1], "note": "only with all surroundings changed at once"}
+        m.add(Check("deterministic.process", False, None, unmoved + len(different), None, evidence))
+
+
+def _can_be_changed(m: Measurement, change: str) -> bool:
+    return change not in m.said["outside"] and (change != "clock" or m.clock in ("", "late"))
 
 
 def isolation(m: Measurement, seconds: float) -> None:
@@ -241,10 +263,10 @@ def concurrency(m: Measurement, seconds: float) -> None:
 
 
 def replay(m: Measurement, seconds: float) -> None:
-    """Fork and restore at every step of the longest episodes."""
+    """Branch off at every step of the longest episodes: fork, restore, and play another from the start to there."""
     offers = m.said["offers"]
     if not m.steady:
-        for id_ in ("replayable.fork", "replayable.restore"):
+        for id_ in REPLAYABLE:
             m.add(untested(id_, ALONE))
         return
     longest = sorted(m.steady, key=lambda number: -len(m.traces[number]["steps"]))[:8]
@@ -253,7 +275,8 @@ def replay(m: Measurement, seconds: float) -> None:
     if "snapshot" in offers and "restore" in offers:
         ways["replayable.restore"] = "restore"
     else:
-        m.add(untested("replayable.restore", "it offers no snapshot and restore"))
+        m.add(inapplicable("replayable.restore", "it offers no snapshot and restore"))
+    ways["replayable.replay"] = "replay"
     for id_, way in ways.items():
         ok, costs, bad = [], [], None
         for number in longest:
@@ -270,7 +293,7 @@ def replay(m: Measurement, seconds: float) -> None:
             evidence["median_microseconds"] = round(1e6 * sorted(costs)[len(costs) // 2], 1)
         if way == "copy" and bad is not None:
             said = bad.get("raised") or "a copy does not go on as its origin does"
-            m.add(untested(id_, f"it offers no fork, and copy.deepcopy is none: {said}"))
+            m.add(inapplicable(id_, f"it offers no fork, and copy.deepcopy is none: {said}"))
             continue
         m.add(share(id_, sum(ok), len(ok), 1.0, evidence | ({"different": bad} if bad else {})))
 
@@ -307,11 +330,13 @@ def _oracles(m: Measurement, lab: Any, numbers: Sequence[int], seconds: float) -
     return different
 
 
-def _apart(m: Measurement, numbers: Sequence[int], given: Surroundings, seconds: float, number: int = 0) -> Parted:
-    """What differs there from what was recorded."""
+def _apart(
+    m: Measurement, numbers: Sequence[int], given: Surroundings, seconds: float, number: int = 0
+) -> tuple[int, Parted]:
+    """How many were played there, and what differs from what was recorded."""
     with m.elsewhere(given, number) as lab:
         found = m.played(lab, numbers, seconds)
-        return m.parted(found) + _oracles(m, lab, [each for each, _ in found], seconds)
+        return len(found), m.parted(found) + _oracles(m, lab, [each for each, _ in found], seconds)
 
 
 def _alike(

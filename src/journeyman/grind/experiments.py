@@ -150,7 +150,7 @@ class Workbench:
     # -- again from the middle
 
     def branch(self, script: Script, way: str, seconds: float) -> Iterator[dict[str, Any]]:
-        """At each step: branch off in one of the ways fork, copy and restore, and play on as recorded.
+        """At each step: branch off in one of the ways fork, copy, restore and replay, and play on as recorded.
 
         Gives {step, ok, difference, who, seconds}: who is the branch, or the one it came from, which must not notice.
         """
@@ -189,6 +189,17 @@ class Workbench:
             _Player(self, astray, parent.episode).run()
             parent.episode.restore(snapshot)
             branch = parent.again()
+        elif way == "replay":
+            aside = _Player(self, {**parent.script, "actions": actions[:step] + astray["actions"]})
+            aside.begin()
+            aside.run()
+            aside.finish()
+            began = time.perf_counter()
+            branch = _Player(self, {**parent.script, "actions": actions})
+            branch.begin()
+            while len(branch.trace["steps"]) < step and branch.go_on():
+                pass
+            took = time.perf_counter() - began
         else:
             make = parent.episode.fork if way == "fork" else parent.episode.copy
             child = make()
@@ -270,6 +281,7 @@ class _Player:
             "steps": [],
             "verdict": None,
             "error": None,
+            "unsolved": None,
             "finished": False,
         }
         self.chance = random.Random(f"{script['task']}/{script['seed']}/{script.get('draw', 0)}")
@@ -287,16 +299,21 @@ class _Player:
         try:
             self.seen = self.episode.reset(self.script["seed"], self.script["task"])
             self.trace["start"] = [canonical(self.seen), self.episode.digest()]
-            policy = self.script.get("policy")
-            if policy == "oracle":
-                found = self.bench._oracle(self.script["task"], self.script["seed"])
-                if not callable(found):
-                    encode = self.bench.target.encode
-                    self.script = {**self.script, "actions": [encode(action) for action in found or []]}
-                else:
-                    self.choose = found
         except Exception as error:
             self.trace["error"] = raised(error)
+            return
+        if self.script.get("policy") != "oracle":
+            return
+        try:
+            found = self.bench._oracle(self.script["task"], self.script["seed"])
+            if callable(found):
+                self.choose = found
+                return
+            actions = [self.bench.target.encode(action) for action in found or []]
+        except Exception as error:  # the oracle's defect, and none of the episode's
+            self.trace["unsolved"] = raised(error)
+            actions = []
+        self.script = {**self.script, "actions": actions}
 
     def again(self, episode: Episode | None = None) -> _Player:
         """A player of the same script who stands where this one stands."""
@@ -309,11 +326,14 @@ class _Player:
         at = len(self.trace["steps"])
         if self.trace["error"] or self.trace["finished"] or at >= self._most():
             return False
-        action = None
         try:
             action = self._action(at)
-            if action is None and "actions" not in self.script:
-                return False
+        except Exception as error:  # who is to choose has failed, not the episode
+            self.trace["unsolved"] = raised(error)
+            return False
+        if action is None and "actions" not in self.script:
+            return False
+        try:
             step = self.episode.step(action)
             self.seen = step.observation
             seen, reward, done, state = canonical(self.seen), canonical(step.reward), step.done, self.episode.digest()

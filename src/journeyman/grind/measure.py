@@ -68,10 +68,10 @@ def grind(
 
 def _measured(m: Measurement, without: tuple[str, ...], watch: Callable[[str, float], None]) -> Report:
     watch("open the environment", 0.0)
-    if m.labs is not None:  # what they import, they import while episodes are recorded
-        for surroundings in dynamics.everything_else():
-            m.labs.lab(surroundings).begin()
     try:
+        if m.labs is not None:  # what they import, they import while episodes are recorded
+            for surroundings in dynamics.everything_else():
+                m.labs.lab(surroundings).begin()
         m.ready()
         [m.said] = m.lab.run("describe", m.opening)
         watch("record episodes", m.budget.used / m.budget.seconds)
@@ -103,7 +103,7 @@ def _phases(m: Measurement, watch: Callable[[str, float], None]) -> None:
     m.budget.explains = bool(again or parted)
     do("isolation", "interleave", lambda s: dynamics.isolation(m, s), "isolated.interleaved")
     do("concurrency", "64 threads", lambda s: dynamics.concurrency(m, s), "deterministic.concurrency")
-    do("replay", "fork and restore", lambda s: dynamics.replay(m, s), "replayable.fork", "replayable.restore")
+    do("replay", "fork and restore", lambda s: dynamics.replay(m, s), *dynamics.REPLAYABLE)
     do("verdicts", "ask for verdicts", lambda s: verdicts.repeats(m, s / 6), "verifiable.repeats")
     spoken = [id_ for id_ in ORDER if id_.startswith("verifiable.")]
     do("verdicts", "solve, idle, spoil", lambda s: verdicts.believed(m, s), *spoken)

@@ -23,7 +23,7 @@ from journeyman.grind.trace import Trace, difference, paid, same, shown
 # Shares of the time, in the order in which they are used.
 PHASES = {
     "record": 10,
-    "repeat": 6,
+    "repeat": 10,
     "starts": 4,
     "processes": 20,
     "isolation": 8,
@@ -99,6 +99,7 @@ class Measurement:
     clock: str = ""  # how it bears another clock: "late", or why it does not
     pace: float = 0.0  # seconds of an episode
     stable: list[int] = field(default_factory=list)  # the scripts that showed the same again
+    compared: set[int] = field(default_factory=set)  # those of them that were played with all surroundings changed
     asked: dict[int, list[bool]] = field(default_factory=dict)  # script -> whether it was paid the same again
     checks: dict[str, Check] = field(default_factory=dict)
 

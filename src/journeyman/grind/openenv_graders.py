@@ -4,8 +4,10 @@ OpenEnv finds these by the entry-point group `openenv.validation.graders`, which
 reads. The ids: runtime.seed_control, runtime.episode_determinism, runtime.episode_isolation, semantic.oracle_max,
 semantic.floor_gap, semantic.verifier_determinism, semantic.replayability.
 
-Always holds: a grader says SKIP, with the reason, where its check could not be tested; one subject is measured once for
-all graders; an id that OpenEnv itself has come to implement is left to it, and the grader is then `journeyman.…`.
+Always holds: a grader says FAIL where one of its checks failed, PASS only where each that it needs was tested and
+passed, and SKIP otherwise, with the reasons; what was not tested is in the evidence also of a PASS; one subject is
+measured once for all graders; an id that OpenEnv itself has come to implement is left to it, and the grader is then
+`journeyman.…`.
 
 Written for OpenEnv 0.10; only OpenEnv imports this module.
 """
@@ -22,7 +24,7 @@ from openenv.validation.types import CheckStatus, Level  # pyright: ignore[repor
 
 from journeyman.errors import JourneymanError
 from journeyman.grind.measure import grind
-from journeyman.grind.report import ORDER, Check, Report
+from journeyman.grind.report import ORDER, Check, Report, applies
 from journeyman.grind.verdicts import IDLE
 
 BUDGET = 60.0
@@ -31,10 +33,12 @@ _MEASURED: dict[str, Report | JourneymanError] = {}
 
 
 class _Grader:
-    """One reserved id and the checks that decide it."""
+    """One reserved id, the checks that can refute it, and those of them that must have been tested for a PASS. What
+    surrounds the process of a running server cannot be changed from outside, so determinism needs none of it."""
 
     reserved = ""
     checks: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()  # default: all that can refute it
     requires_capabilities: frozenset[str] = frozenset()
     requires_provider: frozenset[Any] = frozenset()
     depends_on: tuple[str, ...] = ("runtime.startup",)
@@ -59,7 +63,8 @@ class _Grader:
         found = [report.found[id_] for id_ in self.checks]
         failed = [check for check in found if check.passed is False]
         tested = [check for check in found if check.passed is not None]
-        status = CheckStatus.FAIL if failed else CheckStatus.PASS if tested else CheckStatus.SKIP
+        held = all(report.found[id_].passed or not applies(report.found[id_]) for id_ in self.needs or self.checks)
+        status = CheckStatus.FAIL if failed else CheckStatus.PASS if tested and held else CheckStatus.SKIP
         measured = {check.id: {"value": check.value, "n": check.n} for check in tested}
         remedy = ORDER[failed[0].id][1] if failed else None
         return self._result(status, [_told(check) for check in failed or found], measured, remedy, began)
@@ -105,6 +110,7 @@ class SeedControl(_Grader):
 
 class EpisodeDeterminism(_Grader):
     reserved, checks = "runtime.episode_determinism", _all("deterministic.")
+    needs = ("deterministic.repeat", "deterministic.concurrency")
 
 
 class EpisodeIsolation(_Grader):

@@ -1,8 +1,9 @@
 """What was found: checks, the verdict they amount to, and what to mend first.
 
-Always holds: a check that could not be done has passed neither way and says why; an environment is grindable when no
-check has failed and none of those that a verdict needs is missing; the binding constraint is the failed check that
-stands first in ORDER, causes before what they cause, or, where none has failed, the first that is missing.
+Always holds: a check that could not be done, or not often enough, has passed neither way and says why; an environment
+is grindable when no check has failed and each that a verdict needs has passed, or asks for what the environment does
+not have; the binding constraint is the failed check that stands first in ORDER, causes before what they cause, or,
+where none has failed, the first that is missing.
 
 Knows nothing of how things are measured.
 """
@@ -11,11 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from journeyman.shares import Interval, wilson
 
 MOST = 0.95  # of tasks, of mutants, of episodes: a share that counts as all of them
+# A check passes only where the lower end of its 95 % interval is above this: with 8 of 8 and 19 of 20, not 7 of 7.
+SURE = 2 / 3
+MORE = "give more --budget, make it possible to test, or do --without it"
 
 # id -> (what it says when it holds, what to do when it does not). Causes come before what they cause.
 ORDER: dict[str, tuple[str, str]] = {
@@ -96,20 +101,9 @@ ORDER: dict[str, tuple[str, str]] = {
     ),
 }
 
-# Without these nothing is proven: a verdict needs each of them, or one of those that stand together.
-NEEDED: tuple[tuple[str, ...], ...] = (
-    ("deterministic.repeat",),
-    ("deterministic.process",),
-    ("deterministic.hash_seed",),
-    ("deterministic.clock",),
-    ("starts.identical",),
-    ("isolated.interleaved",),
-    ("replayable.fork", "replayable.restore", "replayable.replay"),
-    ("verifiable.repeats",),
-    ("verifiable.oracle",),
-    ("verifiable.no_op", "verifiable.random"),
-    ("parallel.instances",),
-)
+# What a verdict needs: all that makes practice sound, except that the cost is only measured (parallel.speed), and that
+# isolated.sequence and deterministic.chance are what the same episodes say that deterministic.repeat and .process ask.
+NEEDED = tuple(id_ for id_ in ORDER if id_ not in ("isolated.sequence", "deterministic.chance", "parallel.speed"))
 
 
 @dataclass(frozen=True)
@@ -131,20 +125,25 @@ class Check:
             "value": self.value,
             "n": self.n,
             "interval": None if self.interval is None else list(self.interval),
-            "evidence": self.evidence,
+            "evidence": _plain(self.evidence),
         }
 
 
 def share(id_: str, good: int, n: int, least: float, evidence: dict[str, Any] | None = None) -> Check:
-    """A check that holds where `good` of `n` do, `least` of them being enough; it fails where fewer hold and the
-    interval leaves no room for `least`. In between, and where nothing was asked, it has neither passed nor failed."""
+    """A check that holds where `good` of `n` do, `least` of them being enough, and the interval is above SURE; it fails
+    where fewer hold and the interval leaves no room for `least`, which for a `least` of 1 is one that does not hold.
+    In between, and where nothing was asked, it has neither passed nor failed."""
     if n == 0:
         return untested(id_, "the time was over before it could be asked once")
     value, interval, evidence = good / n, wilson(good, n), evidence or {}
-    passed: bool | None = value >= least
-    if not passed and least < 1 and interval[1] >= least:
-        passed = None
-        evidence = {"reason": f"{good} of {n} are too few to tell from {least:.0%}", **evidence}
+    passed: bool | None = None
+    if value >= least and interval[0] > SURE:
+        passed = True
+    elif value < least and (least >= 1 or interval[1] < least):
+        passed = False
+    else:
+        told = f"to be sure of more than {SURE:.0%}" if value >= least else f"to tell from {least:.0%}"
+        evidence = {"reason": f"{good} of {n} are too few {told}", **evidence}
     return Check(id_, passed, round(value, 4), n, interval, evidence)
 
 
@@ -155,6 +154,25 @@ def named(id_: str, word: str) -> bool:
 
 def untested(id_: str, reason: str) -> Check:
     return Check(id_, None, evidence={"reason": reason})
+
+
+def inapplicable(id_: str, reason: str) -> Check:
+    """Untested, because there is nothing of which it could be asked, however long: a verdict does without it."""
+    return Check(id_, None, evidence={"reason": reason, "applies": False})
+
+
+def applies(check: Check) -> bool:
+    """Whether the environment has that of which it asks."""
+    return check.evidence.get("applies", True)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON, which knows no NaN and no infinity: an environment may pay either."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, float) and not isfinite(value) else value
 
 
 @dataclass(frozen=True)
@@ -185,18 +203,37 @@ class Report:
     def missing(self) -> Iterator[str]:
         """What a verdict needs and could not be tested, in the order of NEEDED."""
         found = self.found
-        for group in NEEDED:
-            done = any(id_ in found and found[id_].passed is not None for id_ in group)
-            if not done and not all(self._waived(id_) for id_ in group):
-                yield group[0]
+        for id_ in NEEDED:
+            check = found.get(id_)
+            if self._waived(id_) or (check is not None and check.passed is not None):
+                continue
+            if check is None or applies(check):
+                yield id_
+
+    @property
+    def defective(self) -> bool | None:
+        """Whether something is wrong with it; None where that is not known, because what a verdict needs was not
+        tested."""
+        return None if self.binding is not None and self._open(self.binding) else self.binding is not None
+
+    @property
+    def n(self) -> int:
+        """The smallest n of the checks that a verdict needs and that passed; 0 if there is none."""
+        found = self.found
+        return min((found[id_].n for id_ in NEEDED if id_ in found and found[id_].passed), default=0)
+
+    def _open(self, id_: str) -> bool:
+        return id_ not in self.found or self.found[id_].passed is None
 
     @property
     def remedy(self) -> str | None:
         """What to do about the binding constraint."""
         if self.binding is None:
             return None
-        if self.found[self.binding].passed is None:
-            return "make it possible to test: " + self.found[self.binding].evidence.get("reason", "it was not tested")
+        if self._open(self.binding):
+            check = self.found.get(self.binding)
+            reason = check.evidence.get("reason") if check else None
+            return f"not tested, so that nothing is known to be wrong: {reason or 'it was not asked'}; {MORE}"
         return ORDER[self.binding][1]
 
     def _waived(self, id_: str) -> bool:
@@ -206,6 +243,8 @@ class Report:
         return {
             "target": self.target,
             "verdict": self.verdict,
+            "defective": self.defective,
+            "n": self.n,
             "binding": self.binding,
             "remedy": self.remedy,
             "without": list(self.without),

@@ -32,6 +32,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from journeyman.errors import InputError
 from journeyman.grind.trace import canonical
 
 
@@ -128,10 +129,16 @@ class Episode:
 
 
 def adapted(name: str, factory: Callable[[], Any]) -> Target:
-    """The target behind a factory of environments, with what they say of themselves."""
+    """The target behind a factory of environments, with what they say of themselves. InputError if it makes none."""
     first = factory()
     if isinstance(first, Target):
         return first
+    for method in ("reset", "step"):
+        if not callable(getattr(first, method, None)):
+            raise InputError(
+                f"{name} makes a {type(first).__name__}, which has no {method}()",
+                "let it make an environment: reset(seed, task) and step(action)",
+            )
     tasks = [str(task) for task in _given(first, "tasks", None) or [""]]
     tools = [dict(tool) for tool in _given(first, "tools", None) or () if isinstance(tool, Mapping)]
     oracle = getattr(first, "oracle", None)

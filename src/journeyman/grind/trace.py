@@ -23,9 +23,9 @@ DEEP = 40
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 
 Trace = dict[str, Any]
-"""{task, seed, start, steps: [{action, observation, reward, done, state}], verdict, error, finished}, all in this
-form. `state` is the digest of the environment's own state, where it has one; `error` is what it raised, if it did;
-`finished` says that the environment ended the episode itself."""
+"""{task, seed, start, steps: [{action, observation, reward, done, state}], verdict, error, unsolved, finished}, all in
+this form. `state` is the digest of the environment's own state, where it has one; `error` is what it raised, if it did,
+and `unsolved` what its oracle raised; `finished` says that the environment ended the episode itself."""
 
 
 def canonical(value: Any, depth: int = 0) -> Any:

@@ -1,6 +1,7 @@
 """Whether what an episode is paid can be believed: solutions are, and nothing else is.
 
-Always holds: a task for which a plan cannot be made is not counted for that plan; a spoilt solution that ends in the
+Always holds: a task for which a plan cannot be made is not counted for that plan, and a check does not apply only where
+none could be made for BATCH tasks; a spoilt solution that ends in the
 very state of the solution, and says the same, is none, and must be paid like it; where the state cannot be seen, every
 spoilt solution counts.
 
@@ -17,7 +18,7 @@ from typing import Any
 from journeyman.grind import plans
 from journeyman.grind.dynamics import ALONE, ORACLE_STEPS
 from journeyman.grind.measurement import Measurement
-from journeyman.grind.report import MOST, Check, share, untested
+from journeyman.grind.report import MOST, Check, inapplicable, share, untested
 from journeyman.grind.trace import Trace, same, text
 
 TASKS = 200
@@ -28,9 +29,10 @@ IDLE = ("no_op", "random", "read_only", "echo", "wrong_entity")
 REASONS = {
     "no_op": "no action of it is known to do nothing",
     "random": "it offers no sample(), and there is no oracle whose actions could be mixed",
-    "read_only": "it does not say which of its tools only read, or its oracles change nothing",
+    "read_only": "it has no tools of which some only read, or its oracles change nothing",
     "echo": "it cannot be spoken to",
     "wrong_entity": "its oracles name nothing that other tasks name differently",
+    "mutants": "its solutions are neither a text nor calls that could be spoilt",
 }
 
 
@@ -82,7 +84,7 @@ def believed(m: Measurement, seconds: float) -> None:
     random.Random(0).shuffle(tasks)
     items = [(task, 1) for task in tasks[:TASKS]]
     if len(items) < 20:  # few tasks: their seeds are the tasks
-        items = [(task, seed) for seed in range(1, 1 + 24 // len(items)) for task, _ in items]
+        items = [(task, seed) for seed in range(1, 1 + -(-24 // len(items))) for task, _ in items]
     ends = m.budget.used + seconds
     for at in range(0, len(items), BATCH):
         judge.batch(items[at : at + BATCH], max(0.1, ends - m.budget.used))
@@ -99,6 +101,8 @@ class _Judge:
         self.reads = {tool["name"] for tool in m.said["tools"] if tool.get("effect") == "read" and "name" in tool}
         self.style = m.said["style"]
         self.solutions: list[tuple[tuple[str, int], list[Any]]] = []  # of the tasks so far
+        self.tasks = 0  # that were come to, and solved where there is an oracle
+        self.planned: set[str] = set()
 
     def batch(self, items: Sequence[tuple[str, int]], seconds: float) -> None:
         m, oracles = self.m, {}
@@ -113,6 +117,8 @@ class _Judge:
                 if actions and len(actions) <= ORACLE_STEPS:
                     self.solutions.append((item, actions))
         planned = [plan for item in items for plan in self._plans(item, oracles.get(item))]
+        self.planned |= {plan.name for plan in planned}
+        self.tasks += sum(map(self._solved, oracles.values())) if m.said["oracle"] else len(items)
         planned.sort(key=lambda plan: list(self.tallies).index(plan.name))  # if the time ends, the spoilt ones wait
         scripts = [plan.script for plan in planned]
         for plan, trace in m.some(m.lab, "play", seconds, planned, scripts=scripts, seconds=seconds):
@@ -171,12 +177,12 @@ class _Judge:
         for name in IDLE:
             tally = self.tallies[name]
             if tally.n == 0:
-                m.add(untested(f"verifiable.{name}", REASONS[name]))
+                m.add(self._not_asked(name))
             else:
                 m.add(share(f"verifiable.{name}", tally.good, tally.n, MOST, tally.evidence()))
         spoilt, equal = self.tallies["mutants"], self.tallies["equivalents"]
-        if spoilt.n == 0:
-            m.add(untested("verifiable.mutants", "there is no solution that could be spoilt"))
+        if spoilt.n == 0 and not equal.bad:
+            m.add(self._not_asked("mutants"))
             return
         evidence = {**spoilt.evidence(), "equivalent": equal.n}
         found = share("verifiable.mutants", spoilt.good, spoilt.n, MOST, evidence)
@@ -184,6 +190,23 @@ class _Judge:
             refused = {**found.evidence, "refused": equal.bad[:5]}
             found = Check(found.id, False, found.value, found.n, found.interval, refused)
         m.add(found)
+
+    def _not_asked(self, name: str) -> Check:
+        """Why nothing speaks for this check or against it: it does not apply, or was not come to."""
+        id_ = f"verifiable.{name}"
+        if name in self.planned:
+            return untested(id_, "the time was over, or all that was tried came to the solution itself")
+        if name in ("wrong_entity", "read_only", "mutants") and not self.m.said["oracle"]:
+            return untested(id_, "it publishes no oracle from which to make it")
+        if name == "read_only" and self.m.said["tools"] and not any("effect" in each for each in self.m.said["tools"]):
+            return untested(id_, "it does not say which of its tools only read")
+        if name == "mutants" and self.style in ("text", "calls"):
+            return untested(id_, "there is no solution that could be spoilt")
+        if self.tasks < BATCH:
+            return untested(
+                id_, f"only {self.tasks} tasks were come to or solved, and for none of them could it be made"
+            )
+        return inapplicable(id_, REASONS[name])
 
     def _paid(self, trace: Trace) -> float:
         verdict = trace["verdict"]
@@ -200,7 +223,8 @@ class _Judge:
     def _told(self, trace: Trace) -> dict[str, Any]:
         actions = [step["action"] for step in trace["steps"]]
         told = {"task": trace["task"], "seed": trace["seed"], "paid": trace["verdict"], "actions": _short(actions)}
-        return told | ({"raised": trace["error"]} if trace["error"] else {})
+        why = trace["error"] or trace["unsolved"]
+        return told | ({"raised": why} if why else {})
 
 
 @dataclass(frozen=True)

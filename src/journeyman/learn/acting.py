@@ -13,12 +13,13 @@ Knows worlds and token ids; nothing of rewards' use.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from journeyman.errors import ModelError
 from journeyman.model import Ids, Message
-from journeyman.model.tools import calls_in
+from journeyman.model.tools import calls_in, fitted
 from journeyman.model.transformers_engine import TransformersEngine
 from journeyman.world.actions import Action, Call, parsed
 from journeyman.world.env import Env
@@ -27,6 +28,19 @@ from journeyman.world.task import Task
 from journeyman.world.verifier import Verdict
 
 ASKED = "Answer with one call, as JSON."
+
+
+@dataclass
+class Talk:
+    """A conversation under way, in OpenAI's format, and the tools that it shows (none: they are in its words)."""
+
+    messages: list[Message]
+    tools: Sequence[Mapping[str, Any]] = ()
+
+    def prompt(self, engine: TransformersEngine) -> list[int]:
+        """What the model goes on from, in its own template. ModelError if it is longer than the model can read."""
+        messages, tools = fitted(engine.tokenizer.chat_template, self.messages, self.tools)
+        return engine.chat(messages, tools=tools)
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,14 @@ class Manner:
                 env.step(action)
         return cls(tuple(before), **rest)
 
+    def begin(self, env: Env) -> Talk:
+        """The conversation as an episode begins."""
+        return Talk([*self.before, _asks(env.observation)])
+
+    def go_on(self, talk: Talk, text: str, action: Action, observation: str) -> None:  # noqa: ARG002
+        """What the model wrote, which was understood as `action`, and what the world answered."""
+        talk.messages += [{"role": "assistant", "content": text}, _asks(observation)]
+
 
 @dataclass
 class Episode:
@@ -86,6 +108,11 @@ def understood(text: str) -> Action:
     return parsed(text.strip())
 
 
+def spoken(engine: TransformersEngine, reply: Ids) -> str:
+    """The text of a reply, without the token that ends it."""
+    return engine.decode([token for token in reply if token not in engine.end_ids])
+
+
 def play(
     engine: TransformersEngine,
     envs: Sequence[Env],
@@ -96,7 +123,7 @@ def play(
 ) -> list[Episode]:
     """Act in all of these episodes, which have begun, until each is over, under the adapter that is active."""
     episodes = [Episode(env.task) for env in envs]
-    talks = [[*manner.before, _asks(env.observation)] for env in envs]
+    talks = [manner.begin(env) for env in envs]
     for turn in range(manner.turns):
         going: list[int] = []
         prompts: list[list[int]] = []
@@ -104,7 +131,7 @@ def play(
             if env.info["over"]:
                 continue
             try:
-                prompts.append(engine.chat(talks[at]))
+                prompts.append(talks[at].prompt(engine))
             except ModelError:
                 if not turn:  # what cannot even begin is a mistake of who asked
                     raise
@@ -123,9 +150,10 @@ def play(
         for at, prompt, reply in zip(going, prompts, replies, strict=True):
             if reply:
                 episodes[at].turns.append((prompt, reply))
-            text = engine.decode([token for token in reply if token not in engine.end_ids])
-            envs[at].step(understood(text))
-            talks[at] += [{"role": "assistant", "content": text}, _asks(envs[at].observation)]
+            text = spoken(engine, reply)
+            action = understood(text)
+            envs[at].step(action)
+            manner.go_on(talks[at], text, action, envs[at].observation)
     for episode, env in zip(episodes, envs, strict=True):
         episode.verdict = env.leave()
     return episodes

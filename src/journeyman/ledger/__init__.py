@@ -2,9 +2,9 @@
 
 A night learns from sessions, so an answer's tokens have the fate of its session, the best that any night gave it:
 
-    gradient     a lesson of the session was trained, and the gate promoted the adapter
-    evaluation   its lessons were only asked for, in what the gate judges by
-    dream        situations were written of it, and none was worth training
+    gradient     a lesson of the session, or a task dreamed of it, was trained, and the gate promoted the adapter
+    evaluation   its lessons or tasks were only asked for, in what the gate judges by
+    dream        situations or tasks were made of it, and none was trained
     waiting      the next night will read it
     bin          nothing came of it, and why
 
@@ -18,13 +18,13 @@ Knows exchanges and imported sessions; what nights made of them is `fates`' to k
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from journeyman.capture import names
-from journeyman.capture.conversations import Assembly, assembled
+from journeyman.capture.conversations import Assembly, assembled, is_usable, withheld
 from journeyman.ledger.fates import FATES, IN_SERVICE, Fate, Uses, serving
 from journeyman.records import Exchange, Session
 from journeyman.registry.adapters import LEARNING
@@ -70,12 +70,40 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Dreamed:
+    """Compute that nights spent in dreamed worlds: decisions trained on, and actions on tasks kept apart, with the
+    tokens of either; `tasks`: that were trained on, counted once a night."""
+
+    nights: int = 0
+    tasks: int = 0
+    steps: int = 0
+    tokens: int = 0
+    judged_steps: int = 0
+    judged_tokens: int = 0
+
+    def and_of(self, outputs: Mapping[str, Mapping[str, Any]]) -> Dreamed:
+        """With one night more, by the outputs of its phases."""
+        trained = outputs.get("train", {}).get("dreamed", {})
+        judged = outputs.get("evaluate", {}).get("tasks", {})
+        return Dreamed(
+            self.nights + bool(trained or judged),
+            self.tasks + len(trained.get("tasks", ())),
+            self.steps + trained.get("steps", 0),
+            self.tokens + trained.get("tokens", 0),
+            self.judged_steps + judged.get("steps", 0),
+            self.judged_tokens + judged.get("tokens", 0),
+        )
+
+
+@dataclass(frozen=True)
 class Ledger:
-    """`night_tokens`: what the nights themselves read and wrote, by phase."""
+    """`night_tokens`: what the nights themselves read and wrote, by phase; `dreamed`: what of it was work in dreamed
+    worlds."""
 
     entries: list[Entry] = field(default_factory=list)
     nights: int = 0
     night_tokens: dict[str, int] = field(default_factory=dict)
+    dreamed: Dreamed = Dreamed()
 
     @property
     def lines(self) -> list[Line]:
@@ -121,6 +149,7 @@ class Ledger:
             "lines": [asdict(line) for line in self.lines],
             "nights": self.nights,
             "night_tokens": self.night_tokens,
+            "dreamed": asdict(self.dreamed),
             "entries": [asdict(each) for each in self.entries],
         }
 
@@ -131,22 +160,26 @@ def read(store: Store, tenant: str | None = None, since: datetime | None = None)
     found = Ledger()
     spent: Counter[str] = Counter()
     feedback = store.feedback()
-    count = 0
+    count, dreamed = 0, Dreamed()
     for name in store.tenants() if tenant is None else [tenant]:
         nights = store.nights(name)
         phases = {night.key: store.phases(night.key) for night in nights}
         exchanges = store.exchanges(tenant=name)
-        assembly = assembled(exchanges, LEARNING, feedback, store.outcomes(name))
+        sessions = store.sessions(tenant=name)
+        marks = withheld(sessions, LEARNING)
+        assembly = assembled(exchanges, LEARNING, feedback, store.outcomes(name), marks=marks.get(name, ()))
         uses = Uses([(night, phases[night.key]) for night in nights], serving(store, name))
         chosen = [each for each in exchanges if not since or moment(each.started_at) >= since]
         found.entries.extend(of_answers(chosen, assembly, uses))
-        imported = [each for each in store.sessions(tenant=name) if not since or moment(each.started_at) >= since]
-        found.entries.extend(of_imported(imported, uses))
+        imported = [each for each in sessions if not since or moment(each.started_at) >= since]
+        kept_back = {each.id for each in imported if not is_usable(each, LEARNING, marks)}
+        found.entries.extend(of_imported(imported, uses, kept_back))
         for made in phases.values():
             recent = [each for each in made.values() if not since or moment(each.committed_at) >= since]
             count += bool(recent)
             spent.update({each.name: each.tokens for each in recent})
-    return replace(found, nights=count, night_tokens=dict(spent))
+            dreamed = dreamed.and_of({each.name: each.output for each in recent})
+    return replace(found, nights=count, night_tokens=dict(spent), dreamed=dreamed)
 
 
 def of_answers(exchanges: Iterable[Exchange], assembly: Assembly, uses: Uses) -> list[Entry]:
@@ -178,10 +211,13 @@ def of_answers(exchanges: Iterable[Exchange], assembly: Assembly, uses: Uses) ->
     return found
 
 
-def of_imported(sessions: Iterable[Session], uses: Uses) -> list[Entry]:
+def of_imported(sessions: Iterable[Session], uses: Uses, kept_back: Collection[str] = ()) -> list[Entry]:
+    """One entry a session; `kept_back`: the ids of those that no night may read."""
     found: list[Entry] = []
     for each in sessions:
         use, said = uses.of("", [each.id]), [turn.content for turn in each.turns if turn.role == "assistant"]
+        if use.fate == "waiting" and each.id in kept_back:
+            use = replace(use, fate="bin", why="its consent, or that of what it repeats, leaves it out")
         entry = Entry("imported", each.tenant, each.id, use.fate, use.why, use.adapters)
         found.append(replace(entry, turns=len(said), characters=sum(map(len, said))))
     return found

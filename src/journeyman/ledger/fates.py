@@ -103,6 +103,16 @@ def _of_night(night: NightRecord, outputs: Mapping[str, dict[str, Any]], serving
         _better(found, whose[value["lesson_id"]], Use("dream", "no question about it was worth training"))
     for value in dreams.get("heldout", ()):
         _better(found, whose[value["lesson_id"]], Use("evaluation", "held out for the gate to judge by"))
+    tasks = outputs.get("dream tasks", {})
+    for entry in tasks.get("heldout", ()):
+        for session in entry["sessions"]:
+            _better(found, session, Use("evaluation", "its tasks were held out for the gate to judge by"))
+    for entry in tasks.get("train", ()):
+        for session in entry["sessions"]:
+            _better(found, session, Use("dream", "tasks were dreamed of it, and others were trained"))
+    decided = outputs.get("weigh decisions", {})
+    for entry in decided.get("heldout", ()):
+        _better(found, entry["session"], Use("evaluation", "its decisions were held out for the gate to judge by"))
     if adapter:
         if result.get("verdict") != "PROMOTE":
             learnt = Use("bin", "learnt, but the gate did not promote the adapter", (adapter,))
@@ -112,6 +122,10 @@ def _of_night(night: NightRecord, outputs: Mapping[str, dict[str, Any]], serving
         for value in dreams.get("train", ()):
             if routes.get(Situation.from_json(value).id) in TRAINED:
                 found[whose[value["lesson_id"]]] = learnt
+        practised = set(outputs.get("train", {}).get("dreamed", {}).get("tasks", ()))
+        for entry in tasks.get("train", ()):
+            found |= dict.fromkeys(entry["sessions"], learnt) if entry["id"] in practised else {}
+        found |= {entry["session"]: learnt for entry in decided.get("train", ())}
     return found
 
 

@@ -9,8 +9,9 @@ Knows messages in OpenAI's format, no lessons and no sessions.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from journeyman.errors import ModelError
@@ -32,7 +33,23 @@ def render(
 
     tools: what the assistant may call, in OpenAI's format; options: what the template itself takes (`enable_thinking`).
     """
+    failure: ModelError | None = None
+    for spelling in _SPELLINGS:
+        try:
+            return _render(tokenizer, name, [spelling(message) for message in messages], tools, begins, options)
+        except ModelError as error:
+            failure = failure or error
+    raise failure  # type: ignore[misc]  # of the conversation as it was given
 
+
+def _render(
+    tokenizer: Any,
+    name: str,
+    messages: Sequence[Mapping[str, Any]],
+    tools: Sequence[Mapping[str, Any]] | None,
+    begins: bool,
+    options: Mapping[str, Any] | None,
+) -> list[int]:
     def write(conversation: Sequence[Mapping[str, Any]]) -> str:
         try:
             return tokenizer.apply_chat_template(
@@ -67,6 +84,31 @@ def render(
         said = held[int(part)] if number % 2 else part
         ids += tokenizer(said, add_special_tokens=False, split_special_tokens=bool(number % 2))["input_ids"]
     return ids
+
+
+def _arguments_as_text(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not message.get("tool_calls"):
+        return message
+    calls = []
+    for call in message["tool_calls"]:
+        given = call["function"].get("arguments", {})
+        text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+        calls.append({**call, "function": {**call["function"], "arguments": text}})
+    return {**message, "tool_calls": calls}
+
+
+def _content_in_parts(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    content = message.get("content")
+    return {**message, "content": [{"type": "text", "text": content}]} if isinstance(content, str) else message
+
+
+# Of one and the same message. Most templates want a call's arguments as an object, DeepSeek's as JSON text; those of
+# models that see pictures take contents in parts only.
+_SPELLINGS: tuple[Callable[[Mapping[str, Any]], Mapping[str, Any]], ...] = (
+    lambda message: message,
+    _arguments_as_text,
+    _content_in_parts,
+)
 
 
 def _marked(message: Mapping[str, Any], held: list[str], only: Sequence[str] | None = None) -> dict[str, Any]:

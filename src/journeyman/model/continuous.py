@@ -56,7 +56,7 @@ class Request:
     to go on. `fail` is called instead, if it cannot be answered. `scope`: what is read for it is known to others of
     the same scope alone, and scopes share the rows; top_k 0 means all;
     `grammar` is what the reply must follow. `known`: how many of the prompt's tokens did
-    not have to be read."""
+    not have to be read. `kept`: whether what is read for it is kept for others."""
 
     prompt: Ids
     hear: Callable[[Token, End], bool]
@@ -72,6 +72,7 @@ class Request:
     grammar: Grammar | None = None
     reply: list[int] = field(default_factory=list)
     known: int = 0
+    kept: bool = True
     wanted: bool = True
 
     def __post_init__(self) -> None:
@@ -141,9 +142,12 @@ class ContinuousBatch:
         self._reading, self._group = None, []
         return False
 
-    def forget(self, adapter: str) -> None:
-        """Of an adapter that will not be used again."""
-        self.prefixes.forget(adapter)
+    def forget(self, *, scope: str | None = None, adapter: str | None = None) -> None:
+        """Keep nothing any more of what was read in this scope, or under this adapter, until now."""
+        self.prefixes.forget(scope=scope, adapter=adapter)
+        for request in self.requests:
+            if scope == request.scope or (adapter and adapter == request.adapter):
+                request.kept = False
 
     # Prompts
 
@@ -196,7 +200,8 @@ class ContinuousBatch:
                 path = path_T.to(self.engine.device)
                 keys = torch.stack([each[0].index_select(1, path) for each in cache.keys])
                 values = torch.stack([each[0].index_select(1, path) for each in cache.values])
-                self.prefixes.add(group[row].prompt, owner, keys, values)
+                if group[row].kept:
+                    self.prefixes.add(group[row].prompt, owner, keys, values)
                 self._join(group[row], keys, values, hidden_TH[path[-1] - packed.carried])
             cache.keep(packed.onward.to(self.engine.device))
             yield
@@ -247,7 +252,7 @@ class ContinuousBatch:
         for row in set(range(len(self.rows))) - set(staying):
             request = self.rows[row]
             seen = [*request.prompt, *request.reply][: self._slots.lengths[row]]  # what has been through the model
-            if request.adapter is None or request.adapter in self.engine.adapters:  # else it has been dropped
+            if request.kept:
                 self.prefixes.add(seen, (request.scope, request.adapter), *self._slots.of(row))
         self._slots.keep(staying)
         self._hidden_BH = self._hidden_BH[staying]

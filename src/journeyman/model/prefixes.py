@@ -74,9 +74,9 @@ class Prefixes:
             self.bytes += new.bytes
         self._shrink()
 
-    def forget(self, adapter: str | None) -> None:
-        """Drop all that was read under this adapter, whoever asked."""
-        for owner in [each for each in self._roots if each[1] == adapter]:
+    def forget(self, *, scope: str | None = None, adapter: str | None = None) -> None:
+        """Drop all that was read for this owner, under any adapter, or under this adapter, whoever asked."""
+        for owner in [each for each in self._roots if scope == each[0] or (adapter and adapter == each[1])]:
             self.bytes -= sum(node.bytes for node, _, _ in _below(self._roots.pop(owner)))
 
     def _path(self, ids: Sequence[int], owner: Owner) -> Iterator[tuple[_Node, int]]:

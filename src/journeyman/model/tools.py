@@ -32,6 +32,15 @@ def known_to(template: str | None) -> bool:
     return bool(template) and "tools" in str(template) and "tool_calls" in str(template)
 
 
+def fitted(
+    template: str | None, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+) -> tuple[list[dict[str, Any]], list[Mapping[str, Any]] | None]:
+    """A conversation and the tools of it, as this chat template takes both: one without tools is not changed."""
+    if known_to(template):
+        return with_objects(messages), list(tools) or None
+    return as_text(messages, tools), None
+
+
 def as_text(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
     """The same conversation in the roles system, user and assistant alone."""
     result: list[dict[str, Any]] = []

@@ -48,6 +48,7 @@ class TransformersEngine:
         self.fingerprint = fingerprint
         self.tokenizer = tokenizer
         self.tokens = 0
+        self.known: dict[Any, Any] = {}  # what others have found out of the base, which does not change
         self.model = model.eval().requires_grad_(False)
         self.body = model.get_decoder() if hasattr(model, "get_decoder") else model.model
         self.head = Head.of(model)

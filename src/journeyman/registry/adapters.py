@@ -128,13 +128,8 @@ def pick_sessions(
     it returns what it found, with another it is a second try at the same sessions.
     """
     champion = store.champion(base, tenant)
-    learnt: set[str] = set()
-    parent = champion
-    while parent:
-        lineage = adapters.lineage(parent.hash)
-        learnt |= set(lineage["sessions"])
-        parent = store.adapter(lineage["parent"], tenant) if lineage["parent"] else None
-    new = [each for each in conversations.kept(store, *LEARNING, tenant=tenant) if each.session.id not in learnt]
+    known = learnt(store, adapters, champion, tenant)
+    new = [each for each in conversations.kept(store, *LEARNING, tenant=tenant) if each.session.id not in known]
     if only and set(only) <= {each.session.id for each in new}:
         new = [each for each in new if each.session.id in only]
     if new or champion is None:
@@ -142,6 +137,16 @@ def pick_sessions(
     last = adapters.lineage(champion.hash)
     again = conversations.kept(store, *LEARNING, tenant=tenant, ids=last["sessions"])
     return again, store.adapter(last["parent"], tenant) if last["parent"] else None
+
+
+def learnt(store: Store, adapters: AdapterDirectory, adapter: AdapterRecord | None, tenant: str = "") -> set[str]:
+    """The ids of the sessions that an adapter (None: the base) and all before it in its line have learned from."""
+    found: set[str] = set()
+    while adapter:
+        lineage = adapters.lineage(adapter.hash)
+        found |= set(lineage["sessions"])
+        adapter = store.adapter(lineage["parent"], tenant) if lineage["parent"] else None
+    return found
 
 
 def versions() -> dict[str, str]:

@@ -10,7 +10,7 @@ Knows an engine and a lineage; nothing of serving.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from journeyman.errors import AdapterError
@@ -30,9 +30,11 @@ def sing(engine: Engine, adapter: str | None) -> list[float]:
         return engine.score([(prompt, engine.encode(_ANSWER))])[0]
 
 
-def prove(engine: Engine, adapter: str, lineage: Mapping[str, Any]) -> None:
-    """AdapterError if `adapter`, as the engine has it loaded, is not what its lineage says."""
+def prove(engine: Engine, adapter: str, lineage: Mapping[str, Any]) -> Iterator[None]:
+    """AdapterError if `adapter`, as the engine has it loaded, is not what its lineage says; a pause within, in which
+    the engine may do something else."""
     found = sing(engine, adapter)
+    yield
     if _apart(found, sing(engine, None)) < _LEAST:
         raise AdapterError(f"adapter {adapter} changes nothing when it is loaded", "run a new night")
     written = lineage.get(FIELD)  # nights before there were canaries wrote none

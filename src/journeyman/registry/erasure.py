@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, Protocol
 
 from journeyman.capture import conversations
 from journeyman.errors import StoreError, UsageError
@@ -33,6 +33,18 @@ from journeyman.store import Store
 
 FORMAT = "journeyman-erasure/1"
 _TRIES = 5  # while clients go on with the very conversation that is being erased
+
+
+class Witness(Protocol):
+    """Who is to know what fell before it is gone."""
+
+    def read(self, erasure: Erasure) -> dict[str, Any]:
+        """The rows are still there; an error here, and nothing is erased. Returns what is noted of the rebuild."""
+        ...
+
+    def hear(self, erasure: Erasure) -> None:
+        """The rows are gone and nothing that fell serves any more, but its weights still lie there."""
+        ...
 
 
 @dataclass
@@ -88,9 +100,9 @@ def _of_tenant(store: Store, tenant: str, session: str, user: str) -> Chosen | N
         if id.startswith(session):  # as a night knew it, before it went on
             chosen.captured |= {known[receipt] for receipt in receipts if receipt in known}
     held = [each for each in kept if each.answers]
-    chosen.ids = chosen.imported | {
-        each.session.id for each in held if {one.session for one in each.answers.values()} & chosen.captured
-    }
+    own = {each.session.id for each in held if {one.session for one in each.answers.values()} & chosen.captured}
+    chosen.ids = chosen.imported | own
+    chosen.imported -= own  # a copy of what was captured, that an import of its export has made, is no other session
     whole = chosen.everything and (store.nights(tenant) or store.adapters(tenant))
     return chosen if chosen.imported or chosen.captured or whole else None
 
@@ -131,16 +143,28 @@ def plan(store: Store, chosen: Chosen, at: str = "") -> tuple[Erasure, dict[str,
     return replace(erasure, certificate=body), results
 
 
-def erase(store: Store, *, session: str = "", user: str = "", tenant: str | None = None) -> Erasure:
+def erase(
+    store: Store, *, session: str = "", user: str = "", tenant: str | None = None, witness: Witness | None = None
+) -> Erasure:
     """Erase what `choose` finds, and return what was done, with its signed certificate. Call it only while holding the
-    lock "night": a night under way would go on with what it has read."""
+    lock "night": a night under way would go on with what it has read. With a `witness`, the erasure is noted as one
+    whose adapters are to be made anew."""
     key = certificate.signing_key(store.folder)  # first: without a signature nothing is erased
     finish(store)
     for _ in range(_TRIES):
         thought, results = plan(store, choose(store, session=session, user=user, tenant=tenant))
+        if witness:
+            noted = witness.read(thought)
+            if thought.service:
+                said = {**thought.certificate, "supplement": "follows, once what fell has been made anew"}
+                thought = replace(thought, rebuild=noted, certificate=said)
         signed = replace(thought, certificate=certificate.sign(thought.certificate, key))
         if store.erase(signed, results):
-            finish(store)
+            try:
+                if witness and signed.service:
+                    witness.hear(signed)
+            finally:
+                finish(store)
             return signed
     raise StoreError(
         "clients go on with what is to be erased faster than it can be erased", "stop them, or try again in a minute"

@@ -21,6 +21,7 @@ from journeyman.registry.adapters import LINEAGE, AdapterDirectory
 from journeyman.store import Store
 
 TRAINED = ("opsd", "replay")  # the routes of a situation that end in a gradient
+RECALLED = "recall lessons"  # the phase of a night that begins from an adapter: what it repeats of that one's line
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def before(history: Sequence[ServiceRecord], withdrawn: Collection[str] = ()) ->
     nothing was."""
     stack = [""]
     for each in history:
-        if each.why in ("rollback", "erasure"):
+        if each.why in ("rollback", "erasure", "harm"):
             while len(stack) > 1 and stack[-1] != each.hash:
                 stack.pop()
         if stack[-1] != each.hash:

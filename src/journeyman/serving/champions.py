@@ -1,8 +1,11 @@
 """Which adapter is in service for whom, and its weights in the engine.
 
 Always holds: a promotion, a rollback or a withdrawal is noticed within a second, without a restart; an adapter serves
-only after its canary has sung, alone and in a batch that it shares; one that cannot be loaded never takes another's
-place; one that is in use stays loaded until the last request under it has ended.
+only after its canary has sung, alone and in a batch that it shares, while others' tokens go on; one that cannot be
+loaded never takes another's place; one that is in use stays loaded until the last request under it has ended; within a
+second of an erasure nothing is kept any more of what was read for its tenant, nor of the adapters that it withdrew,
+unless one is in use; sessions are held out for what served before (`registry.shadow`) only while both sides can answer,
+so that none is on a side for a reason of that side.
 
 Knows the store, the registry and the worker; nothing of requests.
 """
@@ -13,16 +16,20 @@ import asyncio
 import sys
 import time
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from journeyman.capture.reading import Reading
 from journeyman.errors import AdapterError, JourneymanError, StoreError
+from journeyman.model import lora
 from journeyman.model.continuous import ContinuousBatch, Request, Token
-from journeyman.registry import canary
+from journeyman.model.lora import AdapterState
+from journeyman.model.transformers_engine import TransformersEngine
+from journeyman.registry import canary, shadow
 from journeyman.registry.adapters import AdapterDirectory
+from journeyman.registry.shadow import Watch
 from journeyman.serving.worker import Worker
 from journeyman.store import Store
 
@@ -41,11 +48,21 @@ class Counts:
     failures: int = 0
 
 
-class Champions:
-    """`store`: a connection to read from."""
+@dataclass(frozen=True)
+class Serving:
+    """Who answers (None: the base) and, where the champion is watched, as which side: what is kept with the answer."""
 
-    def __init__(self, store: Store, worker: Worker, base: str) -> None:
-        self.store, self.worker, self.base = store, worker, base
+    adapter: str | None
+    arm: dict[str, Any] | None = None
+
+
+class Champions:
+    """`store`: a connection to read from; `share`: of the sessions that what served before a promotion answers."""
+
+    def __init__(self, store: Store, worker: Worker, base: str, share: float = 0.0) -> None:
+        self.worker, self.base, self.share = worker, base, share
+        self._read = Reading(store)
+        self._watches: dict[str, Watch | None] = {}  # by tenant
         self.directory = AdapterDirectory.beside(store)
         self.counts = Counts()
         self._serving: dict[str, str | None] = {}  # by tenant
@@ -55,75 +72,141 @@ class Champions:
         self._users: Counter[str] = Counter()
         self._withdrawn: set[str] = set()  # and still in memory: an answer may be under way
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._erasures = store.count_erasures()  # that are known here, by tenant
 
     @property
     def loaded(self) -> int:
         return len(self._loaded)
 
     @asynccontextmanager
-    async def in_service(self, tenant: str) -> AsyncIterator[str | None]:
-        """The adapter that answers for this tenant now (None: the base), for as long as the block runs."""
-        held = asyncio.ensure_future(self._held(tenant))
+    async def in_service(self, tenant: str, session: str = "") -> AsyncIterator[Serving]:
+        """Who answers for this tenant now, in this session, if it is one, for as long as the block runs."""
+        held = asyncio.ensure_future(self._held(tenant, session))
         try:
             # A client that goes while an adapter is being loaded takes nothing with it, and leaves nothing in use.
             yield await asyncio.shield(held)
         finally:
             held.add_done_callback(self._let_go)
 
-    def _let_go(self, held: asyncio.Future[str | None]) -> None:
-        if not held.cancelled() and not held.exception() and (adapter := held.result()):
+    async def watch(self) -> None:
+        """Until it is cancelled: let go of what has been erased, also where nobody asks any more."""
+        said = ""
+        while True:
+            await asyncio.sleep(FRESH_SECONDS / 2)
+            try:
+                await self._forget_what_was_erased()
+            except StoreError:  # requests tell of it; what was erased meanwhile is seen when the store is back
+                continue
+            except Exception as error:  # a defect of ours: it is said, and what was erased is still let go of
+                if repr(error) != said:
+                    said = repr(error)
+                    print(f"what was erased may still be in memory: {said}", file=sys.stderr, flush=True)
+
+    async def _forget_what_was_erased(self) -> None:
+        for tenant, count in (await self._read(lambda store: store.count_erasures())).items():
+            if count == (known := self._erasures.get(tenant, 0)):
+                continue
+            erasures = await self._read(lambda store, tenant=tenant: store.erasures(tenant))
+            self._withdrawn.update(hash for each in erasures[known:] for hash in each.adapters)
+            self._asked.pop(tenant, None)
+            await asyncio.wrap_future(self.worker.between(lambda batch, tenant=tenant: batch.forget(scope=tenant)))
+            self._erasures[tenant] = len(erasures)
+        if self._withdrawn:
+            await self._make_room()
+
+    def _let_go(self, held: asyncio.Future[Serving]) -> None:
+        if not held.cancelled() and not held.exception() and (adapter := held.result().adapter):
             self._users[adapter] -= 1
 
-    async def _held(self, tenant: str) -> str | None:
+    async def _held(self, tenant: str, session: str) -> Serving:
         async with self._locks[tenant]:
-            adapter = await self._current(tenant)
-            if adapter:
-                self._users[adapter] += 1
-                self._loaded.move_to_end(adapter)
+            champion = await self._current(tenant)
+            with self._in_use(champion):  # while the other side is loaded, nobody makes room by letting go of it
+                serving = await self._side(tenant, session, champion)
+                if serving.adapter:
+                    self._users[serving.adapter] += 1
+                    self._loaded.move_to_end(serving.adapter)
         if len(self._loaded) > LOADED or self._withdrawn:
             await self._make_room()
-        return adapter
+        return serving
+
+    @contextmanager
+    def _in_use(self, adapter: str | None) -> Iterator[None]:
+        if adapter is None:
+            yield
+            return
+        self._users[adapter] += 1
+        try:
+            yield
+        finally:
+            self._users[adapter] -= 1
+
+    async def _side(self, tenant: str, session: str, champion: str | None) -> Serving:
+        watched = self._watches.get(tenant) if self.share and session else None
+        if watched is None or watched.adapter != champion:
+            return Serving(champion)
+        refused, when = self._refused.get(tenant, ("", 0.0))
+        waits = refused == watched.held_out and time.monotonic() - when < AGAIN_SECONDS
+        ready = not watched.held_out or watched.held_out in self._loaded
+        if not ready and (waits or not await self._load(tenant, watched.held_out)):
+            return Serving(champion)
+        held_out = watched.holds_out(session, self.share)
+        arm = {"of": watched.number, "held_out": held_out, "share": self.share}
+        return Serving((watched.held_out or None) if held_out else champion, arm)
 
     async def _current(self, tenant: str) -> str | None:
         now = time.monotonic()
         wanted = self._serving.get(tenant)
         if now - self._asked.get(tenant, -FRESH_SECONDS) >= FRESH_SECONDS:
-            champion = self.store.champion(self.base, tenant)
+            champion = await self._read(lambda store: store.champion(self.base, tenant))
             wanted = champion.hash if champion else None
+            if self.share:
+                self._watches[tenant] = await self._read(lambda store: shadow.watch(store, self.base, tenant))
             self._asked[tenant] = now
         before = self._serving.get(tenant)
         refused, when = self._refused.get(tenant, ("", 0.0))
         if wanted == refused and now - when < AGAIN_SECONDS:
             wanted = before
+        replaced = before if wanted != before else None
+        withdrawn = {replaced} if replaced and not await self._in_good_standing(replaced, tenant) else set()
         if wanted is None or wanted in self._loaded or await self._load(tenant, wanted):
             self.counts.swaps += wanted != before
-            if before and wanted != before and not self._in_good_standing(before, tenant):
-                self._withdrawn.add(before)
+            self._withdrawn |= withdrawn
             self._serving[tenant] = wanted
             return wanted
         # What was in service may have been withdrawn: then the base takes over, and not what was there before.
-        stays = before in self._loaded and self._in_good_standing(before, tenant) if before else False
+        stays = await self._in_good_standing(before, tenant) and before in self._loaded
         self._serving[tenant] = before if stays else None
         return self._serving[tenant]
 
     async def _load(self, tenant: str, adapter: str) -> bool:
         """Whether it is loaded now; if not, it is tried again later."""
         try:
-            lineage, path = self.directory.lineage(adapter), self.directory.path(adapter)
-            await asyncio.wrap_future(self.worker.between(lambda batch: _load(batch, adapter, path, lineage)))
+            engine = self.worker.batch.engine
+            state, lineage = await asyncio.to_thread(self._files, adapter, engine)
+            await asyncio.wrap_future(self.worker.by_and_by(_proven(engine, adapter, state, lineage)))
         except Exception as error:  # whatever is wrong with it, others are served
             self._refused[tenant] = (adapter, time.monotonic())
             self.counts.failures += 1
             why = f"{error.message}; {error.remedy}" if isinstance(error, JourneymanError) else repr(error)
             print(f"adapter {adapter} stays out of service: {why}", file=sys.stderr, flush=True)
             return False
+        if not await self._in_good_standing(adapter, tenant):  # it has been withdrawn meanwhile
+            self._withdrawn.add(adapter)
         self._loaded[adapter] = None
         self._refused.pop(tenant, None)
         return True
 
-    def _in_good_standing(self, adapter: str, tenant: str) -> bool:
+    def _files(self, adapter: str, engine: TransformersEngine) -> tuple[AdapterState, dict[str, Any]]:
+        """From the disk: in a thread, while the model runs."""
+        lineage = self.directory.lineage(adapter)
+        return lora.load(self.directory.path(adapter), engine.layers), lineage
+
+    async def _in_good_standing(self, adapter: str | None, tenant: str) -> bool:
+        if adapter is None:
+            return False
         try:
-            known = self.store.adapter(adapter, tenant)
+            known = await self._read(lambda store: store.adapter(adapter, tenant))
             return known.verdict == "PROMOTE" and not known.withdrawn_at
         except (AdapterError, StoreError):
             return False
@@ -142,26 +225,27 @@ class Champions:
             def drop(batch: ContinuousBatch, adapter: str = adapter) -> None:
                 if adapter not in self._loaded:  # it may have come back
                     batch.engine.drop_adapter(adapter)
-                    batch.forget(adapter)
+                    batch.forget(adapter=adapter)
 
             await asyncio.wrap_future(self.worker.between(drop))
 
 
-def _load(batch: ContinuousBatch, adapter: str, path: Path, lineage: dict[str, Any]) -> None:
-    """In the model's thread: read the weights and let the canary sing, alone and in company."""
-    engine = batch.engine
-    engine.load_adapter(path, adapter)
+def _proven(
+    engine: TransformersEngine, adapter: str, state: AdapterState, lineage: Mapping[str, Any]
+) -> Iterator[None]:
+    """In the model's thread, in pieces: make it known to the engine, and let the canary sing, alone and in company."""
+    engine.put_adapter(adapter, state)
     try:
-        canary.prove(engine, adapter, lineage)
-        _prove_in_company(batch, adapter)
+        yield from canary.prove(engine, adapter, lineage)
+        yield
+        yield from _proven_in_company(engine, adapter)
     except Exception:
         engine.drop_adapter(adapter)
         raise
 
 
-def _prove_in_company(batch: ContinuousBatch, adapter: str) -> None:
+def _proven_in_company(engine: TransformersEngine, adapter: str) -> Iterator[None]:
     """AdapterError if a batch that the adapter shares with the base gives its rows anything but their own."""
-    engine = batch.engine
     trial, prompt = ContinuousBatch(engine, rows=2, kept_bytes=0), engine.user(canary.QUESTION)
     heard: dict[str | None, list[Token]] = {adapter: [], None: []}
 
@@ -172,6 +256,7 @@ def _prove_in_company(batch: ContinuousBatch, adapter: str) -> None:
         trial.add(listen(each))
     while not trial.idle:
         trial.step()
+        yield
     tolerance = _ROUNDING * (1 if engine.dtype.itemsize == 4 else 20)
     for each, tokens in heard.items():
         with engine.using(each):
@@ -180,3 +265,4 @@ def _prove_in_company(batch: ContinuousBatch, adapter: str) -> None:
             raise AdapterError(
                 f"adapter {adapter} answers otherwise in a batch than alone", "report this: it is a defect"
             )
+        yield

@@ -20,8 +20,10 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from journeyman.capture.relay import SESSION_HEADER
 from journeyman.capture.upstream import Answer, CutShort
 from journeyman.capture.wire import HTTPError, Request
 from journeyman.errors import JourneymanError
@@ -29,6 +31,7 @@ from journeyman.model import chat, continuous, tools
 from journeyman.model.continuous import ContinuousBatch, Token
 from journeyman.model.grammar import Grammar, Grammars
 from journeyman.model.transformers_engine import TransformersEngine
+from journeyman.registry import shadow
 from journeyman.serving import chats
 from journeyman.serving.champions import Champions
 from journeyman.serving.speech import Speech
@@ -49,25 +52,32 @@ class _Heard:
 
 class Embedded:
     """A `Backend`. `store`: a connection to read from, which says who is in service. `rows` answers at most are made at
-    once, and no more than `memory` bytes have room for."""
+    once, and no more than `memory` bytes have room for. `share` of the sessions after a promotion are answered by what
+    served before."""
 
     def __init__(
-        self, engine: TransformersEngine, store: Store, rows: int = 64, memory: int = continuous.ROWS_BYTES
+        self,
+        engine: TransformersEngine,
+        store: Store,
+        rows: int = 64,
+        memory: int = continuous.ROWS_BYTES,
+        share: float = 0.0,
     ) -> None:
         self.engine = engine
         self.worker = Worker(lambda: ContinuousBatch(engine, rows, rows_bytes=memory))
-        self.champions = Champions(store, self.worker, engine.fingerprint)
+        self.champions = Champions(store, self.worker, engine.fingerprint, share)
         self.counts: Counter[str] = Counter()
         # Tokenizers are not made for several threads: the model's thread keeps the engine's.
         self._tokenizer, self._writer = copy.deepcopy(engine.tokenizer), copy.deepcopy(engine.tokenizer)
         self._front = ThreadPoolExecutor(1, "prompts")
         self._grammars = Grammars(self._tokenizer, engine.model.config.get_text_config().vocab_size, engine.end_ids)
-        self._knows_tools = tools.known_to(engine.tokenizer.chat_template)
 
     async def start(self) -> None:
         self.worker.start()
+        self._watch = asyncio.create_task(self.champions.watch())
 
     async def stop(self) -> None:
+        self._watch.cancel()
         await asyncio.to_thread(self.worker.stop)
         self._front.shutdown(wait=False, cancel_futures=True)
 
@@ -88,15 +98,17 @@ class Embedded:
     @asynccontextmanager
     async def ask(self, request: Request, tenant: str) -> AsyncIterator[Answer]:
         if request.path == "/v1/models":
-            async with self.champions.in_service(tenant) as adapter:
-                yield Answer(200, "application/json", _once(_models(self.engine.name, adapter)))
+            async with self.champions.in_service(tenant) as serving:
+                yield Answer(200, "application/json", _once(_models(self.engine.name, serving.adapter)))
             return
         if request.path != "/v1/chat/completions":
             raise HTTPError(404, f"the embedded engine does not answer {request.path}", "use /v1/chat/completions")
-        asked = chats.parse(request.json())
         # In a thread of its own: a long conversation takes its time, and others' tokens must not wait for it.
-        prompt, grammars = await asyncio.get_running_loop().run_in_executor(self._front, self._read, asked)
-        async with self.champions.in_service(tenant) as adapter:
+        aside = partial(asyncio.get_running_loop().run_in_executor, self._front)
+        asked = await aside(lambda: chats.parse(request.json()))
+        prompt, grammars = await aside(self._read, asked)
+        async with self.champions.in_service(tenant, request.headers.get(SESSION_HEADER, "")) as serving:
+            adapter = serving.adapter
             seed = secrets.randbits(32) if asked.seed is None else asked.seed
             choices = [chats.Choice() for _ in range(asked.n)]
             sampling = self._sampling(asked)
@@ -108,6 +120,7 @@ class Embedded:
                 "prompt_ids": prompt,
                 "response_ids": choices[0].ids,
                 "logprobs": choices[0].logprobs,
+                **({shadow.FIELD: serving.arm} if serving.arm else {}),
             }
             if asked.n > 1:
                 details["more_choices"] = [{"response_ids": c.ids, "logprobs": c.logprobs} for c in choices[1:]]
@@ -126,12 +139,8 @@ class Embedded:
             raise HTTPError(400, error.message, error.remedy) from error
 
     def _prompt(self, asked: chats.Asked) -> list[int]:
-        messages, shown = asked.messages, list(asked.tools)
-        if not self._knows_tools:
-            messages, shown = tools.as_text(messages, shown), []
-        else:
-            messages = tools.with_objects(messages)
-        prompt = chat.render(self._tokenizer, self.engine.name, messages, tools=shown or None, options=asked.template)
+        messages, shown = tools.fitted(self._tokenizer.chat_template, asked.messages, asked.tools)
+        prompt = chat.render(self._tokenizer, self.engine.name, messages, tools=shown, options=asked.template)
         limit = self.engine.limit
         if limit and len(prompt) >= limit:
             raise HTTPError(

@@ -1,7 +1,8 @@
 """The thread that owns the model: requests are handed to it from anywhere.
 
 Always holds: nothing else touches the model while it runs; a request is answered, or told that it failed, also when
-something goes wrong in the batch that it shares; what is done `between` steps sees no half-done step.
+something goes wrong in the batch that it shares; what is done `between` steps sees no half-done step; of what is done
+`by_and_by`, no more than a piece delays a step.
 
 Knows a batch; nothing of text or HTTP.
 """
@@ -10,7 +11,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -26,6 +28,7 @@ class Worker:
         self._make = batch
         self.batch = batch()
         self._given: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
+        self._pieces: deque[tuple[Iterator[None], Future[None]]] = deque()  # of the model's thread alone
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
 
     def start(self) -> None:
@@ -54,16 +57,37 @@ class Worker:
         self._given.put(do)
         return future
 
+    def by_and_by(self, pieces: Iterator[None]) -> Future[None]:
+        """Do something with the model in pieces, a step between each and the next; done when they have come to an
+        end. It goes on even if nobody waits for it any more."""
+        future: Future[None] = Future()
+        future.set_running_or_notify_cancel()  # from here on it cannot be cancelled
+        self._given.put(lambda: self._pieces.append((pieces, future)))
+        return future
+
     def _run(self) -> None:
         while True:
             try:
-                given = self._given.get(block=self.batch.idle)
+                given = self._given.get(block=self.batch.idle and not self._pieces)
             except queue.Empty:
-                self._step()
+                if not self.batch.idle:
+                    self._step()
+                if self._pieces:
+                    self._do_piece(*self._pieces[0])
                 continue
             if given is None:
                 return
             given()
+
+    def _do_piece(self, pieces: Iterator[None], future: Future[None]) -> None:
+        try:
+            next(pieces)
+        except StopIteration:
+            self._pieces.popleft()
+            future.set_result(None)
+        except Exception as error:
+            self._pieces.popleft()
+            future.set_exception(error)
 
     def _step(self) -> None:
         try:

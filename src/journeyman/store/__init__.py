@@ -17,6 +17,7 @@ from typing import Any, Protocol, Self
 from journeyman.errors import UsageError
 from journeyman.records import (
     AdapterRecord,
+    Arm,
     Erasure,
     Exchange,
     Feedback,
@@ -47,11 +48,16 @@ class Store(Protocol):
     folder: Path
 
     def add_sessions(self, sessions: Iterable[Session]) -> list[bool]:
-        """Keep all of them, or none; for each, whether it is new."""
+        """Keep all of them, or none; for each, whether it is new. One that is there already may from then on be used
+        for no more purposes than what has come again."""
         ...
 
     def sessions(self, ids: Collection[str] | None = None, *, tenant: str | None = None) -> list[Session]:
         """All sessions, or those of `ids` that are kept, of all tenants or of one, in the order they arrived."""
+        ...
+
+    def session_ids(self, tenant: str | None = None) -> list[str]:
+        """Of the same sessions, in the same order."""
         ...
 
     def count_sessions(self) -> int: ...
@@ -80,6 +86,10 @@ class Store(Protocol):
         open (by receipt), and exchanges as they ended, whether they were opened before or not."""
         ...
 
+    def try_to_write(self) -> None:
+        """Nothing is there afterwards; StoreError if nothing could be."""
+        ...
+
     def cut_open_exchanges(self, reply: Callable[[bytes], dict[str, Any] | None]) -> int:
         """What a server that died has left open becomes "cut by server", with the pieces that were kept, and the reply
         that `reply` reads in them; how many.
@@ -98,6 +108,10 @@ class Store(Protocol):
         """Those that match all that is given, in the order they began."""
         ...
 
+    def captured_sessions(self, tenant: str | None = None) -> list[tuple[str, str]]:
+        """Tenant and name of each session that has exchanges, in the order they began. No answer is read."""
+        ...
+
     def newest_exchange(
         self,
         tenant: str,
@@ -111,12 +125,19 @@ class Store(Protocol):
         in; or that begins so with this very request."""
         ...
 
+    def sampled(self, tenant: str, begins: Collection[str]) -> list[Exchange]:
+        """The newest (some hundred) of those that begin so, were answered whole, and whose options name an `n` above
+        1."""
+        ...
+
     def begun_since(self, time: float) -> set[tuple[str, str]]:
         """Tenant and beginning of each exchange that began after this time (seconds since 1970)."""
         ...
 
     def add_feedback(self, feedback: Feedback, tenant: str = "") -> bool:
-        """Whether it is new. UnknownError if the tenant has no such receipt."""
+        """Keep it as it is; `journeyman.feedback` redacts it first. Whether it is new: not what the newest of its
+        receipt says already or, if it says when, the newest of that time. UnknownError if the tenant has no such
+        receipt."""
         ...
 
     def feedback(self, receipts: Collection[str] | None = None) -> list[Feedback]:
@@ -124,12 +145,22 @@ class Store(Protocol):
         ...
 
     def add_outcome(self, outcome: Outcome, tenant: str = "") -> bool:
-        """Whether it is new. UnknownError if it names a receipt that the tenant has not; a key may come before its
-        exchange."""
+        """Keep it as it is. Whether it is new: not what the newest of its receipt or key says already or, if it says
+        when that happened, the newest of that time. UnknownError if it names a receipt that the tenant has not; a key
+        may come before its exchange."""
         ...
 
     def outcomes(self, tenant: str = "") -> list[Outcome]:
         """In the order they arrived."""
+        ...
+
+    def arms(self, tenant: str, promotion: int) -> list[Arm]:
+        """On which side each of the tenant's answers was under the promotion of this number, in the order of receipts;
+        of ended exchanges only."""
+        ...
+
+    def remarks_by_arm(self, tenant: str, promotion: int) -> list[tuple[Arm, Feedback | Outcome]]:
+        """What was said of these answers, by receipt or by key. No answer is read, nor what was said of others."""
         ...
 
     def begin_night(self, key: str, spec: Mapping[str, Any], tenant: str = "") -> None:
@@ -189,6 +220,7 @@ class Store(Protocol):
         why: Why = "promote",
         pinned: bool = False,
         after: int | None = None,
+        evidence: Mapping[str, Any] | None = None,
     ) -> None:
         """Put one of the tenant's adapters in service (None: the bare base); AdapterError if its verdict is not
         PROMOTE, if it was withdrawn, or if the champion is pinned and `why` is neither "pin" nor "unpin". StoreError if
@@ -210,8 +242,16 @@ class Store(Protocol):
         """Of all tenants or of one, newest last."""
         ...
 
+    def count_erasures(self) -> dict[str, int]:
+        """By tenant, how many there have been."""
+        ...
+
     def end_erasure(self, id: str) -> None:
         """Its files are gone as well."""
+        ...
+
+    def note_rebuild(self, id: str, rebuild: Mapping[str, Any]) -> None:
+        """What an erasure has to say of the rebuild after it, in the place of what it said before."""
         ...
 
     def scrub(self) -> None:

@@ -65,7 +65,7 @@ class Erasing(Registered):
                 return False
             self._delete("feedback", "id", erasure.related.feedback)
             self._delete("outcomes", "id", erasure.related.outcomes, tenant)
-            for table in ("pieces", "responses", "exchanges"):
+            for table in ("pieces", "responses", "arms", "exchanges"):
                 self._delete(table, "receipt", erasure.related.receipts)
             self._delete("sessions", "id", erasure.sessions, tenant)
             for kind, ids in (("session", erasure.sessions), ("receipt", erasure.related.receipts)):
@@ -89,9 +89,18 @@ class Erasing(Registered):
         rows = self._db.rows(query, tenant)
         return [Erasure.from_json({**json.loads(body), "finished_at": ended}) for body, ended in rows]
 
+    def count_erasures(self) -> dict[str, int]:
+        return dict(self._db.rows("SELECT tenant, count(*) FROM erasures GROUP BY tenant"))
+
     def end_erasure(self, id: str) -> None:
         with self._db.transaction():
             self._db.changes("UPDATE erasures SET finished_at = ? WHERE id = ?", now(), id)
+
+    def note_rebuild(self, id: str, rebuild: Mapping[str, Any]) -> None:
+        with self._db.transaction():
+            for (body,) in self._db.rows("SELECT body FROM erasures WHERE id = ?", id):
+                changed = dump({**json.loads(body), "rebuild": dict(rebuild)})
+                self._db.changes("UPDATE erasures SET body = ? WHERE id = ?", changed, id)
 
     def scrub(self) -> None:
         self._db.scrub()

@@ -305,6 +305,7 @@ _WORDS = {
     "REAL": "DOUBLE PRECISION",
     "BLOB": "BYTEA",
     "STRICT": "",
+    "JSON TEXT": "JSON",
 }
 
 

@@ -10,6 +10,7 @@ Does not know where an adapter's weights lie.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +25,8 @@ ALTER TABLE champion_history ADD COLUMN why TEXT NOT NULL DEFAULT '';
 ALTER TABLE champion_history ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE adapters ADD COLUMN withdrawn_at TEXT NOT NULL DEFAULT '';
 """
+# Of what was rolled back by itself: what had been counted.
+EVIDENCE = "ALTER TABLE champion_history ADD COLUMN evidence TEXT NOT NULL DEFAULT '{}'"
 
 
 class Registered:
@@ -68,12 +71,12 @@ class Registered:
 
     def service(self, base: str | None = None, tenant: str | None = None) -> list[ServiceRecord]:
         query = (
-            "SELECT seq, base, hash, created_at, tenant, why, pinned FROM champion_history"
+            "SELECT seq, base, hash, created_at, tenant, why, pinned, evidence FROM champion_history"
             " WHERE base = coalesce(?, base) AND tenant = coalesce(?, tenant) ORDER BY seq"
         )
         return [
-            ServiceRecord(number, of, hash or "", at, owner, why, bool(pinned))
-            for number, of, hash, at, owner, why, pinned in self._db.rows(query, base, tenant)
+            ServiceRecord(number, of, hash or "", at, owner, why, bool(pinned), json.loads(evidence))
+            for number, of, hash, at, owner, why, pinned, evidence in self._db.rows(query, base, tenant)
         ]
 
     def set_champion(
@@ -85,6 +88,7 @@ class Registered:
         why: Why = "promote",
         pinned: bool = False,
         after: int | None = None,
+        evidence: Mapping[str, Any] | None = None,
     ) -> None:
         with self._db.transaction():
             newest = self._db.rows("SELECT max(seq) FROM champion_history WHERE base = ? AND tenant = ?", base, tenant)[
@@ -100,7 +104,7 @@ class Registered:
                     "the adapter in service is pinned: nothing takes its place",
                     "journeyman adapters pin --off, and then again",
                 )
-            self._insert_champion(base, hash, tenant, why, pinned)
+            self._insert_champion(base, hash, tenant, why, pinned, evidence)
 
     def _pinned(self, base: str, tenant: str) -> bool:
         query = "SELECT pinned FROM champion_history WHERE base = ? AND tenant = ? ORDER BY seq DESC LIMIT 1"
@@ -140,7 +144,13 @@ class Registered:
             self._db.changes(update, _body(adapter), adapter.created_at, adapter.hash)
 
     def _insert_champion(
-        self, base: str, hash: str | None, tenant: str, why: Why = "promote", pinned: bool = False
+        self,
+        base: str,
+        hash: str | None,
+        tenant: str,
+        why: Why = "promote",
+        pinned: bool = False,
+        evidence: Mapping[str, Any] | None = None,
     ) -> None:
         if hash is not None:
             adapter = self.adapter(hash, tenant)
@@ -160,8 +170,9 @@ class Registered:
                     f"adapter {hash} has the verdict {adapter.verdict}: it cannot go into service",
                     "choose an adapter with the verdict PROMOTE",
                 )
-        insert = "INSERT INTO champion_history (base, hash, created_at, tenant, why, pinned) VALUES (?, ?, ?, ?, ?, ?)"
-        self._db.changes(insert, base, hash, now(), tenant, why, int(pinned))
+        columns = "base, hash, created_at, tenant, why, pinned, evidence"
+        insert = f"INSERT INTO champion_history ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        self._db.changes(insert, base, hash, now(), tenant, why, int(pinned), dump(evidence or {}))
 
 
 def dump(value: object) -> str:

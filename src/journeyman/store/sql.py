@@ -2,8 +2,8 @@
 and how either is erased in `erasing`.
 
 Always holds: a record is kept as the JSON it converts itself to, and only what is searched for has a column;
-rows are added, never changed, except that a night and an exchange are given their end, once, and that what is to be
-forgotten is erased.
+rows are added, never changed, except that a night and an exchange are given their end, once, that a session that comes
+again for fewer purposes is kept for these alone, and that what is to be forgotten is erased.
 
 Does not know what the JSON of a night holds, nor which database keeps the tables (see `database`).
 """
@@ -13,10 +13,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, Self
 
 from journeyman.errors import AdapterError, StoreError
-from journeyman.records import AdapterRecord, NightRecord, PhaseRecord, Session
+from journeyman.records import PURPOSES, AdapterRecord, NightRecord, PhaseRecord, Session
 from journeyman.store import captured, erasing, registered
 from journeyman.store.database import Database
 from journeyman.store.registered import dump, now, whose
@@ -55,7 +56,10 @@ DROP INDEX champion_by_base;
 CREATE INDEX champion_by_tenant ON champion_history (base, tenant, seq);
 CREATE INDEX sessions_by_tenant ON sessions (tenant, seq);
 """
-SCHEMAS = (_NIGHTS, captured.SCHEMA, captured.RESPONSES, _TENANTS, registered.SERVICE, erasing.SCHEMA)
+SCHEMAS = (
+    *(_NIGHTS, captured.SCHEMA, captured.RESPONSES, _TENANTS),
+    *(registered.SERVICE, erasing.SCHEMA, registered.EVIDENCE, captured.SUBJECTS, captured.ARMS),
+)
 
 
 class SqlStore(captured.Captured, erasing.Erasing):
@@ -69,16 +73,31 @@ class SqlStore(captured.Captured, erasing.Erasing):
 
     def add_sessions(self, sessions: Iterable[Session]) -> list[bool]:
         at = now()
-        rows = [(session.id, at, dump(session.to_json()), session.tenant) for session in sessions]
+        given = list(sessions)
+        rows = [(session.id, at, dump(session.to_json()), session.tenant) for session in given]
         insert = "INSERT INTO sessions (id, created_at, body, tenant) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         with self._db.transaction():
             gone = erasing.erased(self._db, "session", (row[0] for row in rows))
-            return [row[0] not in gone and self._db.changes(insert, *row) == 1 for row in rows]
+            added = [row[0] not in gone and self._db.changes(insert, *row) == 1 for row in rows]
+            for again in (each for each, new in zip(given, added, strict=True) if not new):
+                self._narrow(again)
+            return added
+
+    def _narrow(self, again: Session) -> None:
+        """What is there already may be used for no more than what has come again."""
+        for known in self.sessions([again.id]) if again.purposes != PURPOSES else ():
+            purposes = tuple(each for each in known.purposes if each in again.purposes)
+            narrower = dump(replace(known, purposes=purposes).to_json())
+            self._db.changes("UPDATE sessions SET body = ? WHERE id = ?", narrower, known.id)
 
     def sessions(self, ids: Collection[str] | None = None, *, tenant: str | None = None) -> list[Session]:
         chosen, values = self._where("id", ids, tenant=tenant)
         rows = self._db.rows(f"SELECT body FROM sessions WHERE {chosen} ORDER BY seq", *values)
         return [Session.from_json(json.loads(body)) for (body,) in rows]
+
+    def session_ids(self, tenant: str | None = None) -> list[str]:
+        chosen, values = self._where("id", None, tenant=tenant)
+        return [id for (id,) in self._db.rows(f"SELECT id FROM sessions WHERE {chosen} ORDER BY seq", *values)]
 
     def count_sessions(self) -> int:
         return self._db.rows("SELECT count(*) FROM sessions")[0][0]

@@ -66,6 +66,35 @@ def funnel(result: Mapping[str, Any]) -> Html | None:
     return section("funnel", "From sessions to practice", lead, el("ol", steps, class_="funnel"), table)
 
 
+def set_aside(result: Mapping[str, Any]) -> Html | None:
+    """What was not learned though somebody said it, and where users contradict each other."""
+    counts = [(str(why), n) for why, value in part(result, "set_aside").items() if (n := number(value))]
+    found = rows(result, "contradictions")
+    if not counts and not found:
+        return None
+    tables = []
+    if counts:
+        head = el("tr", el("th", "Set aside because", scope="col"), el("th", "How many", scope="col", class_="n"))
+        body = [el("tr", el("th", why, scope="row"), el("td", whole(n), class_="n")) for why, n in counts]
+        tables.append(el("table", el("thead", head), el("tbody", body)))
+    if found:
+        head = el("tr", (el("th", name, scope="col") for name in ("Asked", "User", "Says", "Learned")))
+        body = [
+            el(
+                "tr",
+                el("th", text(each.get("asked")), scope="row", dir="auto"),
+                el("td", text(said.get("user")) or "nobody named", dir="auto"),
+                el("td", text(said.get("value")), dir="auto"),
+                el("td", "on an earlier night" if said.get("earlier") else "no"),
+            )
+            for each in found
+            for said in rows(each, "said")
+        ]
+        tables.append(el("table", el("thead", head), el("tbody", body)))
+    lead = "What the night did not take anybody's word for. Where users contradict each other, neither is learned."
+    return section("set-aside", "Set aside", lead, *tables)
+
+
 def ledger(result: Mapping[str, Any]) -> Html | None:
     """Every token of the night and where it ended."""
     entries = rows(result, "ledger")

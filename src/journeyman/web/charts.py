@@ -131,11 +131,12 @@ def stacked_bar(segments: Iterable[Segment], spoken: str) -> Html:
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a panel; `kind` is the class it is drawn in."""
+    """One line of a panel; `kind` is the class it is drawn in, `intervals` are those of its points."""
 
     name: str
     points: Sequence[Point]
     kind: str
+    intervals: Sequence[Interval] = ()
 
 
 def panel(
@@ -147,8 +148,10 @@ def panel(
     span: Point,
     height: int,
     top: float | None = None,
+    events: Sequence[tuple[float, str]] = (),
 ) -> Html:
-    """Lines over one horizontal axis from `span[0]` to `span[1]`; each is named at its end. Needs a point."""
+    """Lines over one horizontal axis from `span[0]` to `span[1]`; each is named at its end. Needs a point. `events`
+    are named at their place on the axis."""
     highest = max(y for s in series for _, y in s.points)
     lowest = min(0.0, *(y for s in series for _, y in s.points))
     ys = ticks(lowest, highest if top is None else top)
@@ -167,6 +170,16 @@ def panel(
         x = _percent(_place(t, span[0], right))
         marks.append(el("text", f"{t:g}", class_="tick", x=x, y="100%", dy="1.6em", text_anchor="middle"))
     marks.append(el("text", x_name, class_="axis-name", x="50%", y="100%", dy="3.1em", text_anchor="middle"))
+    for where, what in events:
+        x = _percent(_place(where, span[0], right))
+        marks.append(el("line", class_="event", x1=x, x2=x, y1=0, y2="100%"))
+        marks.append(el("text", what, class_="tick", x=x, y=0, dy="-0.5em", text_anchor="middle"))
+    for s in series:
+        for (where, _), interval in zip(s.points, s.intervals, strict=False):
+            if interval:
+                x, ends = _percent(_place(where, span[0], right)), [at((where, end))[1] for end in interval]
+                low, high = map(_percent, ends)
+                marks.append(el("line", class_=f"whisker {s.kind}", x1=x, x2=x, y1=low, y2=high))
     lines = [
         el(
             "polyline",

@@ -13,7 +13,7 @@ from typing import Any
 
 from journeyman.web.charts import Dot, Row, dot_plot, key, ticks
 from journeyman.web.markup import Html, el, esc, join, marked
-from journeyman.web.values import counted, number, pair, part, percent, points, rows, small, text
+from journeyman.web.values import counted, number, pair, part, percent, points, rows, small, text, whole
 
 ARROW = " → "
 _SEEN = 4  # examples of each kind that are shown before the fold
@@ -125,9 +125,14 @@ def _of(found: Mapping[str, Any], noun: str) -> str:
 def gain(result: Mapping[str, Any]) -> Html | None:
     """Held-out work, general ability and probes on one axis; then the change of general ability in points."""
     held, general, probes = (part(result, name) for name in ("heldout", "general", "probes"))
+    tasks, decisions = (part(part(result, name), "heldout") for name in ("tasks", "decisions"))
+    earlier = part(result, "earlier")
     families = part(general, "by_family")
     found = [
         _two("Held-out situations", "Held-out situations answered correctly", held, 0, _of(held, "situation")),
+        _two("Held-out tasks", "Held-out tasks of the dreamed world done", tasks, 0, _of(tasks, "task")),
+        _two("Held-out decisions", "Held-out decisions taken rightly", decisions, 0, _of(decisions, "decision")),
+        _two("Earlier lessons", "Questions of earlier nights answered", earlier, 0, _of(earlier, "question")),
         _two("General ability", "General ability", general, 1, _of(general, "item")),
         _two("Probes", "Probes", probes, 0, _of(probes, "probe")),
     ]
@@ -152,10 +157,10 @@ def gain(result: Mapping[str, Any]) -> Html | None:
     if plotted_families := [row for row in by_family if row]:
         inner = dot_plot(plotted_families, [0, 0.25, 0.5, 0.75, 1], percent)
         content += [el("details", el("summary", "General ability, family by family"), inner)]
-    content.append(_facts(result))
+    content += [_nights(earlier), _facts(result)]
     lead = (
         "Hollow is the model before the night, filled is the candidate. "
-        "Held-out work should move to the right; general ability should stay where it is."
+        "Held-out work should move to the right; what was there before should stay where it is."
     )
     return section("gain", "Gain and retention", lead, content)
 
@@ -174,9 +179,39 @@ def _change(general: Mapping[str, Any]) -> Html | None:
     return dot_plot([Row("After − before", [Dot("after", delta, interval)], figure, spoken)], axis, points)
 
 
+def _nights(earlier: Mapping[str, Any]) -> Html | None:
+    """Earlier lessons, night by night: right then, before this night and after it."""
+    nights = rows(earlier, "nights")
+    if not nights:
+        return None
+    names = ("Adapter of the night", "Questions", "Right then", "Before tonight", "Candidate")
+    head = el("tr", (el("th", name, scope="col", class_="n" if place else None) for place, name in enumerate(names)))
+    body = [
+        el(
+            "tr",
+            el("th", text(night.get("adapter"))[:12], scope="row"),
+            el("td", whole(night.get("n")), class_="n"),
+            (el("td", percent(night.get(name)), class_="n") for name in ("then", "start", "after")),
+        )
+        for night in nights
+    ]
+    summary = el("summary", "Earlier lessons, night by night")
+    note = el("p", "Hollow above is the better of the two before, for each night.", class_="remark")
+    return el("details", summary, note, el("table", el("thead", head), el("tbody", body)))
+
+
 def _facts(result: Mapping[str, Any]) -> Html | None:
     lift, drift = part(result, "lift"), part(result, "drift")
     facts: list[tuple[str, str, str]] = []
+    replayed, changed = part(result, "replayed"), part(result, "changed")
+    if number(replayed.get("situations")):
+        known = f"{whole(replayed.get('known'))} of them still known before"
+        facts.append(("Repeated of earlier nights", counted(replayed["situations"], "situation"), known))
+    if number(changed.get("n")):
+        was, now = part(changed, "before"), part(changed, "after")
+        older = f"the older value is still said: {percent(was.get('stale'))}{ARROW}{percent(now.get('stale'))}"
+        told = f"{percent(was.get('new'))}{ARROW}{percent(now.get('new'))}"
+        facts.append(("Facts that changed: the newer value", told, f"{counted(changed['n'], 'question')}; {older}"))
     if number(lift.get("veteran")) is not None:
         facts.append(
             (

@@ -13,7 +13,7 @@ from importlib import resources
 from string import Template
 from typing import Any
 
-from journeyman.web import books, evidence, training
+from journeyman.web import books, dreamed, evidence, training
 from journeyman.web.markup import Html, el, esc, join
 from journeyman.web.values import counted, duration, moment, number, part, percent, text
 
@@ -48,9 +48,12 @@ def render(result: Mapping[str, Any]) -> str:
             evidence.answers(result),
             evidence.gain(result),
             evidence.questions(result),
+            dreamed.tasks(result),
+            dreamed.decisions(result),
             training.curve(result),
             training.heat(result),
             books.funnel(result),
+            books.set_aside(result),
             books.ledger(result),
             books.phases(result),
             books.lineage(result),
@@ -59,7 +62,8 @@ def render(result: Mapping[str, Any]) -> str:
     template = Template(_file("report.html"))
     night = text(result.get("night"))
     title = f"{_verdict(result)[1]}: night {night[:12]}"
-    return template.substitute(title=esc(title), css=_file("report.css"), night=esc(night[:12]), body=body)
+    values = {"what": "Night", "name": esc(night[:12])}
+    return template.substitute(title=esc(title), css=_file("report.css"), body=body, **values)
 
 
 def _file(name: str) -> str:

@@ -14,7 +14,7 @@ Knows state; nothing of how tools are called.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from journeyman.errors import WorldError
@@ -25,6 +25,7 @@ from journeyman.world.tables import Row, Table
 
 R = TypeVar("R", bound=tuple[Any, ...])
 T = TypeVar("T")
+_EPOCH = datetime(1970, 1, 1)
 
 
 class Context:
@@ -64,7 +65,10 @@ class Context:
         return row  # pyright: ignore[reportReturnType]  # a table holds rows of its own kind
 
     def has(self, table: Table[Any], key: str) -> bool:
-        return key in self._contents[table.name].rows
+        row = self._contents[table.name].rows.get(key)
+        if row is not None and table.tier is not None:
+            self._weaken(row[table.tier])
+        return row is not None
 
     def find(self, table: Table[R], **columns: Any) -> list[R]:
         """The rows with these values in these columns, in the order of their keys. Indexed columns cost what they
@@ -93,7 +97,12 @@ class Context:
         return iter(self.find(table))
 
     def count(self, table: Table[Any]) -> int:
-        return len(self._contents[table.name].rows)
+        """How many rows there are. Where rows have tiers, it costs as much as the table."""
+        rows = self._contents[table.name].rows
+        if table.tier is not None:
+            for row in rows.values():
+                self._weaken(row[table.tier])
+        return len(rows)
 
     @property
     def clock(self) -> int:
@@ -103,7 +112,7 @@ class Context:
     @property
     def now(self) -> datetime:
         """The clock as seconds since 1970, in UTC and without a zone."""
-        return datetime.fromtimestamp(self._clock, UTC).replace(tzinfo=None)
+        return _EPOCH + timedelta(seconds=self._clock)
 
     # -- writing
 

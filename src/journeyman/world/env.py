@@ -20,13 +20,15 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from journeyman.errors import WorldError
-from journeyman.world.actions import Action, Broken, Call, Say, parsed
-from journeyman.world.outcome import CUTS
+from journeyman.world.actions import Action, Broken, Call, Say, owned, parsed
+from journeyman.world.outcome import CUTS, made
 from journeyman.world.state import State
 from journeyman.world.suite import Suite
 from journeyman.world.task import Task
 from journeyman.world.verifier import Verdict
 from journeyman.world.world import World
+
+UNBEGUN = "not begun"
 
 
 class Step(NamedTuple):
@@ -74,9 +76,19 @@ class Snapshot(NamedTuple):
     @property
     def digest(self) -> str:
         """Of all that can be told from outside, and of the state."""
-        parts = [self.task.id, self.start.digest, self.state.digest, self.over, repr(self.memory)]
+        parts = [self.task.id, self.start.digest, self.state.digest, self.over, _spelled(self.memory)]
         parts += [text for turn in self.turns for text in (turn.action.text, turn.observation)]
-        return sha256("\0".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()
+        whole = "\0".join(f"{len(part)}:{part}" for part in parts)
+        return sha256(whole.encode(errors="surrogatepass")).hexdigest()  # an agent may write half of a pair
+
+
+def _spelled(memory: Any) -> str:
+    """A user's memory as text: a set's own text has an order that differs from process to process."""
+    if isinstance(memory, frozenset):
+        return f"{{{', '.join(sorted(map(_spelled, memory)))}}}"
+    if type(memory) is tuple:
+        return f"({', '.join(map(_spelled, memory))}{',' if len(memory) == 1 else ''})"
+    return repr(memory)
 
 
 class Env:
@@ -86,7 +98,7 @@ class Env:
 
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
-        self._over = "not begun"
+        self._over = UNBEGUN
 
     # -- an episode
 
@@ -107,21 +119,28 @@ class Env:
         return task.instruction, self.info
 
     def step(self, action: Action | str) -> Step:
-        """Do this. WorldError if the episode is over."""
+        """Do this. WorldError if the episode is over, or if it is nothing that an agent can do."""
         if self._over:
             raise WorldError(f"this episode is over ({self._over})", "reset it, or restore a snapshot of it")
         if type(action) is str:
             action = parsed(action)
+        elif type(action) is Call and type(action.tool) is str:
+            try:
+                action = owned(action)
+            except ValueError:
+                raise WorldError(
+                    f"{action!r} cannot be written down", "give arguments as a dict of JSON values"
+                ) from None
         task = self._task
         last = self._last
         number = 1 if last is None else last.number + 1
         error, trust, over = "", 1.0, ""
-        if type(action) is Call:
+        if type(action) is Call and type(action.tool) is str:
             outcome = self.world.call(action.tool, action.args)
             observation, error, trust = outcome.text, outcome.error, outcome.trust
             if error in CUTS:
                 over = "truncated"
-        elif type(action) is Say:
+        elif type(action) is Say and type(action.said) is str:
             answer = None
             if task.user is not None:
                 answer, self._memory = task.user.answer(self._memory, action.said)
@@ -135,9 +154,9 @@ class Env:
             raise WorldError(f"{action!r} is no action", "give a Call, a Say, or text")
         if not over and number >= task.limit:
             over = "truncated"
-        self._last = Turn(last, number, action, observation, error, trust, self.world.state, self._memory)
+        self._last = made(Turn, (last, number, action, observation, error, trust, self.world.state, self._memory))
         if not over:
-            return Step(observation, 0.0, False, False, {"error": error, "trust": trust})
+            return made(Step, (observation, 0.0, False, False, {"error": error, "trust": trust}))
         self._over = over
         cut = error in CUTS
         self._verdict = verdict = self._judged(cut)
@@ -146,11 +165,15 @@ class Env:
 
     def leave(self) -> Verdict:
         """End it as an agent does that stops here: it takes its leave without another word."""
+        self._has_begun()
         while not self._over:
             self.step(Say(""))
-        if self._verdict is None:
-            raise WorldError("no episode has begun", "reset it first")
+        assert self._verdict is not None
         return self._verdict
+
+    def _has_begun(self) -> None:
+        if self._over == UNBEGUN:
+            raise WorldError("no episode has begun", "reset it first")
 
     def _judged(self, cut: bool) -> Verdict:
         calls: list[Call] = []
@@ -181,6 +204,7 @@ class Env:
 
     @property
     def info(self) -> dict[str, Any]:
+        self._has_begun()
         return {"task": self._task.id, "steps": 0 if self._last is None else self._last.number, "over": self._over}
 
     @property
@@ -195,6 +219,7 @@ class Env:
     # -- going back, and going on twice
 
     def snapshot(self) -> Snapshot:
+        self._has_begun()
         return Snapshot(self._task, self._start, self._last, self.world.state, self._memory, self._over, self._verdict)
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -213,6 +238,7 @@ class Env:
 
     def at(self, step: int) -> Env:
         """Another one as this was after `step` actions. WorldError if it did not come so far."""
+        self._has_begun()
         turn = self._last
         while turn is not None and turn.number > step:
             turn = turn.before

@@ -118,9 +118,12 @@ def _checked(head: dict[str, Any], known: dict[str, Table[Any]], rows: dict[str,
             draws=head["draws"],
             counters=head["counters"],
         )
+        digest = state.digest
     except KeyError as error:
         raise _damaged(f"it has no {error}") from error
-    if state.digest != head.get("digest"):
+    except (TypeError, ValueError) as error:
+        raise _damaged(str(error)) from error
+    if digest != head.get("digest"):
         raise _damaged("its digest is another")
     return state
 
@@ -174,8 +177,9 @@ def _whole(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
         yield partial
         partial.replace(path)
-    except OSError as error:
-        raise WorldError(f"{path} cannot be written: {error.strerror}", "give another path") from error
+    except (OSError, apsw.Error) as error:
+        why = getattr(error, "strerror", None) or error
+        raise WorldError(f"{path} cannot be written: {why}", "give another path") from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -64,17 +64,28 @@ def essence(state: State) -> Mapping[Any, int]:
     refers to another made row, that row's."""
     changes = state.changes()
     made = {(change.table, change.key): change for change in changes if change.before is None}
-    return Counter(_labelled(change, made, state.tables) for change in changes)
+    return Counter(_labelled(change, made, state.tables, ()) for change in changes)
 
 
-def _labelled(change: Change, made: Mapping[tuple[str, str], Change], tables: Mapping[str, Table[Any]]) -> Any:
+def _labelled(
+    change: Change,
+    made: Mapping[tuple[str, str], Change],
+    tables: Mapping[str, Table[Any]],
+    above: tuple[Change, ...],  # those through which this one was come to
+) -> Any:
     if change.after is None:
         return (change.table, change.key, None)
     table = tables[change.table]
     values: list[Any] = []
+    path = (*above, change)
     for column, value in zip(table.columns[1:], change.after[1:], strict=True):
         target = made.get((table.references.get(column, ""), value)) if type(value) is str else None
-        values.append(value if target is None else _labelled(target, made, tables))
+        if target is None:
+            values.append(value)
+        elif target in path:  # they refer to each other: how far back says as much
+            values.append((table.references[column], len(path) - path.index(target)))
+        else:
+            values.append(_labelled(target, made, tables, path))
     return (change.table, None if change.before is None else change.key, tuple(values))
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import builtins
 import datetime
+import functools
 import inspect
 import random
 import sys
@@ -23,6 +24,7 @@ import threading
 import time
 import types
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -44,6 +46,8 @@ _BUILTINS = {
     **dict.fromkeys(("id", "hash"), "use keys: these differ from process to process"),
     **dict.fromkeys(("globals", "vars", "locals"), "name what is meant"),
 }
+# What can be changed, or changes when it is asked: an iterator remembers how far it has come.
+_CHANGEABLE = (list, dict, set, bytearray, deque, types.SimpleNamespace, Iterator)
 _NOW = frozenset("now today utcnow fromtimestamp".split())
 _INSTEAD = {
     "time": "use here.clock or here.now",
@@ -98,11 +102,17 @@ def _reaches(function: Any, seen: set[Any]) -> Iterator[Reach]:
         return
     names = _Names(function)
     definition = tree.body[0]
+    for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+        if isinstance(default, _CHANGEABLE):
+            yield Reach(where, "a default that can be changed, and that all calls share", "make it None or a tuple")
     parts = [*definition.body, *definition.args.defaults, *filter(None, definition.args.kw_defaults)]
     for node in (node for part in parts for node in ast.walk(part)):
         at = f"{code.co_filename}:{first + getattr(node, 'lineno', 1) - 1}"
         if isinstance(node, ast.Global | ast.Nonlocal):
             yield Reach(at, f"memory of its own ({', '.join(node.names)})", "keep what is to be kept in a table")
+        elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            if names.resolve(node.value) is not _UNKNOWN:  # of a class, a module, or what lives in one
+                yield Reach(at, f"memory of its own ({ast.unparse(node)})", "keep what is to be kept in a table")
         elif isinstance(node, ast.Import | ast.ImportFrom):
             modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [each.name for each in node.names]
             for module in modules:
@@ -111,6 +121,8 @@ def _reaches(function: Any, seen: set[Any]) -> Iterator[Reach]:
         elif isinstance(node, ast.For | ast.comprehension) and _is_set(node.iter):
             place = f"{code.co_filename}:{first + node.iter.lineno - 1}"
             yield Reach(place, "the order of a set, which differs from process to process", "sort it")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".now.timestamp", ".now.astimezone")):
+            yield Reach(at, "the time zone of the machine", "use here.clock, which counts seconds in UTC")
         elif isinstance(node, ast.Call) and _orders_a_set(node):
             yield Reach(at, "the order of a set, which differs from process to process", "sort it")
         elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
@@ -121,10 +133,12 @@ def _judged(found: Any, spelling: str, at: str, function: Any, seen: set[Any]) -
     """What is outside about the thing that a name stands for."""
     if found is _UNKNOWN:
         return
+    while isinstance(found, functools.partial):
+        found = found.func
     if isinstance(found, types.ModuleType):
         if not _is_allowed(found.__name__, function):
             yield _outside(at, found.__name__)
-    elif isinstance(found, list | dict | set | bytearray):
+    elif isinstance(found, _CHANGEABLE):
         yield Reach(at, f"{spelling}, which can be changed and is no part of the state", "make it a tuple, or a table")
     elif isinstance(found, types.BuiltinFunctionType | types.MethodType | types.BuiltinMethodType) and (
         inspect.isclass(owner := getattr(found, "__self__", None))
@@ -138,7 +152,7 @@ def _judged(found: Any, spelling: str, at: str, function: Any, seen: set[Any]) -
         module = getattr(found, "__module__", None) or getattr(type(found), "__module__", "")
         if not _is_allowed(module, function):
             yield _outside(at, module if module in spelling else f"{module}.{spelling}")
-        elif isinstance(found, types.FunctionType) and not _is_ours(module):
+        elif isinstance(inspect.unwrap(found), types.FunctionType) and not _is_ours(module):  # functools.cache wraps it
             if module.partition(".")[0] not in sys.stdlib_module_names:
                 yield from _reaches(found, seen)
         elif inspect.isclass(found) and _root(module) == _root(function.__module__) and not _is_ours(module):
@@ -147,6 +161,11 @@ def _judged(found: Any, spelling: str, at: str, function: Any, seen: set[Any]) -
                 code = getattr(member, "__code__", None)
                 if code is not None and not code.co_filename.startswith("<"):  # those NamedTuple and dataclass make
                     yield from _reaches(member, seen)
+    else:
+        module = type(found).__module__
+        library = _root(module) in sys.stdlib_module_names or _root(module) == "numpy"
+        if library and _root(module) != "types" and not _is_allowed(module, function):
+            yield _outside(at, f"{module}.{type(found).__name__}")  # a generator of chance, the environment, a lock
 
 
 class _Names:
@@ -219,27 +238,33 @@ def _orders_a_set(node: ast.Call) -> bool:
 # -- while tools run
 
 
-class _Watch(threading.local):
-    on = False
+class _Watch:
+    on = False  # a tool is running
 
 
-watch = _Watch()
+class _Watches(threading.local):
+    def __init__(self) -> None:  # once in each thread
+        self.watch = _Watch()
+
+
+_watches = _Watches()
 _hooked: list[bool] = []
 
 
 def _audit(event: str, _arguments: tuple[Any, ...]) -> None:
+    watch = _watches.watch
     if watch.on and (event in _EVENTS or event.partition(".")[0] in _EVENTS):
         watch.on = False  # what is raised here may itself open files, to be shown
         raise WorldError(f"a tool reached outside its world: {event}", "let the state hold what the tool needs")
 
 
-def watched() -> _Watch:
-    """What stands for "a tool is running" in this thread: set `on` before, and clear it after. The hook is installed
-    at the first call, for it cannot be taken out again."""
+def watched() -> _Watches:
+    """What knows whether a tool runs in this thread: set its `watch.on` before, and clear it after. The hook is
+    installed at the first call, for it cannot be taken out again."""
     if not _hooked:
         _hooked.append(True)
         sys.addaudithook(_audit)
-    return watch
+    return _watches
 
 
 @contextmanager
@@ -263,7 +288,7 @@ def sealed() -> Iterator[None]:
 
 def _barred(original: Callable[..., Any], name: str) -> Callable[..., Any]:
     def called(*arguments: Any, **options: Any) -> Any:
-        if watch.on:
+        if _watches.watch.on:
             raise WorldError(f"a tool reached outside its world: {name}", _INSTEAD.get(_root(name), "use the context"))
         return original(*arguments, **options)
 

@@ -18,6 +18,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,14 +28,16 @@ from journeyman.world.actions import parsed
 from journeyman.world.context import Context
 from journeyman.world.documents import Documents
 from journeyman.world.files import load_text
+from journeyman.world.imitation import Kept
 from journeyman.world.outcome import Failure, Tier
 from journeyman.world.state import State
 from journeyman.world.suite import Suite
 from journeyman.world.task import Forbidden, Task
 from journeyman.world.tools import Tool
+from journeyman.world.user import Line, Recorded
 from journeyman.world.world import Rules
 
-BOOK, START, TASKS = "world.py", "start.jsonl", "tasks.jsonl"
+BOOK, START, TASKS, IMITATED = "world.py", "start.jsonl", "tasks.jsonl", "imitated.json"
 _FORMAT = "journeyman-tasks-1"
 # A tool, its argument, and the documents whose key stands there.
 Key = tuple[str, str, str]
@@ -98,6 +101,7 @@ def lines(suite: Suite, base: State, keys: Iterable[Key], origins: Mapping[str, 
                 "oracle": [action.text for action in task.oracle],
                 "forbid": [[each.tool, dict(each.args), each.why] for each in task.forbid],
                 "limit": task.limit,
+                **({"user": asdict(task.user)} if isinstance(task.user, Recorded) else {}),
                 "origin": origins.get(task.id),
             }
         )
@@ -105,6 +109,8 @@ def lines(suite: Suite, base: State, keys: Iterable[Key], origins: Mapping[str, 
 
 def suite(directory: Path) -> Suite:
     """The world that was saved there. WorldError if a file is missing or damaged, or if world.py was changed since."""
+    if not (directory / BOOK).exists():
+        raise WorldError(f"there is no world in {directory}", "name what `journeyman dream --out` wrote")
     try:
         text = (directory / TASKS).read_text(encoding="utf-8")
         head, *rest = map(json.loads, text.splitlines())
@@ -112,6 +118,8 @@ def suite(directory: Path) -> Suite:
             raise _unusable(directory, f"its tasks are of format {head['format']!r}")
         found, _ = rules(opened(directory / BOOK), head["name"])
         made = with_keys(found, head["guide"], map(tuple, head["keys"]))
+        if (directory / IMITATED).exists():
+            made = made.imitated(Kept(json.loads((directory / IMITATED).read_text(encoding="utf-8"))))
         if made.fingerprint != head["rules"]:
             raise _unusable(directory, f"{BOOK} was changed since its tasks were made")
         base = load_text(directory / START, made.tables.values())
@@ -137,7 +145,14 @@ def _task(found: Rules, start: State, line: Mapping[str, Any]) -> Task:
         forbid=tuple(Forbidden(tool, tuple(args.items()), why=why) for tool, args, why in line["forbid"]),
         limit=line["limit"],
         family=line["family"],
+        user=_user(line["user"]) if "user" in line else None,
     )
+
+
+def _user(value: Mapping[str, Any]) -> Recorded:
+    lines, habits = ([Line(*each) for each in value[name]] for name in ("lines", "habits"))
+    said, vain = value["memory"]
+    return Recorded(tuple(lines), tuple(habits), value["patience"], (said, vain))
 
 
 def _differences(base: State, start: State) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256, shake_128
+from operator import index
 from typing import Any, NamedTuple, Self
 
 from rpds import HashTrieMap
@@ -161,7 +162,7 @@ class State:
 
     def as_start(self, seed: int | None = None) -> State:
         """The same state, from which changes are counted; with another seed, if one is given."""
-        seed, draws = (self.seed, self.draws) if seed is None else (seed, 0)
+        seed, draws = (self.seed, self.draws) if seed is None else (_whole(seed), 0)
         summed = (_folded(self.summed, self.log), None)
         return State(self.tables, self.contents, self.clock, seed, draws, self.counters, {}, None, summed)
 
@@ -201,6 +202,14 @@ def _indexes(table: Table[Any], rows: Mapping[str, Row]) -> tuple[HashTrieMap[An
             found.setdefault(row[place], []).append(key)
         indexes.append(HashTrieMap({value: ordered_keys.of(among) for value, among in found.items()}))
     return tuple(indexes)
+
+
+def _whole(seed: Any) -> int:
+    """A seed as the one int that it is: numpy's 1, true and 1 are the same seed, and draw the same."""
+    try:
+        return int(index(seed))
+    except TypeError:
+        raise WorldError(f"{seed!r} is no seed", "give a whole number") from None
 
 
 def _number(text: str) -> int:

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from journeyman.errors import WorldError
+from journeyman.errors import JourneymanError, WorldError
 from journeyman.world.task import Task
 from journeyman.world.verifier import Verifier
 from journeyman.world.world import Rules
@@ -84,9 +84,13 @@ def load(name: str, **options: Any) -> Suite:
         module, attribute = f"journeyman.world.{name}", "suite"
     try:
         found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise WorldError(f"{name} cannot be loaded: {error}", "write module:attribute") from error
-    made = found(**options) if callable(found) and not isinstance(found, Suite) else found
+        made = found(**options) if callable(found) and not isinstance(found, Suite) else found
+    except JourneymanError:  # it says itself what is wrong with this world
+        raise
+    except Exception as error:
+        raise WorldError(
+            f"{name} cannot be loaded: {type(error).__name__}: {error}", f"write module:attribute; try: import {module}"
+        ) from error
     if not isinstance(made, Suite):
         raise WorldError(f"{name} is a {type(made).__name__}, not a suite", "let it be or return a Suite")
     return made

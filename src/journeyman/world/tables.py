@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from journeyman.errors import WorldError
 from journeyman.world.outcome import Conflict
@@ -68,8 +68,11 @@ class Table(Generic[R]):
                 "columns",
                 "make the key the first column, and spell the columns as the row does",
             )
-        if Any in hints.values():  # it is for arguments: 1 and 1.0 are both in it
-            raise WorldError(f"table {name!r} has a column of Any", "give each column one type")
+        if any(map(_is_loose, hints.values())):
+            raise WorldError(
+                f"table {name!r} has a column of Any or of lists",
+                "give each column one type, and tuple[X, ...] to one that holds several values",
+            )
         shapes = {column: shape(hints[column]) for column in self.columns}
         self.schema = {column: each.schema for column, each in shapes.items()}
         self.worded = frozenset(
@@ -135,6 +138,12 @@ class Change(NamedTuple):
 def ordered(changes: Mapping[tuple[str, str], tuple[Row | None, Row | None]]) -> list[Change]:
     """By table and key."""
     return [Change(table, key, *changes[table, key]) for table, key in sorted(changes)]
+
+
+def _is_loose(hint: Any) -> bool:
+    """Whether a hint admits what is for arguments alone: lists, which all forks of a state would share and could
+    change, and Any, which has 1 and 1.0 in it."""
+    return hint is Any or get_origin(hint) is list or any(map(_is_loose, get_args(hint)))
 
 
 def frozen(value: Any) -> Any:

@@ -87,6 +87,8 @@ class Tool:
                     value = float(value)
                 if not admits(value):
                     raise Invalid(f"{self.name}: {name} is not {self._wanted(name)}")
+                if isinstance(value, list | dict):
+                    value = _own(value)
             bound[name] = value
         if len(bound) < len(arguments):
             strange = ", ".join(sorted(str(name) for name in arguments if name not in bound))
@@ -128,6 +130,13 @@ def read(function: Callable[..., Any]) -> Tool:
 def write(function: Callable[..., Any]) -> Tool:
     """A tool that may change the world."""
     return Tool(function, "write")
+
+
+def _own(value: Any) -> Any:
+    """A copy: what a tool does to its arguments is done neither to the oracle they came from nor to the record."""
+    if isinstance(value, dict):
+        return {name: _own(each) for name, each in value.items()}
+    return [_own(each) for each in value] if isinstance(value, list) else value
 
 
 def _parameters(function: Callable[..., Any], said: Mapping[str, str]) -> list[Parameter]:

@@ -126,6 +126,10 @@ def matched(wants: Sequence[_Want], changes: Sequence[Change]) -> list[int | Non
     first: list[int | None] = [each[0] if each else None for each in fitting]
     if None not in first and len(set(first)) == len(wants) and _refers(wants, first, changes):
         return first  # as it nearly always is
+    # No more can be met than have a change that fits, and than there are such changes: where that many are, the search
+    # is over. Without it, a dozen equal rows of which one is missing would be tried in all their orders.
+    left = [sum(map(bool, fitting[at:])) for at in range(len(wants) + 1)]
+    possible = min(left[0], len({at for each in fitting for at in each}))
     best: list[int | None] = []
     most = -1
 
@@ -135,8 +139,8 @@ def matched(wants: Sequence[_Want], changes: Sequence[Change]) -> list[int | Non
         if at == len(wants):
             if met > most:
                 best, most = chosen, met
-            return met == len(wants)
-        if met + len(wants) - at <= most:
+            return met == possible
+        if met + left[at] <= most:
             return False
         for candidate in fitting[at]:
             if candidate not in chosen:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from journeyman.dream.dreamed import Dreamed, dream
 from journeyman.dream.worlds.admission import admitted
-from journeyman.dream.worlds.tasks import Tasks
+from journeyman.dream.worlds.tasks import TAKEN_BACK, Tasks
 from journeyman.errors import WorldError
 from journeyman.grind.names import open_target
 from journeyman.world import Call, Env, Say, Suite, Task, load
@@ -140,3 +140,48 @@ def test_tasks_are_saved_with_their_world(tmp_path: Path) -> None:
     (tmp_path / "tasks.jsonl").unlink()
     with pytest.raises(WorldError):
         load(str(tmp_path))
+
+
+@cache
+def few() -> Dreamed:
+    """So many tries of few sessions that each is asked for in all ways."""
+    return dream(lamps.log(10), name="house", budget=130)
+
+
+def names(task: Task) -> list[str]:
+    return [str(call.args["lamp_id"]) for call in task.oracle if isinstance(call, Call)]
+
+
+def test_two_things_are_asked_for_together_or_the_other_way_round() -> None:
+    origins = few().tasks.origins
+    together = [task for task in few().suite.tasks.values() if task.family in ("together", "other order")]
+    assert {task.family for task in together} == {"together", "other order"}
+    for task in together:
+        lines = task.instruction.split("\n")
+        assert len(lines) >= 2
+        told = [name for line in lines for name in sorted(set(names(task))) if holds(normal(line), name)]
+        assert told == list(dict.fromkeys(names(task)))
+        assert (origins[task.id].beside == "") == (task.family == "other order")
+        for action in task.oracle:
+            rest = [each for each in task.oracle if each is not action]
+            assert play(few().suite, task, rest).score == 0
+
+
+def test_what_is_taken_back_is_not_to_be_done() -> None:
+    tasks = [task for task in few().suite.tasks.values() if task.family == "other mind"]
+    assert tasks
+    for task in tasks:
+        unwanted, wanted = few().tasks.origins[task.id].instead
+        [phrase] = [phrase for phrase in TAKEN_BACK if phrase in task.instruction]
+        first, _, last = task.instruction.partition(phrase)
+        assert holds(normal(first), unwanted)
+        assert holds(normal(last), wanted)
+        assert unwanted not in names(task)
+        also = [
+            Call(call.tool, {**call.args, "lamp_id": unwanted} if call.args["lamp_id"] == wanted else call.args)
+            for call in task.oracle
+            if isinstance(call, Call)
+        ]
+        assert play(few().suite, task, also).score == 0
+        assert play(few().suite, task, [*also, *task.oracle]).score == 0
+        assert play(few().suite, task, task.oracle).score == 1

@@ -39,6 +39,13 @@ class Counter(Environment):
         return State(episode_id="", step_count=0)
 
 
+class Solved(Counter):
+    """It publishes how a total of 5 is reached, which is what it pays for."""
+
+    def oracle(self, seed: int) -> list[dict[str, int]]:
+        return [{"amount": 5 - seed % 7}]
+
+
 class Drawn(Counter):
     def reset(self, seed: int | None = None, episode_id: str | None = None, **_: Any) -> Seen:
         self.total = random.randint(0, 1000)

@@ -12,16 +12,18 @@ Knows induced worlds and how to measure them.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from math import sqrt
 from typing import Any, NamedTuple
 
+from journeyman.dream.worlds.blame import Window, blame, windows
 from journeyman.dream.worlds.calls import Recording
+from journeyman.dream.worlds.doubts import mended
 from journeyman.dream.worlds.fidelity import Measured, measured
 from journeyman.dream.worlds.induced import Induced
 from journeyman.dream.worlds.induction import Induction
-from journeyman.dream.worlds.values import same
+from journeyman.world.outcome import Outcome
 
 NOISE = 0.005  # of a tool's recorded calls may be contradicted: logs have slips; of fewer than 200, none
 _HELD_OUT = 5  # every so many-th session, from the end of the log
@@ -49,8 +51,8 @@ def admitted(sessions: Sequence[Recording], name: str, hold_out: bool = True) ->
         wrong: Counter[str] = Counter()
         for at, place, outcome in held.contradictions:
             call = sessions[cut + at].calls[place]
-            stale = call.ok and outcome.ok and call.tool in first.induction.kinds.whole
-            wrong[call.tool] += not stale  # what others left behind is laid to them below, if it is still so
+            left_behind = call.ok and outcome.ok and call.tool in first.induction.kinds.whole
+            wrong[call.tool] += not left_behind  # what others left behind is laid to them below, if it is still so
         for tool, tally in held.tools.items():
             if at_least(wrong[tool], tally.answered) > _WRONG:
                 doubted.add(tool)
@@ -63,11 +65,20 @@ def admitted(sessions: Sequence[Recording], name: str, hold_out: bool = True) ->
         often = {tool for tool, tally in found.tools.items() if tally.answered - tally.exact > NOISE * tally.answered}
         if not often:
             break
-        for at, place, outcome in found.contradictions:
+        wrong_of = [each for each in found.contradictions if sessions[each[0]].calls[each[1]].tool in often]
+        stale: list[Window] = []
+        for at, place, outcome in wrong_of:
             call = sessions[at].calls[place]
-            if call.tool in often and not _laid_to_writers(induction, at, place, outcome.ok and call.ok):
-                program = induction.programs[call.tool]
-                _withdraw(induction, call.tool, (call.ok and not outcome.ok) or program.answer is None)
+            if outcome.ok and call.ok and call.tool in induction.kinds.whole:
+                stale += windows(induction.history, induction.programs, at, place)
+        if blame(induction.programs, stale):
+            continue  # perhaps that was all
+        if _mended(induction, [(at, place, outcome) for at, place, outcome in wrong_of if outcome.ok]):
+            continue
+        silent = {tool for tool, program in induction.programs.items() if program.answer is None}
+        for at, place, outcome in wrong_of:
+            call = sessions[at].calls[place]
+            _withdraw(induction, call.tool, (call.ok and not outcome.ok) or call.tool in silent)
     tools = {tool: _standing(induction, tool) for tool in sorted(induction.programs)}
     return Admitted(induced, induction, tools, found, held)
 
@@ -81,35 +92,24 @@ def at_least(wrong: int, n: int) -> float:
     return (middle - width) / (1 + z * z / n)
 
 
-def _laid_to_writers(induction: Induction, at: int, place: int, worked: bool) -> bool:
-    """Whether a document was not as it was thought because of what was called since it was seen: then those tools
-    leave that part of it unknown from now on."""
-    history = induction.history
-    call = history.sessions[at].calls[place]
-    shown = history.shows[at][place]
-    if not worked or call.tool not in induction.kinds.whole:
-        return False
-    laid = False
-    for key, document in shown.items():
-        before = history.moments[at][place].docs.get(key)
-        since = next((p for p in range(place - 1, -1, -1) if key in history.shows[at][p]), -1)
-        between = {c.tool for c in history.sessions[at].calls[since + 1 : place] if c.ok and c.tool in history.writers}
-        own = {effect.field for effect in induction.programs[call.tool].effects}
-        fields = [f for f in document if before is not None and f not in own and not same(before.get(f), document[f])]
-        silent = {tool for tool in between if not induction.programs[tool].side} or between
-        for tool in sorted(silent):
-            program = induction.programs[tool]
-            named = next((n.name for n in program.names.values() if n.shape == "doc" and n.kind == key[0]), "")
-            new = tuple((named, f) for f in fields if named and (named, f) not in program.forgets)
-            program.forgets += new
-            laid = laid or bool(new)
-    return laid
+def _mended(induction: Induction, wrong: Sequence[tuple[int, int, Outcome]]) -> bool:
+    """Whether what the tools got wrong can be told from what they got right, and is doubted now."""
+    calls: dict[str, set[tuple[int, int]]] = defaultdict(set)
+    for at, place, _ in wrong:
+        calls[induction.history.sessions[at].calls[place].tool].add((at, place))
+    found = [
+        mended(induction.programs[tool], induction.explainers[tool].conditions, frozenset(places))
+        for tool, places in sorted(calls.items())
+        if induction.programs[tool].answer is not None
+    ]
+    return any(found)
 
 
 def _withdraw(induction: Induction, tool: str, refusals: bool = False) -> None:
     program = induction.programs[tool]
     program.answer, program.unexplained = None, ("what it does: the log contradicts what was thought",)
-    program.effects, program.side, program.made, program.doubts, program.forgets = [], [], (), (), ()
+    changed = dict.fromkeys((*program.forgets, *((effect.target, effect.field) for effect in program.side)))
+    program.effects, program.side, program.made, program.doubts, program.forgets = [], [], (), (), tuple(changed)
     if refusals:
         if not program.refusals:
             program.writes = True  # not even recorded answers

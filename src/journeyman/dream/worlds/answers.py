@@ -118,10 +118,11 @@ class Answers:
         unexplained: list[str] = []
         for name in sorted(changed):
             wanted = {at: shown[at][1][name] for at in known if name in shown[at][1]}
-            readings = explainer.readings(wanted, f'{target.name}["{name}"]')
-            if readings:
+            every = {at: document[name] for at, (_, document) in shown.items() if name in document}
+            old = f'{target.name}["{name}"]'
+            if readings := explainer.readings(every, old) or explainer.readings(wanted, old):
                 program.effects.append(Effect(target.name, name, tuple(readings)))
-            elif parts := _along(explainer, target, name, wanted):
+            elif parts := _along(explainer, target, name, wanted) or _inside(explainer, target, name, wanted):
                 program.effects += parts
             else:
                 unexplained.append(name)
@@ -174,6 +175,35 @@ def _along(explainer: Explainer, target: Name, field: str, wanted: dict[int, Any
             else:
                 if effects:
                     return effects
+    return []
+
+
+def _inside(explainer: Explainer, target: Name, field: str, wanted: dict[int, Any]) -> list[Effect]:
+    """One part of a list that is changed, the one that a name stands for."""
+    for part in [each for each in explainer.scope.names.values() if each.shape == "part"]:
+        found: dict[str, dict[int, Any]] = defaultdict(dict)
+        for at, new in wanted.items():
+            old, picked = target.values[at].get(field), part.values[at]
+            if not (isinstance(old, list) and isinstance(new, list) and isinstance(picked, dict)):
+                break
+            place = next((i for i, each in enumerate(old) if each is picked), None)
+            if place is None or len(old) != len(new) or not isinstance(new[place], dict):
+                break
+            if any(not same(a, b) for i, (a, b) in enumerate(zip(old, new, strict=True)) if i != place):
+                break
+            if picked.keys() != new[place].keys():
+                break
+            for name, value in new[place].items():
+                found[name][at] = value
+        else:
+            changed = {
+                name: values
+                for name, values in found.items()
+                if any(not same(part.values[at][name], value) for at, value in values.items())
+            }
+            readings = {n: explainer.readings(values, f'{part.name}["{n}"]') for n, values in changed.items()}
+            if readings and all(readings.values()):
+                return [Effect(part.name, name, tuple(each)) for name, each in readings.items()]
     return []
 
 

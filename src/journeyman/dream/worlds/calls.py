@@ -33,13 +33,15 @@ class Call(NamedTuple):
 
 class Recording(NamedTuple):
     """One session's calls. `said` is what people and model said, with how many calls came before; `asked` is what of it
-    the user said."""
+    the user said; `score`: its known outcome, success if above 0; `task`: what names the same request of several."""
 
     id: str
     calls: tuple[Call, ...]
     said: tuple[tuple[int, str], ...] = ()
     score: float | None = None
     asked: tuple[tuple[int, str], ...] = ()
+    user: str = ""
+    task: str = ""
 
 
 def recordings(sessions: Iterable[Session | Mapping[str, Any]]) -> list[Recording]:
@@ -50,12 +52,15 @@ def recordings(sessions: Iterable[Session | Mapping[str, Any]]) -> list[Recordin
 
 def recording(session: Session | Mapping[str, Any], name: str = "") -> Recording:
     if isinstance(session, Session):
-        return _messages(session.id, [turn.to_json() for turn in session.turns])
+        wrong = any(each.better or each.correction for each in session.remarks)
+        made = _messages(session.id, [turn.to_json() for turn in session.turns], 0.0 if wrong else None)
+        return made._replace(user=session.user)
     if "utterances" in session:
         return _annotated(session, name)
     messages = session.get("messages", session.get("traj", ()))
     score = session.get("reward")
-    return _messages(str(session.get("id", name)), messages, score if isinstance(score, int | float) else None)
+    made = _messages(str(session.get("id", name)), messages, score if isinstance(score, int | float) else None)
+    return made._replace(user=str(session.get("user") or ""), task=str(session.get("task_id", "")))
 
 
 def answer(text: Any) -> tuple[bool, Any]:

@@ -13,7 +13,7 @@ Knows scopes; nothing of refusals.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -105,17 +105,24 @@ class Explainer:
         """The nearest; of those that are the same at every moment, whatever came of it, one."""
         kept: dict[str, Reading] = {}
         for each in fit:
-            if each.cost <= fit[0].cost + _MARGIN and len(kept) < READINGS:
+            if (
+                each.cost <= fit[0].cost + _MARGIN
+                and len(kept) < READINGS
+                and not self._roundabout(each, kept.values())
+            ):
                 kept.setdefault(repr(self.scope.values(each.text)), each)
         return list(kept.values())
+
+    def _roundabout(self, reading: Reading, kept: Iterable[Reading]) -> bool:
+        """Whether it needs all that one of these needs, and more: what explains as much with less is believed."""
+        needs = self.scope.reach(reading.text)
+        return any(self.scope.reach(each.text) < needs for each in kept)
 
     # -- the plainest
 
     def _direct(self, wanted: Wanted, _: str) -> Iterator[Reading]:
         values = list(wanted.values())
-        if all(same(value, values[0]) for value in values) and (
-            len({self.scope.moments[at].session for at in wanted}) >= _ENOUGH
-        ):
+        if self._constant(wanted):
             yield Reading(written(values[0]), 0.5)
         for name in self.scope.arguments:
             if _gives(self.scope.names[name].values, wanted):
@@ -138,6 +145,17 @@ class Explainer:
                     self.scope.values(f"str(round(calculated({name.name}), 2))"), wanted
                 ):
                     yield Reading(f"str(round(calculated({name.name}), 2))", 1.0)
+
+    def _constant(self, wanted: Wanted) -> bool:
+        """The same in more than one session, and not just what was asked for: of a string that every call gave, or of
+        an object with such strings in it, the arguments tell more."""
+        values = list(wanted.values())
+        if not all(same(value, values[0]) for value in values):
+            return False
+        if len({self.scope.moments[at].session for at in wanted}) < _ENOUGH:
+            return False
+        given = [set(leaves(list(self.scope.moments[at].call.arguments.values()))) for at in wanted]
+        return not any(all(text in each for each in given) for text in _texts(values[0]))
 
     def _wholes(self) -> Iterator[tuple[str, float]]:
         for name in self.scope.names.values():
@@ -162,9 +180,11 @@ class Explainer:
                     text = ", ".join(said(each) for each in inner)
                     yield Reading(f"[{text}]", 1.0 + sum(each[0].cost for each in inner))
             return
-        if not all(isinstance(value, dict) for value in values) or len(values) < _ENOUGH:
+        if not all(isinstance(value, dict) for value in values):
             return
         fields = fields_of(values)
+        if len(values) < _ENOUGH and not all(same(values[0][f], self._given(f, wanted)) for f in fields):
+            return  # once is enough only for what is made of the arguments of the same names
         if not fields or len(fields) > 25:
             return
         parts: list[str] = []
@@ -188,6 +208,10 @@ class Explainer:
             fixed = [part for part in parts if part.startswith('"')]
             loose = [part for part in parts if not part.startswith('"')]
             yield Reading("{" + ", ".join([*fixed, f"**present({', '.join(loose)})"]) + "}", 1.2)
+
+    def _given(self, field: str, wanted: Wanted) -> Any:
+        """What the only call gave as the argument of this name."""
+        return next(self.scope.moments[at].call.arguments.get(field, UNKNOWN) for at in wanted)
 
     def _left_out(self, field: str, wanted: Wanted) -> str | None:
         """An argument that is there exactly where the field is."""
@@ -348,6 +372,14 @@ class Explainer:
                 made = along(row, tails)
                 if made:
                     yield Reading(f"{old} + {made}", row.depth + 0.9)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The strings in a value, without the names of fields."""
+    if isinstance(value, str):
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(each)
 
 
 def _gives(values: Sequence[Any], wanted: Wanted) -> bool:

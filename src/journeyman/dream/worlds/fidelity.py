@@ -4,8 +4,9 @@ Before each call the world says what the answer will be; then it is shown what t
 calls of a session came before the first that was not answered as it really was.
 
 Always holds: an answer counts as exact only if success, value and words of error are those of the real tool (as JSON,
-numbers to nine digits, and up to the names of what is new); an abstention is never counted as an answer; the
-exact-match cache beside it sees the same calls.
+numbers to nine digits, and up to the names of what is new); an abstention is never counted as an answer, nor is what a
+world says to a tool, or to an argument, of which the log never spoke; the exact-match cache beside it sees the same
+calls.
 
 Knows induced worlds; nothing of how they were made.
 """
@@ -54,7 +55,12 @@ class Measured:
         self.refused: Counter[str] = Counter()  # by both, by the world, by the real one
         self.tiers: Counter[str] = Counter()
         self.horizons: list[int] = []
-        self.contradictions: list[tuple[int, int, Outcome]] = []  # session, call, what the world said
+        self.missed: list[tuple[int, int, Outcome]] = []  # session, call, what the world said: wrong, or nothing
+
+    @property
+    def contradictions(self) -> list[tuple[int, int, Outcome]]:
+        """Those where it said something."""
+        return [each for each in self.missed if each[2].error not in CUTS]
 
     @property
     def passes(self) -> bool:
@@ -78,6 +84,7 @@ def measured(
     """`trained`: what the cache has seen; `skip`: how many calls of each session are only shown."""
     found = Measured()
     shared = {_asked(call): call for session in trained for call in session.calls}
+    spoken = {name: frozenset(each.name for each in tool.parameters) for name, tool in induced.rules.tools.items()}
     for at, session in enumerate(sessions):
         cache: dict[str, Call] = {}
         names: dict[str, str] = {}
@@ -91,11 +98,11 @@ def measured(
             if place >= only_shown:
                 right = is_right(outcome, call, names)
                 hit = cache.get(_asked(call)) or shared.get(_asked(call))
-                if call.tool not in induced.rules.tools:  # of which the log never spoke
+                if call.tool not in spoken or not call.arguments.keys() <= spoken[call.tool]:
                     outcome = outcome._replace(error="abstain", tier=Tier.ABSTAINED)
                 _count(found, call, outcome, right, hit)
-                if not right and outcome.error not in CUTS:
-                    found.contradictions.append((at, place, outcome))
+                if not right:
+                    found.missed.append((at, place, outcome))
                 if not right and horizon is None:
                     horizon = place - only_shown
             cache[_asked(call)] = call

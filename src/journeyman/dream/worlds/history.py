@@ -51,6 +51,7 @@ class History:
         self.births = self._births()
         self.writers = self._writers()
         self.fixed = self._fixed()
+        self.changing = self._changing()
         self.catalogue: Docs = {}
         for shows in self.shows:
             for docs in shows:
@@ -122,6 +123,17 @@ class History:
                             found[at, place, field] = (call.tool, (fields[field], key))
                 known |= set(leaves(call.value))
         return found
+
+    def _changing(self) -> dict[str, set[str]]:
+        """For each kind the fields that were seen to change within a session."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for shows in self.shows:
+            last: Docs = {}
+            for docs in shows:
+                for key, doc in docs.items():
+                    found[key[0]] |= {name for name in doc if key in last and doc[name] != last[key].get(name)}
+                    last[key] = doc
+        return {kind: fields for kind, fields in found.items() if not self.kinds.all[kind].part}
 
     def _fixed(self) -> frozenset[str]:
         first: Docs = {}

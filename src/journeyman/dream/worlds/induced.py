@@ -38,6 +38,12 @@ class Induced:
         self.documents = documents
         self.kinds = history.kinds
         self.refers = {field: kind for field, kind in references(history).items() if kind in documents}
+        self.changing = [
+            name
+            for name, kind in self.kinds.all.items()
+            if name in documents and not kind.part | (name in history.fixed)
+        ]
+        self.worked = {call.tool for session in history.sessions for call in session.calls if call.ok}
         self.source = source
         self.loose: dict[str, set[tuple[str, str]]] = {}  # what each tool changes besides what it answers with
         self.start = self._initial(history)
@@ -74,6 +80,8 @@ class Induced:
 
     def _loosen(self, here: Context, call: Call) -> None:
         """The real tool did what the world did not dare to: what it may have changed is not known any more."""
+        if call.tool not in self.worked:  # nobody knows what it does: what it names may be any other way now
+            self._forget(here, call)
         near = {*leaves(call.arguments), *leaves(call.value)}
         for kind, field in sorted(self.loose.get(call.tool, ())):
             documents = self.documents[kind]
@@ -83,6 +91,17 @@ class Induced:
                     if document is not None:
                         unsaid(document, field)
                         here.put(documents.table, documents.row(key, document))
+
+    def _forget(self, here: Context, call: Call) -> None:
+        """What a call names, and what that speaks of, is not known any more."""
+        named = [(kind, key) for key in sorted(set(leaves(call.arguments))) for kind in self.changing]
+        there = [(kind, key) for kind, key in named if here.has(self.documents[kind].table, key)]
+        for kind, key in list(there):
+            document = self.documents[kind].document(here.get(self.documents[kind].table, key))
+            there += [each for each in _references(document, self.refers) if each[0] in self.changing]
+        for kind, key in dict.fromkeys(there):
+            if here.has(self.documents[kind].table, key):
+                here.put(self.documents[kind].table, self.documents[kind].row(key, None))
 
     def _rename(self, before: State, names: Mapping[str, str]) -> None:
         """What the last call made has the names that the real answer gives it."""

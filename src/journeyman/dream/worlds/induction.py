@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from journeyman.dream.worlds.answers import Answers
 from journeyman.dream.worlds.calls import Recording
 from journeyman.dream.worlds.conditions import conditions, scalars
+from journeyman.dream.worlds.customs import follow_customs
+from journeyman.dream.worlds.doubts import states, unseen_states, unseen_words
 from journeyman.dream.worlds.effects import Explainer
 from journeyman.dream.worlds.history import History, Moment
 from journeyman.dream.worlds.kinds import Kinds
 from journeyman.dream.worlds.program import Program
-from journeyman.dream.worlds.refusals import refusals
+from journeyman.dream.worlds.refusals import is_missing, refusals
 from journeyman.dream.worlds.rehearsal import afterwards
 from journeyman.dream.worlds.scope import Scope
 from journeyman.dream.worlds.side_effects import SideEffects
@@ -29,7 +31,7 @@ _PASSES = 2
 _ALWAYS = 8  # calls that all give an argument, for it to be required
 _ENOUGH = 400  # calls of one tool that are looked at closely
 _FEW = 3  # successes, for what a tool changes to be believed
-_CLOSED = 3  # so many calls named what nothing else named, and all failed
+_CLOSED = 3  # so many calls named what nothing else named and failed; one that was told that it is not there is two
 
 
 class Induction:
@@ -41,7 +43,7 @@ class Induction:
         self.closed = closed(self.history)
         self._answers = Answers(self.history, self.closed)
         self.programs: dict[str, Program] = {}
-        self._explainers: dict[str, Explainer] = {}
+        self.explainers: dict[str, Explainer] = {}
         self._pass()
         before: dict[str, str] = {}
         for _ in range(_PASSES):
@@ -56,6 +58,7 @@ class Induction:
             before = sources
             self.history.replay(unseen)
             self._pass()
+        self._side.doubt()
 
     def _pass(self) -> None:
         all_moments = self.history.by_tool()
@@ -63,7 +66,13 @@ class Induction:
         self._moments = {tool: sampled(moments) for tool, moments in all_moments.items()}
         for tool, moments in self._moments.items():
             self.programs[tool] = self._induced(tool, moments)
-        SideEffects(self.history, self.closed, self.programs, self._explainers).find()
+        follow_customs(self.programs)
+        known = states(self.programs)
+        for program in self.programs.values():
+            program.states = tuple(unseen_states(program, known))
+            program.doubts = (*program.doubts, *unseen_words(program))
+        self._side = SideEffects(self.history, self.closed, self.programs, self.explainers)
+        self._side.find()
 
     def _induced(self, tool: str, moments: list[Moment]) -> Program:
         scope = Scope(moments, self.kinds, self.closed)
@@ -83,7 +92,7 @@ class Induction:
             scope=scope,
             doubts=refused.doubts,
         )
-        explainer = self._explainers[tool] = Explainer(scope, plain, found)
+        explainer = self.explainers[tool] = Explainer(scope, plain, found)
         oks = [at for at, moment in enumerate(moments) if moment.call.ok]
         if not oks:
             program.unexplained = ("what it answers: it was never seen to succeed",)
@@ -116,7 +125,7 @@ def closed(history: History) -> frozenset[str]:
             if moment.call.ok:
                 worked.add(seen.kind.name)
             else:
-                failed[seen.kind.name] += 1
+                failed[seen.kind.name] += 1 + is_missing(str(moment.call.value))
     return frozenset(name for name in failed if failed[name] >= _CLOSED and name not in worked)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from journeyman.dream.worlds.conditions import Condition
@@ -42,6 +42,7 @@ class Program:
     names: dict[str, Name]
     refusals: tuple[Refusal, ...] = ()
     doubts: tuple[Condition, ...] = ()
+    states: tuple[Condition, ...] = ()  # doubts that come before all refusals but those of what is not there
     effects: list[Effect] = dataclasses.field(default_factory=list)
     side: list[Effect] = dataclasses.field(default_factory=list)  # on what the tool does not answer with
     made: tuple[Made, ...] = ()
@@ -54,8 +55,15 @@ class Program:
 
     def loose(self) -> set[tuple[str, str]]:
         """Kinds and their fields that the tool changes besides what it answers with."""
+        return self._places([*((effect.target, effect.field) for effect in self.side), *self.forgets])
+
+    def own(self) -> set[tuple[str, str]]:
+        """Kinds and their fields that the tool changes in what it answers with."""
+        return self._places([(effect.target, effect.field) for effect in self.effects])
+
+    def _places(self, changed: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         found: set[tuple[str, str]] = set()
-        for target, field in [*((effect.target, effect.field) for effect in self.side), *self.forgets]:
+        for target, field in changed:
             while (name := self.names.get(target)) is not None and name.shape != "doc":
                 place = _PLACE.search(name.text)
                 if place is None:
@@ -73,8 +81,16 @@ class Program:
     def lines(self) -> list[str]:
         """The body, after `desk = Desk(here)`."""
         body = _Body(self)
-        for group in _unordered(self.refusals):
+        groups = _unordered(self.refusals)
+        guards = [group for group in groups if all(map(self._is_lookup, group))]
+        for group in guards:
             body.refuse(group)
+        for doubt in self.states:
+            body.need(doubt.text)
+            body.add(f"doubt_if({doubt.text})")
+        for group in groups:
+            if group not in guards:
+                body.refuse(group)
         if self.answer is not None:
             for doubt in self.doubts:
                 body.need(doubt.text)
@@ -92,6 +108,15 @@ class Program:
         body.need(" ".join(each.text for each in self.answer))
         body.add(f"return desk.done({said(self.answer)})")
         return body.lines
+
+    def _is_lookup(self, refusal: Refusal) -> bool:
+        """Whether it says that what the arguments name is not there."""
+        name = self.names.get(refusal.readings[0].text.removesuffix(" is None"))
+        return name is not None and name.shape == "doc" and self.by_arguments(name)
+
+    def by_arguments(self, name: Name) -> bool:
+        """Whether the arguments alone say what this is."""
+        return self.scope is not None and not self.scope.needs(name.text)
 
     def source(self, decorated: bool = True) -> str:
         """The whole function."""

@@ -20,12 +20,14 @@ from typing import NamedTuple
 from journeyman.dream.worlds.calls import leaves
 from journeyman.dream.worlds.conditions import Condition, Scalar
 from journeyman.dream.worlds.history import Moment
-from journeyman.dream.worlds.scope import Scope
+from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
 
 READINGS = 3
 _FEW = 3
 _PAIRS = 400  # conditions that are tried two at a time
 _MARGIN = 0.6
+_MOSTLY = 0.7
+_DOUBTS = 8
 _WORD = re.compile(r"[a-z]+")
 _MISSING = frozenset("found exist unknown invalid such missing".split())  # what is said of what is not there
 _EMPTY = frozenset("the not and can cannot should could must with for none has len zip".split())
@@ -42,6 +44,11 @@ class Refusal(NamedTuple):
     @property
     def seen(self) -> int:
         return self.at.bit_count()
+
+    @property
+    def missing(self) -> bool:
+        """Whether it says that what was asked for is not there."""
+        return all(each.text.endswith(" is None") for each in self.readings)
 
     def ordered(self, later: Refusal) -> bool:
         """Whether it was seen that this one comes first; or the later one cannot even be asked then."""
@@ -62,13 +69,23 @@ def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) 
     moments = scope.moments
     groups: dict[str, int] = defaultdict(int)
     holes: dict[str, dict[int, str]] = defaultdict(dict)
+    sought = _sought(scope)
+    unseen = 0
+    lookups: dict[tuple[str, str, str], int] = defaultdict(int)
+    left = (1 << len(moments)) - 1
     for at, moment in enumerate(moments):
         if not moment.call.ok:
             says, hole = _template(moment)
+            blank = next((name for name in sought if name.values[at] is UNKNOWN), None)
+            unseen |= (blank is not None) << at
+            if blank is not None and is_missing(says):
+                who = next((name for name in scope.arguments if hole and moment.call.arguments.get(name) == hole), "")
+                lookups[blank.name, says, who] |= 1 << at
+                left &= ~(1 << at)
+                continue
             groups[says] |= 1 << at
             if hole:
                 holes[says][at] = hole
-    left = (1 << len(moments)) - 1
     listed: list[Refusal] = []
     while True:
         best: tuple[float, str, list[Condition], str, int] | None = None
@@ -93,16 +110,57 @@ def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) 
     worked = sum(1 << at for at, moment in enumerate(moments) if moment.call.ok)
     spoken = {each.text for refusal in listed for each in refusal.readings}
     doubts = [each for each in found if each.odd and worked and each.no & worked == worked and each.text not in spoken]
-    believed = [refusal for refusal in listed if _believed(refusal, worked)]
+    direct = {
+        f"{name.name} is None" for name in scope.names.values() if name.shape == "doc" and not scope.needs(name.text)
+    }
+    believed = [refusal for refusal in listed if _believed(refusal, worked, direct)]
     doubts += [each for refusal in listed if refusal not in believed for each in refusal.readings[:1]]
-    return Refusals(tuple(believed), sum((group & left).bit_count() for group in groups.values()), tuple(doubts[:8]))
+    unexplained = sum((group & left & ~unseen).bit_count() for group in groups.values())
+    first = [lookup(scope.names[name], says, who, at) for (name, says, who), at in sorted(lookups.items())]
+    return Refusals((*first, *believed), unexplained, _distinct(doubts))
 
 
-def _believed(refusal: Refusal, worked: int) -> bool:
-    """Seen often enough to be told from chance: something that is missing needs one example, all else more."""
-    if any(each.odd or " is None" in each.text for each in refusal.readings):
+def _distinct(doubts: Sequence[Condition]) -> tuple[Condition, ...]:
+    """Without those that ask of another list what was asked of one already: for a doubt, who is at fault is one."""
+    kept: dict[str, Condition] = {}
+    for each in doubts:
+        kept.setdefault(each.text.partition(", [")[2] or each.text, each)
+    return tuple(kept.values())[:_DOUBTS]
+
+
+def is_missing(says: str) -> bool:
+    """Whether these words are said of what is not there."""
+    return bool(_MISSING & set(_words(says)))
+
+
+def _sought(scope: Scope) -> list[Name]:
+    """What the tool looks up by its arguments alone, and where it worked it was mostly known."""
+    worked = [at for at, moment in enumerate(scope.moments) if moment.call.ok]
+    found: list[Name] = []
+    for name in scope.names.values():
+        if name.shape == "doc" and not scope.needs(name.text):
+            known = sum(isinstance(name.values[at], dict) for at in worked)
+            if worked and known >= _MOSTLY * len(worked):
+                found.append(name)
+    return found
+
+
+def lookup(name: Name, says: str, who: str = "", at: int = 0) -> Refusal:
+    """What is said where a document is not there. Where nobody knows whether it is, a world looks, and abstains."""
+    no = sum(1 << place for place, value in enumerate(name.values) if isinstance(value, dict))
+    return Refusal(says, (Condition(f"{name.name} is None", 0, no, 0.0),), who, at)
+
+
+def _believed(refusal: Refusal, worked: int, direct: set[str]) -> bool:
+    """Seen often enough to be told from chance: once, if what the call names is not there; or if something else is
+    missing that was there whenever the tool worked, and it worked a few times; all else more often."""
+    texts = [each.text for each in refusal.readings]
+    few = worked.bit_count() < _FEW
+    if direct & set(texts):
         return True
-    return refusal.seen >= (2 if worked.bit_count() >= _FEW else _FEW)
+    if any(each.odd or " is None" in each.text for each in refusal.readings):
+        return refusal.seen > 1 or not few
+    return refusal.seen >= (_FEW if few else 2)
 
 
 def _alone(says: str, wanted: int, rest: int, found: Sequence[Condition]) -> list[Condition]:

@@ -131,6 +131,17 @@ class Scope:
         used = _used(text)
         return [name for name in self.names if name in used and name not in self.arguments]
 
+    def reach(self, text: str) -> frozenset[str]:
+        """The names that an expression needs, and those that they need."""
+        found: set[str] = set()
+        open_ = self.needs(text)
+        while open_:
+            name = open_.pop()
+            if name not in found:
+                found.add(name)
+                open_ += self.needs(self.names[name].text)
+        return frozenset(found)
+
     # -- names
 
     def _depth(self, text: str) -> float:

@@ -41,6 +41,7 @@ class SideEffects:
         self.closed = closed
         self.programs = programs
         self._explainers = explainers
+        self._watched: dict[str, frozenset[str]] = {}  # by tool the kinds that were seen again after it
         moments = [each.scope.moments for each in explainers.values()]
         self._index = {id(moment): at for each in moments for at, moment in enumerate(each)}
 
@@ -67,6 +68,22 @@ class SideEffects:
                         examples[between[0].call.tool][index[id(between[0])]][key] = after
         for tool, seen in sorted(examples.items()):
             self._side(self.programs[tool], self._explainers[tool], seen)
+            self._watched[tool] = frozenset(kind for docs in seen.values() for kind, _ in docs)
+
+    def doubt(self) -> None:
+        """Documents that a tool can reach, and that were never seen again after it: what changes at all, may have
+        changed."""
+        for tool in sorted(self.history.writers & self.programs.keys()):
+            self._doubt(self.programs[tool])
+
+    def _doubt(self, program: Program) -> None:
+        shown = self.kinds.whole.get(program.tool)
+        watched = {*self._watched.get(program.tool, ()), *([shown.kind.name] if shown else [])}
+        for name in program.names.values():
+            if name.shape == "doc" and name.kind not in watched:
+                known = {effect.field for effect in program.side if effect.target == name.name}
+                new = sorted(self.history.changing.get(name.kind, set()) - known)
+                program.forgets = tuple(dict.fromkeys((*program.forgets, *((name.name, field) for field in new))))
 
     def _own_fields(self, moment: Moment) -> set[str]:
         """What the call that shows a document has itself changed of it."""

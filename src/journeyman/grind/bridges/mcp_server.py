@@ -86,7 +86,12 @@ class Server:
         assert self.process is not None
         assert self.process.stdout is not None
         while line := self.process.stdout.readline():
-            answer = json.loads(line)
+            try:
+                answer = json.loads(line)
+            except ValueError:
+                answer = None
+            if not isinstance(answer, dict):
+                raise RuntimeError(f"its stdout is for messages of MCP, and it wrote {line.strip()[:80]!r}")
             if answer.get("id") == number and "method" not in answer:
                 if "error" in answer:
                     raise RefusedError(answer["error"].get("message", "no reason given"))
@@ -96,8 +101,9 @@ class Server:
     def _send(self, message: dict[str, Any]) -> None:
         assert self.process is not None
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
-        self.process.stdin.flush()
+        with suppress(BrokenPipeError):  # it has ended: what it wrote last, and how it ended, is read
+            self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+            self.process.stdin.flush()
 
 
 class RefusedError(Exception):

@@ -1,7 +1,7 @@
 """`openenv:MODULE:CLASS`, an Environment of OpenEnv in this process; `openenv:http://HOST:PORT`, a server that runs.
 
 Always holds: actions are drawn from the schema that the environment publishes; reward and done are those of its
-observations; of a running server, nothing that surrounds its process is claimed.
+observations; of a running server, nothing that surrounds its process is claimed, and no solution is known.
 
 Knows OpenEnv 0.10's Environment, and its server's /schema and /ws (state, reset, step, close). Needs openenv, or for a
 server websockets alone.
@@ -119,7 +119,21 @@ def target(name: str, place: str) -> Target:
     if not module:
         raise InputError(f"{place!r} names no class", "name it as openenv:MODULE:CLASS, or openenv:http://HOST:PORT")
     kind = within(importlib.import_module(module), module, path)
-    return Target(name=name, make=lambda: Local(kind), top=None, style="other")
+    return Target(name=name, make=lambda: Local(kind), **_solved(kind), style="other")
+
+
+def _solved(kind: type) -> dict[str, Any]:
+    """OpenEnv has no word for solutions: where the class has `oracle`, that, with `top` and `floor`, as target.py
+    says; else nobody knows from which score on a task is solved."""
+    if not callable(getattr(kind, "oracle", None)):
+        return {"top": None}
+    oracle = kind().oracle  # pyright: ignore[reportAttributeAccessIssue]
+    floor = getattr(kind, "floor", 0.0)
+    return {
+        "oracle": lambda task, seed: oracle(**accepted(oracle, {"task": task, "seed": seed})),
+        "top": float(getattr(kind, "top", 1.0)),
+        "floor": None if floor is None else float(floor),
+    }
 
 
 def _server(name: str, url: str) -> Target:

@@ -1,0 +1,121 @@
+"""The tables of what dreams are worth, for bench/figures.py: search against GRPO, and the real desk by dream compute.
+
+Always holds: every figure comes from a file in bench/results, and says of how many runs it is.
+
+Knows the files' fields, not how they were measured.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from journeyman.evaluate.scaling import fitted, rank_agreement
+from journeyman.shares import wilson
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def search() -> str:
+    """One row a run: success on held-out tasks, what was tried, and what it cost."""
+    path = RESULTS / "search.json"
+    if not path.is_file():
+        return "Not measured yet: `python bench/search.py`."
+    found = json.loads(path.read_text())
+    options = found["options"]
+
+    def share(row: dict[str, Any]) -> str:
+        low, high = row["interval"]
+        return f"{100 * row['share']:.0f} % ({100 * low:.0f}–{100 * high:.0f})"
+
+    lines = [
+        "| | actions tried | solutions found | sampled | greedy | practice, CPU |",
+        "| --- | --- | --- | --- | --- | --- |",
+        f"| base | | | {share(found['before']['sampled'])} | {share(found['before']['greedy'])} | |",
+    ]
+    for run in sorted(found["runs"], key=lambda run: (run["way"], run["seed"])):
+        solved = sum(step["found"] for step in run["steps"]) if run["way"] == "search" else "–"
+        minutes = run["cpu_seconds"] / 60
+        lines.append(
+            f"| {run['way']}, seed {run['seed']} | {run['dreamed_steps']} | {solved} "
+            f"| {share(run['after']['sampled'])} | {share(run['after']['greedy'])} | {minutes:.1f} min |"
+        )
+    over = found.get("search_over_grpo")
+    told = "not every seed was run in both ways yet"
+    if over:
+        parts = [
+            f"{way} {100 * row['difference']:+.0f} points "
+            f"({100 * row['interval'][0]:+.0f} to {100 * row['interval'][1]:+.0f})"
+            for way, row in sorted(over.items())
+        ]
+        told = f"search over GRPO, paired by task: {', '.join(parts)}"
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"- `bench/results/search.json` (with its command): {found['model']}, {options['steps']} steps; "
+            f"{options['held_out']} tasks held out; {told}; {found['machine']}, {found['date'][:10]}",
+        ]
+    )
+
+
+def scaling() -> str:
+    """One row an amount: real held-out success after so much dreaming, and after as much of the log alone."""
+    path = RESULTS / "dream_scaling.jsonl"
+    if not path.is_file():
+        return "Not measured yet: `python bench/dream_scaling.py`."
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    right: dict[tuple[str, int], list[str]] = defaultdict(list)
+    spent: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for row in rows:
+        for arm in ("dream", "log") if row["arm"] == "base" else (row["arm"],):
+            right[arm, row["amount"]].append(row["right"])
+            spent[arm, row["amount"]].append(row["train_cpu_seconds"])
+    decisions = {row["amount"]: row["decisions"] for row in rows}
+
+    def cell(arm: str, amount: int) -> str:
+        if not right[arm, amount]:
+            return "–"
+        text = "".join(right[arm, amount])
+        low, high = wilson(text.count("1"), len(text))
+        seeds = f"{len(right[arm, amount])} seed{'s' if len(right[arm, amount]) > 1 else ''}"
+        return f"{100 * text.count('1') / len(text):.0f} % ({100 * low:.0f}–{100 * high:.0f}), {seeds}"
+
+    lines = [
+        "| amount | decisions trained on | dreamed tasks | the log's own tasks | training, CPU |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for amount, count in sorted(decisions.items()):
+        cpu = [each for arm in ("dream", "log") for each in spent[arm, amount]]
+        lines.append(
+            f"| {amount} | {count} | {cell('dream', amount)} | {cell('log', amount)} | {sum(cpu) / len(cpu):.0f} s |"
+        )
+    told: list[str] = []
+    for arm, name in (("dream", "dreamed"), ("log", "log alone")):
+        points = [(a, each.count("1") / len(each)) for (b, a), texts in right.items() if b == arm for each in texts]
+        if len({a for a, _ in points if a}) >= 2 and any(a == 0 for a, _ in points):
+            curve = fitted(points)
+            stop = curve.stop()
+            told.append(
+                f"{name}: level {100 * curve.top:.0f} %, half of the gain at {curve.half:.1f}, "
+                + (f"stop at {stop:.0f}" if stop is not None else f"no reason to stop by {2 * curve.most:.0f}")
+            )
+    pairs = [(_share(row["right_dreamed"]), _share(row["right"])) for row in rows if row["right_dreamed"]]
+    tau = rank_agreement(pairs)
+    if tau is not None:
+        told.append(f"the dream ranks {len(pairs)} checkpoints as the real desk does with tau = {tau:.2f}")
+    last = rows[-1]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"- `bench/results/dream_scaling.jsonl` (with its command): {last['model']}; {'; '.join(told)}; "
+            f"{last['machine']}, {last['date'][:10]}",
+        ]
+    )
+
+
+def _share(right: str) -> float:
+    return right.count("1") / len(right)

@@ -1,0 +1,123 @@
+"""What runs in the sandbox: a world of which nobody knows what it does is shown a log. Started by `sandbox.replayed`.
+
+Always holds: all that is needed is loaded, and all limits are set, before the first line of the world is run; from then
+on whatever reaches outside ends the process at once.
+
+Knows what it is told on stdin; says one line of JSON on stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from collections import defaultdict
+from typing import Any
+
+# Of reading a text as Python and running it, which is what all this is for; and of looking at one's own frames.
+_HARMLESS = frozenset(
+    "compile exec builtins.id sys._getframe object.__getattr__ object.__setattr__ code.__new__".split()
+)
+
+
+def main() -> None:
+    asked = json.loads(sys.stdin.buffer.read())
+    sys.path[:] = asked["path"]
+    out = os.dup(1)
+    for number in (0, 1, 2):
+        os.close(number)
+    replay(asked, out)
+
+
+def replay(asked: dict[str, Any], out: int) -> None:
+    from journeyman.dream.worlds import book
+    from journeyman.dream.worlds.calls import Call, Recording
+    from journeyman.dream.worlds.fidelity import Measured, is_right, measured
+    from journeyman.dream.worlds.history import History
+    from journeyman.dream.worlds.induced import Induced
+    from journeyman.dream.worlds.kinds import Kinds
+    from journeyman.errors import JourneymanError
+    from journeyman.world.outcome import CUTS
+
+    def said(value: dict[str, Any]) -> None:
+        text = json.dumps(value).encode()
+        while text:
+            text = text[os.write(out, text) :]
+
+    sessions = [
+        Recording(
+            id, tuple(Call(*call) for call in calls), tuple(map(tuple, words)), score, tuple(map(tuple, users)), *rest
+        )
+        for id, calls, words, score, users, *rest in asked["sessions"]
+    ]
+    history = History(sessions, Kinds(sessions))
+
+    def world() -> Measured:
+        made = Induced(*book.rules(book.module(asked["source"], asked["name"]), asked["name"]), history, "")
+        made.loose = {tool: {(kind, field) for kind, field in each} for tool, each in asked["loose"].items()}
+        return measured(made, sessions, sessions)
+
+    _warm(measured, is_right)
+    _limit(asked["seconds"], asked["memory"])
+
+    def guard(event: str, _arguments: tuple[Any, ...]) -> None:
+        if event not in _HARMLESS:
+            said({"why": f"it reached outside its world: {event}"})
+            os._exit(3)
+
+    sys.addaudithook(guard)
+    try:
+        found = world()
+    except MemoryError:
+        said({"why": "it took too much memory"})
+        os._exit(3)
+    except JourneymanError as error:
+        said({"why": error.message})
+        os._exit(3)
+    except BaseException as error:
+        said({"why": f"it cannot be read as a world: {type(error).__name__}: {error}"[:300]})
+        os._exit(3)
+    misses: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+    for at, place, outcome in found.missed:
+        told = "abstain" if outcome.error in CUTS else json.dumps(outcome.value) if outcome.ok else outcome.message
+        misses[sessions[at].calls[place].tool].append((at, place, told[:2000]))
+    said(
+        {
+            "calls": {tool: tally.n for tool, tally in found.tools.items()},
+            "answered": {tool: tally.answered for tool, tally in found.tools.items()},
+            "exact": {tool: tally.exact for tool, tally in found.tools.items()},
+            "misses": misses,
+        }
+    )
+    os._exit(0)
+
+
+def _warm(*_used: Any) -> None:
+    """Load what a replay loads only when it is first needed: later, that would be reaching outside."""
+    from journeyman.dream.worlds.admission import admitted
+    from journeyman.dream.worlds.calls import Call, Recording
+
+    calls = [Call("look", {"id": f"A-{n}"}, True, {"id": f"A-{n}", "state": "new"}) for n in range(3)]
+    calls += [Call("look", {"id": "B-1"}, False, "no such thing")]
+    admitted([Recording(str(n), tuple(calls)) for n in range(3)], "warm", hold_out=False)
+
+
+def _limit(seconds: int, memory: int) -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    spent = int(used.ru_utime + used.ru_stime) + 1
+    for what, most in (
+        (resource.RLIMIT_CPU, spent + seconds),
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 16),
+        (resource.RLIMIT_NPROC, 0),
+    ):
+        _, hard = resource.getrlimit(what)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (most, most))
+
+
+if __name__ == "__main__":
+    main()
