@@ -9,7 +9,7 @@ import pytest
 
 from journeyman.grind import capacity
 from journeyman.grind.report import Check, applies
-from journeyman.grind.verdicts import BATCH, IDLE, _Judge
+from journeyman.grind.verdicts import BATCH, IDLE, _Judge, _understood
 
 SAID = {"oracle": True, "tools": [], "style": "text", "says": False, "top": 1.0, "floor": 0.0, "samples": False}
 
@@ -60,3 +60,25 @@ def test_a_cost_is_told_only_where_its_interval_tells_it(seconds: list[float], p
     [check] = found
     assert (check.id, check.passed, check.n) == ("parallel.speed", passed, len(seconds))
     assert (check.passed is None) == ("reason" in check.evidence)
+
+
+def talk(asked: str, done: str = "Booked.", heard: str = "At ten.") -> dict[str, Any]:
+    steps = [
+        {"action": {"say": asked}, "observation": heard, "state": "empty"},
+        {"action": {"tool": "book", "args": {}}, "observation": "ok", "state": "booked"},
+        {"action": {"say": done}, "observation": "", "state": "booked"},
+    ]
+    return {"steps": steps}
+
+
+def test_a_question_put_otherwise_and_answered_alike_is_no_fault() -> None:
+    solved: Any = talk("When shall it be?")
+    assert _understood(talk("When shull it be?"), solved)  # pyright: ignore[reportArgumentType]
+    others = [
+        talk("Whex shall it be?", heard="I don't know that."),
+        talk("When shall it be?", done="Booled."),
+        {"steps": solved["steps"][1:]},
+    ]
+    assert not any(map(_understood, others, [solved] * len(others)))
+    told: Any = talk("It costs 40.")
+    assert not _understood(talk("It costs 50."), told)  # pyright: ignore[reportArgumentType]

@@ -26,9 +26,12 @@ from journeyman.world import Fact, fact
         ("Ada Berg", "ADA  BERG comes", True),
         ("Ada Berg", "Ada and Berg", False),
         ("it's", "it’s", True),
+        ("long…", "How much longer?", True),
+        ("long…", "belonging", False),
+        ("4…", "40 minutes", True),
     ],
 )
-def test_a_fact_is_told_in_whole_words_and_numbers(said: str, text: str, told: bool) -> None:
+def test_a_fact_is_told_in_whole_words_and_numbers_or_by_a_beginning(said: str, text: str, told: bool) -> None:
     assert fact(said).told(text) is told
 
 

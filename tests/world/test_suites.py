@@ -12,8 +12,9 @@ import lending
 import pytest
 
 from journeyman.errors import WorldError
-from journeyman.world import Call, Env, Suite, admit, load
+from journeyman.world import Call, Env, Say, Suite, admit, load
 from journeyman.world.admission import CAUGHT, TRIED, refused
+from journeyman.world.mutants import play
 
 WORLDS = ["office", "shop"]
 
@@ -96,6 +97,16 @@ def _all_reads(env: Env) -> list[str]:
 
 def _was_made(env: Env, table: str, key: str) -> bool:
     return env.world.state.row(table, key) is None
+
+
+def test_who_wants_to_be_asked_is_not_served_by_a_lucky_guess() -> None:
+    suite = load("office")
+    for task in (each for each in suite.tasks.values() if each.family == "talk"):
+        asked, booked, done = task.oracle
+        assert play(suite, task, (asked, booked, done)).score == 1.0
+        assert play(suite, task, (Say("At what time, how long, and what title?"), booked, done)).score == 1.0
+        for fewer in ((booked, done), (asked, booked), (Say("When shall it be?"), booked, done)):
+            assert play(suite, task, fewer).score == 0.0
 
 
 def test_worlds_are_found_by_name() -> None:

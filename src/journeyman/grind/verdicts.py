@@ -163,6 +163,9 @@ class _Judge:
                 if name == "mutants":
                     self.tallies["equivalents"].count(self._solved(trace), {"how": plan.kind, **self._told(trace)})
                 return
+            if name == "mutants" and self._solved(trace) and _understood(trace, plan.solved):
+                self.tallies["equivalents"].count(True, {})
+                return
         good = not self._solved(trace) if name == "mutants" else self._idle(trace)
         told = self._told(trace) | ({"how": plan.kind} if name == "mutants" else {})
         self.tallies[name].count(good, told)
@@ -242,6 +245,21 @@ def _end(trace: Trace) -> Any:
     if state is None:
         return None
     return [state, [step["action"]["say"] for step in steps if _says(step["action"])]]
+
+
+def _understood(trace: Trace, solved: Trace) -> bool:
+    """Whether all that differs is how a question was put, and it was answered all the same as the solution's."""
+    steps, right = trace["steps"], solved["steps"]
+    if len(steps) != len(right) or not all(
+        same([one["observation"], one["state"]], [other["observation"], other["state"]])
+        for one, other in zip(steps, right, strict=True)
+    ):
+        return False
+    changed = [at for at, (one, other) in enumerate(zip(steps, right, strict=True)) if one["action"] != other["action"]]
+    asked = [right[at]["action"] for at in changed]
+    return max(changed, default=len(right)) < len(right) - 1 and all(
+        _says(each) and "?" in each["say"] for each in asked
+    )
 
 
 def _says(action: Any) -> bool:

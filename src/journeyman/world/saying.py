@@ -1,7 +1,8 @@
 """Facts in free words: whether a text says this, and does not say what would be wrong instead.
 
 Always holds: a fact is told by whole words and whole numbers, whatever their case, spacing and thousands separators
-(1,234.50 is 1234.5, and 12 is not in 2012); a text that tells every possible answer tells none.
+(1,234.50 is 1234.5, and 12 is not in 2012), and by the beginning of a word where it ends in an ellipsis ("name…" is in
+"names"); a text that tells every possible answer tells none.
 
 Knows text.
 """
@@ -54,11 +55,12 @@ def holds(plain: str, said: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def _pattern(said: str) -> re.Pattern[str]:
-    words = normal(said).strip()
-    before, after = r"(?<!\w)", r"(?!\w)"
+    whole = normal(said).strip()
+    words = whole.removesuffix("…")
+    before, after = r"(?<!\w)", r"(?!\w)" if words == whole else ""
     if words[:1].isdigit():
         before = r"(?<![\w.:/-])"
-    if words[-1:].isdigit():
+    if whole[-1:].isdigit():
         after = r"(?!\w|[.:/-]\d)"
     return re.compile(before + re.escape(words) + after)
 

@@ -214,11 +214,21 @@ def talk(spec: Spec) -> Draft:
         Known(("title", "call it", "name", "about"), f"Just call it “{plan.topic}”."),
     )
     text = spec.worded(
-        "I'd like to have a talk with {name}. Ask me for whatever you need to know.",
-        "Put something into the calendar for {name} and me, will you? I'll answer questions.",
-        "{name} and I should speak. Set it up, but check the details with me first.",
+        "I'd like to have a talk with {name}. Ask me for whatever you need to know, and repeat the hour at the end.",
+        "Put something into the calendar for {name} and me, will you? I'll answer questions. Tell me the hour again.",
+        "{name} and I should speak. Set it up, but check the details with me first, and confirm the time at the end.",
         name=guest.name,
     )
     args = {"title": plan.topic, "start": plan.at(plan.hour), "minutes": minutes, "people": [guest.id]}
     ask = Say("When shall it be, how long, in which room, and what shall I call it?")
-    return plan.draft(text, ask, Call("create_event", args), Say("It is in your calendar."), user=Script(knows))
+    done = Say(f"It is in your calendar for {plan.hour:02}:00.")
+    hour = fact(f"{plan.hour:02}:00", f"{plan.hour}:00", f"{plan.hour} o'clock", *_twelve_hours(plan.hour))
+    # They want to be asked: whoever only guessed right has not done what they said.
+    asked = (fact(*(f"{word}…" for word in knows[at].asked)) for at in (0, 1, 3))
+    return plan.draft(text, ask, Call("create_event", args), done, user=Script(knows), say=(*asked, hour))
+
+
+def _twelve_hours(hour: int) -> tuple[str, ...]:
+    """3 pm, 3pm, 3:00 pm for 15."""
+    number, half = (hour - 1) % 12 + 1, "pm" if hour >= 12 else "am"
+    return tuple(f"{number}{minutes}{gap}{half}" for minutes in ("", ":00") for gap in (" ", ""))
