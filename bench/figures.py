@@ -196,6 +196,7 @@ TABLES = {
     "dream_scaling": dream_figures.scaling,
     "night": night_figures.nights,
     "retention": night_figures.retention,
+    "tenants": night_figures.tenants,
     "templates": templates,
     "train_step": train_step,
     "learning": learning,

@@ -220,3 +220,32 @@ def week() -> str:
         f"{sum(nights) / max(1, len(nights)) / 60:.1f} a night); {found['machine']}, {found['date'][:10]}"
     )
     return "\n".join(lines)
+
+
+def tenants() -> str:
+    """What two tenants with opposite policies were told of each other's, and of their own."""
+    path = RESULTS / "tenants.json"
+    if not path.exists():
+        return "Not measured yet: `python bench/tenants.py` does."
+    found = json.loads(path.read_text())
+
+    def row(what: str, name: str) -> str:
+        k, n = found[name]["k"], found[name]["n"]
+        low, high = found[name]["interval"]
+        return f"| {what} | {k} of {n} | {100 * low:.1f} to {100 * high:.1f} % |"
+
+    lines = [
+        "| replies that hold | | 95 % interval |",
+        "| --- | --- | --- |",
+        row("the other tenant's value", "leaks"),
+        row("one's own value", "own"),
+        row("either, of the model without a night", "chance"),
+        "",
+        f"Two tenants, {found['questions']} questions that both are asked and whose answers differ; verdicts of their "
+        f"nights: {', '.join(each['verdict'] for each in found['nights'].values())}. Replies that another adapter than "
+        f"the asker's gave: {found['wrong_adapter']['k']} of {found['wrong_adapter']['n']}.",
+        "",
+        f"- `bench/results/{path.name}` (with its command): {found['machine']}, {found['date'][:10]}, "
+        f"{found['cpu_seconds'] / 60:.0f} minutes of CPU",
+    ]
+    return "\n".join(lines)
