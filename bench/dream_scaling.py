@@ -2,7 +2,7 @@
 
     python bench/dream_scaling.py [--seeds 0 1 2 3 4] [--amounts 1 4 16 64] [--arms dream log] [--threads N]
 
-Of each seed: a log of the desk in bench/desk.py (24 sessions), the world and the tasks that are dreamed of it, and work
+Of each seed: a log of the desk in bench/desk.py (48 sessions), the world and the tasks that are dreamed of it, and work
 for the days after it at the real desk: other orders, half of the wordings never heard. At an amount of x the default
 model is trained on 2 x decisions (a prompt and the call that was right), four a step, from the base:
 
@@ -46,7 +46,7 @@ from journeyman.model.transformers_engine import Batching, TransformersEngine
 from journeyman.world import Env, Suite, Task
 
 RESULTS = Path(__file__).parent / "results" / "dream_scaling.jsonl"
-SESSIONS, TRIED, HELD_OUT, JUDGED = 24, 200, 32, 12
+SESSIONS, TRIED, HELD_OUT, JUDGED = 48, 200, 32, 12
 UNIT, ROWS = 2, 4  # decisions at the amount 1, and at most in one step
 REPLY = 64
 
