@@ -96,7 +96,7 @@ class Engine:
         last = value["messages"][-1] if value["messages"] else None
         wish, _, rest = str(last.get("content") if isinstance(last, dict) else last).partition(" ")
         if wish == "fail":
-            headers = {"retry-after": "7", "x-request-id": "q1", "x-internal": "secret"}
+            headers = {"retry-after": "7", "x-should-retry": "false", "x-request-id": "q1", "x-internal": "secret"}
             return web.json_response({"error": {"message": "no", "type": "x"}}, status=int(rest), headers=headers)
         pause = 0.0
         if wish == "moody":

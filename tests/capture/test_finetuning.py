@@ -108,6 +108,36 @@ def test_a_better_answer_than_a_call_ends_the_example() -> None:
     assert found == {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "No need."}]}
 
 
+@pytest.mark.parametrize(
+    "better",
+    [
+        '{"name": "look", "arguments": {"at": "ü"}}',
+        '<tool_call>\n{"arguments": {"at": "ü"}, "name": "look"}\n</tool_call>',
+        '{"name": "look", "arguments": "{\\"at\\": \\"ü\\"}"}',
+    ],
+)
+def test_a_better_answer_that_is_a_call_is_one(better: str) -> None:
+    remarks = [Remark(1, better=better)]
+    for said in (talk("a", "b", "c", "d", remarks=remarks), called(RESULT, DONE, remarks=remarks)):
+        found = finetuning.example(said)
+        assert found
+        MESSAGES.validate_python(found["messages"])
+        asked, answer = found["messages"]
+        assert (asked["content"], answer.get("content")) == ("a", None)
+        (call,) = answer["tool_calls"]
+        assert (call["function"]["name"], json.loads(call["function"]["arguments"])) == ("look", {"at": "ü"})
+    (pair,) = finetuning.preferences(talk("a", "b", remarks=remarks))
+    assert pair["preferred_output"] == [answer]
+
+
+@pytest.mark.parametrize(
+    "better", ['{"name": "look"}', '{"name": 1, "arguments": {}}', '{"name": "x", "arguments": 3}']
+)
+def test_a_better_answer_that_only_looks_like_a_call_is_a_text(better: str) -> None:
+    found = finetuning.example(talk("a", "b", remarks=[Remark(1, better=better)]))
+    assert found == {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": better}]}
+
+
 def test_better_answers_make_pairs() -> None:
     said = talk("a", "b", "c", "d", remarks=[Remark(3, better="D"), Remark(1, better="B", rating=0)])
     first, second = finetuning.preferences(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -10,6 +11,8 @@ import pytest
 from asking import Serve, ask, client, kept, lose, until, user
 from engine import Engine
 from planted import CARDS, MAILS, PLANTED, SECRETS, on_the_disk, shows
+from raw import RawEngine, whole
+from served import serving
 
 from journeyman.capture import conversations
 from journeyman.capture.redaction import Redaction
@@ -210,3 +213,31 @@ def test_details_of_tokens_stay_where_only_a_name_was_redacted() -> None:
         ({"messages": user("hello")}, True),
     ):
         assert redaction.request(json.dumps(value).encode()).prompt_stays(value) == stays
+
+
+@pytest.mark.parametrize(("kind", "streamed"), [("text/plain", True), ("text/event-stream", False)])
+def test_an_answer_that_names_another_type_than_it_has_is_redacted_as_what_it_is(
+    tmp_path: Path, kind: str, streamed: bool
+) -> None:
+    """What is spread over events, and what is spelt by tokens beside the text."""
+    mail = MAILS["long"]
+
+    def choice(name: str, text: str, ids: list[int], ending: str | None) -> dict[str, Any]:
+        logged = [{"token": token, "logprob": -0.1, "bytes": list(token.encode())} for token in text]
+        said = {name: {"role": "assistant", "content": text}, "finish_reason": ending}
+        return {"choices": [{"index": 0, **said, "logprobs": {"content": logged}, "token_ids": ids}]}
+
+    events = [*(choice("delta", each, [ord(each)], None) for each in mail), choice("delta", "", [], "stop")]
+    stream = "".join(f"data: {json.dumps(each)}\n\n" for each in events) + "data: [DONE]\n\n"
+    body = stream if streamed else json.dumps(choice("message", mail, [ord(each) for each in mail], "stop"))
+    with RawEngine([[whole(body.encode(), kind)]]) as engine, serving(tmp_path / "day.db", engine.url) as served:
+        with client(served).chat.completions.with_streaming_response.create(
+            model="m", messages=user("my address?"), stream=streamed
+        ) as answer:
+            assert answer.text() == body, "the client gets what was sent"
+        (found,) = kept(served)
+    assert found.reply == {"role": "assistant", "content": "[e-mail]"}
+    assert found.ending == "complete"
+    assert found.details["redacted"] == {"response": {"e-mail": 1}, "left_out": ["logprobs", "token_ids"]}
+    assert not {"logprobs", "response_ids"} & found.details.keys()
+    assert str(ord(mail[0])) not in found.response.decode(), "no token is there"

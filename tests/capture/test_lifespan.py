@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import user
+from asking import Serve, client, kept, user
 
 from journeyman.capture.gateway import Gateway
 from journeyman.capture.recorder import Recorder
@@ -74,3 +76,22 @@ def test_what_is_broken_off_when_the_server_ends_is_kept(tmp_path: Path, size: i
                 await asked
 
     asyncio.run(day())
+
+
+def test_whoever_presses_ctrl_c_twice_sees_no_traceback_and_all_is_kept(serve: Serve) -> None:
+    served = serve()
+    stream = client(served).chat.completions.create(model="m", messages=user(f"wait 200 {'word ' * 99}"), stream=True)
+    assert next(iter(stream))
+    pid = served.process.pid
+    assert pid
+    os.kill(pid, signal.SIGINT)
+    served.process.join(1)  # it waits for the stream
+    os.kill(pid, signal.SIGINT)
+    served.process.join(10)
+    assert served.process.exitcode is not None
+    said = served.log.read_text()
+    assert "Traceback" not in said, said
+    (found,) = kept(served)
+    assert found.ending == "cut by server"
+    assert found.reply
+    assert found.reply["content"].startswith("word")

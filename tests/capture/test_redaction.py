@@ -33,7 +33,9 @@ def asked(content: Any, **more: Any) -> bytes:
 
 
 @pytest.mark.parametrize("secret", PLANTED.values(), ids=PLANTED)
-@pytest.mark.parametrize("around", ["{}", "My card or key: {}, thanks.", "a\n{}\nb", "„{}“", "({})", "12 {} 12/27 123"])
+@pytest.mark.parametrize(
+    "around", ["{}", "My card or key: {}, thanks.", "a\n{}\nb", "„{}“", "({})", "12 {} 12/27 123", "ann,41,{},12/27"]
+)
 def test_what_was_planted_gives_way_to_its_kind(secret: str, around: str) -> None:
     counts: Counter[str] = Counter()
     text = REDACTION.text(around.format(secret), counts)

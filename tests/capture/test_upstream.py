@@ -39,6 +39,7 @@ def test_an_engines_refusal_is_passed_on(serve: Serve, status: int) -> None:
     assert raised.value.status_code == status
     passed = raised.value.response.headers
     assert (passed["retry-after"], passed["x-request-id"], "x-internal" in passed) == ("7", "q1", False)
+    assert passed["x-should-retry"] == "false", "which OpenAI's SDKs obey"
     (found,) = kept(served)
     assert passed["x-journeyman-receipt"] == found.receipt
     assert (found.ending, found.status, found.reply) == ("refused", status, None)

@@ -39,7 +39,7 @@ def test_a_person_reads_what_became_of_each_file(
         "  line 3: message 1 has the unknown role ':smile:' "
         "(known: system, developer, user, assistant, tool, function)",
         f"{other}: 1 read, 0 new, 1 already there, 0 refused",
-        f"{store} now holds 2 sessions",
+        f"{store} now holds 2 imported sessions",
     ]
     with open_store(store) as opened:
         assert [session.key for session in opened.sessions()] == ["a", "b"]
@@ -112,7 +112,7 @@ def test_a_format_is_told_by_content_or_by_name(
     assert run(spans, *batch, plain, "--store", store) == 0
     out = capsys.readouterr().out
     assert f"{spans}: 1 read, 1 new, 0 already there, 1 refused" in out
-    assert "now holds 4 sessions" in out
+    assert "now holds 4 imported sessions" in out
     assert run(spans, plain, "--store", store, "--format", "opentelemetry") == 0
     out = capsys.readouterr().out
     assert f"{spans}: 1 read, 0 new, 1 already there, 1 refused" in out

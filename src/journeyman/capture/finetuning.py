@@ -16,15 +16,18 @@ conversations; not where the examples go.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from journeyman.capture import responses
 from journeyman.capture.conversations import Conversation
 from journeyman.capture.messages import STOPPED, message
-from journeyman.records import Exchange, Session
+from journeyman.records import Exchange, Session, content_hash
 
 GOOD = 0.5  # a rating from here on
+_CALL = re.compile(r"^\s*<tool_call>\s*(.*?)\s*</tool_call>\s*$", re.DOTALL)
 
 
 def example(conversation: Conversation) -> dict[str, Any] | None:
@@ -34,17 +37,16 @@ def example(conversation: Conversation) -> dict[str, Any] | None:
     length = 0  # of what ends with an answer that is to be learnt
     for place, turn in enumerate(session.turns):
         said: dict[str, Any] = _spoken(session, place)
+        better = _better(session, place) if turn.role == "assistant" else ""
         if turn.role == "assistant":
-            better = _better(session, place)
             if better:
-                said = {**said, "content": better}
-                said.pop("tool_calls", None)
+                said = _answer(better)
             if better or _is_good(session, place, answers.get(place)):
                 length = place + 1
             else:
                 said["weight"] = 0
         messages.append(said)
-        if turn.tool_calls and "tool_calls" not in said:  # what follows are the results of calls that are not there
+        if better and (turn.tool_calls or "tool_calls" in said):  # what follows is not what came of this
             break
     messages = messages[:length]
     return _with_tools({"messages": messages}, conversation) if length and _is_sound(messages) else None
@@ -59,7 +61,7 @@ def preferences(conversation: Conversation) -> Iterator[dict[str, Any]]:
         if better and turn.content and not turn.tool_calls and _is_sound(before):
             yield {
                 "input": _with_tools({"messages": before}, conversation),
-                "preferred_output": [{"role": "assistant", "content": better}],
+                "preferred_output": [_answer(better)],
                 "non_preferred_output": [{"role": "assistant", "content": turn.content}],
             }
 
@@ -73,6 +75,22 @@ def _spoken(session: Session, place: int) -> dict[str, Any]:
 
 def _better(session: Session, place: int) -> str:
     return next((each.better for each in reversed(session.remarks) if each.turn == place and each.better), "")
+
+
+def _answer(better: str) -> dict[str, Any]:
+    """The better answer as a message: a call where it is one, bare or between the tags in which models write it."""
+    found = _CALL.match(better)
+    text = found[1] if found else better.strip()
+    with suppress(ValueError, RecursionError):
+        value = json.loads(text)
+        if isinstance(value, dict) and value.keys() == {"name", "arguments"} and isinstance(value["name"], str):
+            given = value["arguments"]
+            arguments = json.loads(given or "{}") if isinstance(given, str) else given
+            if isinstance(arguments, dict):
+                function = {"name": value["name"], "arguments": json.dumps(arguments, ensure_ascii=False)}
+                call = {"id": f"call_{content_hash(function)}", "type": "function", "function": function}
+                return {"role": "assistant", "tool_calls": [call]}
+    return {"role": "assistant", "content": better}
 
 
 def _is_good(session: Session, place: int, answer: Exchange | None) -> bool:

@@ -107,7 +107,8 @@ class Gateway:
         self.recorder.start()
         await self.backend.start()
         await send({"type": "lifespan.startup.complete"})
-        await receive()
+        with suppress(asyncio.CancelledError):  # by a second Ctrl-C, which waits for nobody: but all is still kept
+            await receive()
         await self.backend.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):  # what was cancelled just now still hands over what it had

@@ -99,7 +99,8 @@ def _card_places(text: str) -> Iterator[tuple[int, int]]:
         while start >= 0:
             end = start + len(layout)
             beside = shape[max(0, start - 1) : start] + shape[end : end + 1]
-            pointed = text[max(0, start - 1) : start] in (".", ",") and shape[max(0, start - 2) : start - 1] == b"0"
+            # Of a number with a point; a comma may as well end the cell before, of a table.
+            pointed = text[max(0, start - 1) : start] == "." and shape[max(0, start - 2) : start - 1] == b"0"
             if b"0" not in beside and not pointed:
                 yield start, end
             start = shape.find(layout, start + 1)

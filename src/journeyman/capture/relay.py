@@ -36,6 +36,8 @@ RECEIPT_HEADER = "x-journeyman-receipt"
 _LARGE = 1 << 20  # bytes; a response beyond it is read in a thread, so that others need not wait
 _JUDGED_SECONDS = 0.5  # how often what came of an open stream is judged, and what may be kept of it goes to the disk
 
+_EVENTS = (b"data:", b"event:", b"id:", b"retry:", b":")  # how a stream of them may begin
+
 
 class _TooLong(Exception):  # an event that is recorded
     """An engine that does not end would take all memory."""
@@ -148,6 +150,8 @@ class Relay:
         if self._redacting is None:
             self.recorder.piece(self.exchange.receipt, piece)
             return
+        if not self._is_events:  # it is judged as a whole
+            return
         self._redacting.add(piece)
         now = time.perf_counter()
         if "failed" in self._redacted or now - self._judged < _JUDGED_SECONDS:
@@ -159,6 +163,12 @@ class Relay:
         except RedactionError as error:
             self._give_up(error.kind)
 
+    @property
+    def _is_events(self) -> bool:
+        """Whether it comes in events, by how it begins: some engines name another content type than they send."""
+        begins = self._received[:100].lstrip()
+        return begins.startswith(_EVENTS) or (self._streamed and not begins.startswith((b"{", b"[")))
+
     def _give_up(self, why: str) -> None:
         if self._redaction is not None:
             self._redacted["failed"] = why
@@ -167,7 +177,9 @@ class Relay:
         """The response as it may be kept; nothing of it if it cannot be judged."""
         if self._redaction is None:
             return body
-        if self._streamed and self._redacting is not None:
+        if self._is_events and self._redacting is not None:
+            if not self._streamed:  # it came as a whole
+                self._redacting.add(body)
             work = partial(self._redacting.end, whole=whole)
         else:
             work = partial(self._redaction.response, body, whole=whole, tokens=self._tokens)

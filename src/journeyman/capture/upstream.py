@@ -28,7 +28,7 @@ _STAYS_HERE = frozenset(
 )
 _OURS = "x-journeyman-"
 CREDENTIALS = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
-_PASSED_BACK = ("retry-after", "x-request-id", "x-ratelimit-", "location", "content-encoding", "openai-")
+_PASSED_BACK = tuple("retry-after x-should-retry x-request-id x-ratelimit- location content-encoding openai-".split())
 CONNECT_SECONDS = 10.0
 _NO_ENGINE = "look whether --upstream names an OpenAI-compatible engine"
 

@@ -76,4 +76,4 @@ def _show(reports: Sequence[ImportReport], store: str, kept: int) -> None:
             console.print(f"  line {refusal.line}: {refusal.reason}", style="yellow")
         if (more := len(report.refused) - SHOWN_REFUSALS) > 0:
             console.print(f"  and {more} more (all of them: --json)", style="yellow")
-    console.print(f"{store} now holds {kept} {'session' if kept == 1 else 'sessions'}")
+    console.print(f"{store} now holds {kept} imported {'session' if kept == 1 else 'sessions'}")

@@ -126,3 +126,21 @@ def test_a_log_of_the_real_sdk_is_its_conversation(tmp_path: Path, engine: Engin
         ("tool", "say seen"),
         ("assistant", "seen"),
     ]
+
+
+def test_calls_without_a_name_are_told_apart_in_whatever_file_they_are(tmp_path: Path) -> None:
+    """A log that was rolled has a first line in each of its files, and some engines give no id, or one for all."""
+
+    def line(word: str, **more: Any) -> dict[str, Any]:
+        asked = {"model": "m", "messages": [{"role": "user", "content": word}]}
+        return {"request": asked, "response": {**completion(f"{word}!"), "id": None, **more}}
+
+    files = {"log.1": [line("a"), line("b", id="same")], "log.2": [line("c"), line("d", id="same")]}
+    for name, values in files.items():
+        (tmp_path / name).write_text("".join(json.dumps(value) + "\n" for value in values), "utf-8")
+    (tmp_path / "list").write_text(json.dumps([line("e"), line("f")]), "utf-8")
+    reports = read_files([tmp_path / "log.1", tmp_path / "log.2", tmp_path / "list"])
+    found = [["".join(turn.content for turn in each.turns) for each in report.sessions] for report in reports]
+    assert [sorted(each) for each in found] == [["aa!", "bb!"], ["cc!", "dd!"], ["ee!", "ff!"]]
+    moved = read(tmp_path, line("first now"), line("c"))
+    assert {each.id for each in reports[1].sessions} & {each.id for each in moved.sessions}, "it is where it was not"

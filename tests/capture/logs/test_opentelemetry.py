@@ -235,3 +235,38 @@ def test_what_cannot_be_read_is_named_with_its_line(tmp_path: Path, value: Any, 
 def test_other_spans_and_broken_values_are_passed_over(tmp_path: Path, value: Any) -> None:
     report = read(tmp_path, value)
     assert (report.sessions, report.refused) == ([], [])
+
+
+def record(name: str, words: Any = None, **attributes: Any) -> dict[str, Any]:
+    """A log record of an application that records no traces."""
+    given = [attribute(key.replace("__", "."), json.dumps(value)) for key, value in attributes.items()]
+    body = {"kvlistValue": {"values": [attribute("content", words)]}} if words else None
+    none = {"traceId": "0" * 32, "spanId": "0" * 16}
+    logged = {**none, "timeUnixNano": "5", "eventName": name, "attributes": given, "body": body}
+    return {"resourceLogs": [{"scopeLogs": [{"logRecords": [logged]}]}]}
+
+
+def test_whole_calls_that_name_no_span_are_each_one(tmp_path: Path) -> None:
+    records = [
+        record(
+            "gen_ai.client.inference.operation.details",
+            gen_ai__input__messages=[said("user", word)],
+            gen_ai__output__messages=[said("assistant", f"{word}!")],
+        )
+        for word in ("a", "b", "a")
+    ]
+    report = read(tmp_path, *records)
+    assert report.refused == []
+    assert [[turn.content for turn in each.turns] for each in report.sessions] == [["a", "a!"], ["b", "b!"]]
+
+
+def test_pieces_that_name_no_span_are_no_conversation(tmp_path: Path) -> None:
+    pieces = [
+        record(name, word)
+        for word in ("a", "b")
+        for name, word in (("gen_ai.user.message", word), ("gen_ai.choice", f"{word}!"))
+    ]
+    report = read(tmp_path, *pieces, chat(said("user", "hi"), answer=said("assistant", "hello")))
+    assert [[turn.content for turn in each.turns] for each in report.sessions] == [["hi", "hello"]]
+    assert [refusal.line for refusal in report.refused] == [1, 2, 3, 4]
+    assert "it names no span" in report.refused[0].reason

@@ -27,6 +27,7 @@ from journeyman.capture import replies
 from journeyman.capture.logs import shapes
 from journeyman.capture.logs.calls import Call, Gathered, Place, when
 from journeyman.capture.messages import UnreadableError
+from journeyman.records import content_hash
 
 _OF_RESPONSES = ("input", "instructions", "previous_response_id", "conversation")
 _MISSING = "import the file with {} in the same command"
@@ -137,6 +138,9 @@ def _call(name: str, place: Place, request: Any, response: Any, around: Mapping[
     user = request.get("user")
     began = value.get("created") or value.get("created_at") or around.get("created_at") or around.get("timestamp")
     id = reply.details.get("id") or reply.details.get("response_id")
+    if around:  # of a log, in which nothing else need tell a call from others: lines move when it is rolled
+        mark = content_hash([request, response])
+        name, id = f"{name} ({mark})", id or mark
     if isinstance(request.get("messages"), list):
         asked: dict[str, Any] = {"messages": request["messages"]}
     elif "input" in request:

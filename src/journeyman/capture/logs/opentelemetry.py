@@ -12,8 +12,8 @@ A call to a model is a span; what was said stands, by the convention that its in
     up to 1.27, in the span's events gen_ai.content.prompt and gen_ai.content.completion, as JSON in gen_ai.prompt and
     gen_ai.completion.
 
-Always holds: a span is one call, however many of these say so, and in however many files; an agent's span counts only
-where no call of its trace says what was said.
+Always holds: a span is one call, however many of these say so, and in however many files; what names no span is taken
+for a call only if it is a whole one; an agent's span counts only where no call of its trace says what was said.
 
 Sources: https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/, https://opentelemetry.io/docs/specs/semconv/gen-ai/,
 and https://github.com/open-telemetry/semantic-conventions/blob/v1.36.0/docs/gen-ai/gen-ai-events.md. Knows nothing of
@@ -30,6 +30,7 @@ from typing import Any
 from journeyman.capture.logs import shapes
 from journeyman.capture.logs.calls import Call, Gathered, Place, when
 from journeyman.capture.messages import UnreadableError
+from journeyman.records import content_hash
 
 _MODELS = ("chat", "generate_content", "text_completion")
 _AGENTS = ("invoke_agent", "invoke_workflow")
@@ -42,6 +43,10 @@ _SILENT = (
     "it says nothing of what was said: let the application record it"
     " (OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT), or import the file with its events in the same command"
 )
+_STRAY = (
+    "it names no span, so that nobody can tell which call it belongs to: let the application record traces, or import"
+    " logs with one record for each call (gen_ai.client.inference.operation.details)"
+)
 
 
 @dataclass
@@ -49,6 +54,7 @@ class _Span:
     place: Place
     trace: str
     id: str
+    mark: str  # its id; of a record that names no span, what it holds
     name: str = ""
     started: int = 0
     failed: str = ""  # what went wrong
@@ -87,9 +93,14 @@ class OpenTelemetryExport:
                 self._event(self._span(record, place), time, name, _plain(record.get("body")), attributes)
 
     def gathered(self) -> Gathered:
-        spans = [each for each in self._spans.values() if each.operation not in _OTHERS]
-        speaking = {each.trace for each in spans if each.speaks and each.operation not in _AGENTS}
         found = Gathered()
+        spans: list[_Span] = []
+        for span in self._spans.values():
+            if span.events and not (span.id or span.seen):
+                found.refused.append((span.place, f"event {span.events[0][1]}: {_STRAY}"))
+            elif span.operation not in _OTHERS:
+                spans.append(span)
+        speaking = {each.trace for each in spans if each.speaks and each.operation not in _AGENTS}
         for span in spans:
             if span.operation in _AGENTS and (span.trace in speaking or not span.speaks):
                 continue
@@ -103,8 +114,9 @@ class OpenTelemetryExport:
         return found
 
     def _span(self, value: Mapping[str, Any], place: Place) -> _Span:
-        key = (str(value.get("traceId") or ""), str(value.get("spanId") or ""))
-        return self._spans.setdefault(key, _Span(place, *key))
+        trace, id = _id(value, "traceId"), _id(value, "spanId")
+        mark = id or content_hash(value)
+        return self._spans.setdefault((trace, mark), _Span(place, trace, id, mark))
 
     def _add_span(self, value: Mapping[str, Any], place: Place) -> None:
         span = self._span(value, place)
@@ -156,7 +168,7 @@ def _call(span: _Span) -> Call:
     began = span.started or min((time for time, _, _ in span.events if time), default=0)
     return Call(
         place=span.place,
-        name=f"span {span.trace}:{span.id}",
+        name=f"span {span.trace}:{span.mark}",
         request={"messages": messages},
         reply=shapes.answer(given),
         session=str(known.get("gen_ai.conversation.id") or known.get("session.id") or ""),
@@ -239,6 +251,12 @@ def _plain(value: Any) -> Any:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _id(value: Mapping[str, Any], name: str) -> str:
+    """An id; one of zeros stands for none."""
+    given = str(value.get(name) or "")
+    return given if given.strip("0") else ""
 
 
 def _number(value: Any) -> int:
