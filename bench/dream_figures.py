@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from journeyman.evaluate.scaling import fitted, rank_agreement
+from journeyman.evaluate.statistics import crossed_bootstrap
 from journeyman.shares import wilson
 
 RESULTS = Path(__file__).parent / "results"
@@ -62,10 +63,21 @@ def search() -> str:
 
 
 def scaling() -> str:
-    """One row an amount: real held-out success after so much dreaming, and after as much of the log alone."""
-    path = RESULTS / "dream_scaling.jsonl"
+    """One row an amount: success at the real desk after so much dreaming, and after as much of the log alone."""
+    return _scaling("dream_scaling", "decisions", "dreamed tasks", "the log's own tasks", "the real desk")
+
+
+def situation_scaling() -> str:
+    """The same for dreamed situations and real questions."""
+    return _scaling(
+        "situation_scaling", "situations", "dreamed situations", "the log's statements", "the log's questionnaire"
+    )
+
+
+def _scaling(name: str, unit: str, dream: str, log: str, real: str) -> str:
+    path = RESULTS / f"{name}.jsonl"
     if not path.is_file():
-        return "Not measured yet: `python bench/dream_scaling.py`."
+        return f"Not measured yet: `python bench/{name}.py`."
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     right: dict[tuple[str, int], list[str]] = defaultdict(list)
     spent: dict[tuple[str, int], list[float]] = defaultdict(list)
@@ -73,7 +85,7 @@ def scaling() -> str:
         for arm in ("dream", "log") if row["arm"] == "base" else (row["arm"],):
             right[arm, row["amount"]].append(row["right"])
             spent[arm, row["amount"]].append(row["train_cpu_seconds"])
-    decisions = {row["amount"]: row["decisions"] for row in rows}
+    decisions = {row["amount"]: row["decisions"] for row in rows if row["arm"] != "log"}
 
     def cell(arm: str, amount: int) -> str:
         if not right[arm, amount]:
@@ -83,38 +95,49 @@ def scaling() -> str:
         seeds = f"{len(right[arm, amount])} seed{'s' if len(right[arm, amount]) > 1 else ''}"
         return f"{100 * text.count('1') / len(text):.0f} % ({100 * low:.0f}–{100 * high:.0f}), {seeds}"
 
-    lines = [
-        "| amount | decisions trained on | dreamed tasks | the log's own tasks | training, CPU |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    lines = [f"| amount | {unit} trained on | {dream} | {log} | training, CPU |", "| --- | --- | --- | --- | --- |"]
     for amount, count in sorted(decisions.items()):
         cpu = [each for arm in ("dream", "log") for each in spent[arm, amount]]
         lines.append(
             f"| {amount} | {count} | {cell('dream', amount)} | {cell('log', amount)} | {sum(cpu) / len(cpu):.0f} s |"
         )
     told: list[str] = []
-    for arm, name in (("dream", "dreamed"), ("log", "log alone")):
+    for arm, called in (("dream", "dreamed"), ("log", "log alone")):
         points = [(a, each.count("1") / len(each)) for (b, a), texts in right.items() if b == arm for each in texts]
         if len({a for a, _ in points if a}) >= 2 and any(a == 0 for a, _ in points):
             curve = fitted(points)
             stop = curve.stop()
             told.append(
-                f"{name}: level {100 * curve.top:.0f} %, half of the gain at {curve.half:.1f}, "
+                f"{called}: level {100 * curve.top:.0f} %, half of the gain at {curve.half:.1f}, "
                 + (f"stop at {stop:.0f}" if stop is not None else f"no reason to stop by {2 * curve.most:.0f}")
             )
     pairs = [(_share(row["right_dreamed"]), _share(row["right"])) for row in rows if row["right_dreamed"]]
     tau = rank_agreement(pairs)
     if tau is not None:
-        told.append(f"the dream ranks {len(pairs)} checkpoints as the real desk does with tau = {tau:.2f}")
+        told.append(f"{len(pairs)} checkpoints as {dream} rank them and as {real} does: tau = {tau:.2f}")
+    told += _paired(rows)
     last = rows[-1]
     return "\n".join(
         [
             *lines,
             "",
-            f"- `bench/results/dream_scaling.jsonl` (with its command): {last['model']}; {'; '.join(told)}; "
+            f"- `bench/results/{path.name}` (with its command): {last['model']}; {'; '.join(told)}; "
             f"{last['machine']}, {last['date'][:10]}",
         ]
     )
+
+
+def _paired(rows: list[dict[str, Any]]) -> list[str]:
+    """Dreamed over the log alone at the largest amount, paired by seed and item, resampled over seeds and items."""
+    most = max(row["amount"] for row in rows)
+    sides = {(row["seed"], row["arm"]): row["right"] for row in rows if row["amount"] == most}
+    seeds = sorted({seed for seed, _ in sides if {(seed, "dream"), (seed, "log")} <= sides.keys()})
+    if len(seeds) < 2:
+        return []
+    table = [[int(d) - int(g) for d, g in zip(sides[s, "dream"], sides[s, "log"], strict=True)] for s in seeds]
+    mean = sum(map(sum, table)) / sum(map(len, table))
+    low, high = crossed_bootstrap(table, list(range(len(table[0]))), seed=0)
+    return [f"dreamed over the log alone at {most}: {100 * mean:+.0f} points ({100 * low:+.0f} to {100 * high:+.0f})"]
 
 
 def _share(right: str) -> float:

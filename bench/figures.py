@@ -194,6 +194,7 @@ TABLES = {
     "rlvr": world_figures.rlvr,
     "search": dream_figures.search,
     "dream_scaling": dream_figures.scaling,
+    "situation_scaling": dream_figures.situation_scaling,
     "night": night_figures.nights,
     "retention": night_figures.retention,
     "tenants": night_figures.tenants,

@@ -34,6 +34,7 @@ PURPOSES = {LEARNS: "serve,evaluate,train,dream", FROZEN: "serve,evaluate", REMI
 REPLY_TOKENS = 80
 AT_ONCE = 32
 _BEGIN_SECONDS = 60.0
+_ROWS_BYTES = 1 << 30  # of keys and values at once: the night wants room in the same process
 
 Messages = list[dict[str, Any]]
 
@@ -61,7 +62,8 @@ def open_desk(store: str, engine: TransformersEngine) -> Iterator[str]:
         writer, reader, other = (stack.enter_context(open_store(store)) for _ in range(3))
         stack.enter_context(writer.lock("serve"))
         writer.cut_open_exchanges(lambda response: of_stream(response).message)
-        gateway = Gateway(Embedded(engine, other), Recorder(writer), reader, redaction=asked_for("default"))
+        engine_by_day = Embedded(engine, other, memory=_ROWS_BYTES)
+        gateway = Gateway(engine_by_day, Recorder(writer), reader, redaction=asked_for("default"))
         config = uvicorn.Config(
             gateway,  # type: ignore[arg-type]  # scopes as plain mappings
             host="127.0.0.1",
