@@ -127,6 +127,37 @@ def _scaling(name: str, unit: str, dream: str, log: str, real: str) -> str:
     )
 
 
+def night() -> str:
+    """A whole night over a desk's log: its verdict, and the desk's real work before and after."""
+    path = RESULTS / "dream_night.json"
+    if not path.is_file():
+        return "Not measured yet: `python bench/dream_night.py`."
+    found = json.loads(path.read_text())
+
+    def share(row: dict[str, Any]) -> str:
+        low, high = row["interval"]
+        return f"{row['k']} of {row['n']} ({100 * low:.0f}–{100 * high:.0f} %)"
+
+    lines = ["| | real work done at the desk |", "| --- | --- |"]
+    lines += [f"| {who} | {share(row)} |" for who, row in found["real"].items()]
+    if gain := found.get("gain"):
+        low, high = gain["interval"]
+        lines += [
+            "",
+            f"A difference of {100 * gain['difference']:+.0f} points "
+            f"(95 % interval {100 * low:+.0f} to {100 * high:+.0f}).",
+        ]
+    lines += ["", f"The night's verdict: {found['verdict']}.", "", *(f"- {reason}" for reason in found["reasons"])]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"- `bench/results/{path.name}` (with its command): {found['model']}, {found['machine']}, "
+            f"{found['date'][:10]}, {found['cpu_seconds'] / 60:.0f} minutes of CPU",
+        ]
+    )
+
+
 def _paired(rows: list[dict[str, Any]]) -> list[str]:
     """Dreamed over the log alone at the largest amount, paired by seed and item, resampled over seeds and items."""
     most = max(row["amount"] for row in rows)

@@ -195,6 +195,7 @@ TABLES = {
     "search": dream_figures.search,
     "dream_scaling": dream_figures.scaling,
     "situation_scaling": dream_figures.situation_scaling,
+    "dream_night": dream_figures.night,
     "night": night_figures.nights,
     "retention": night_figures.retention,
     "tenants": night_figures.tenants,
