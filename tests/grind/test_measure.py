@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import environments as small
 import pytest
@@ -158,6 +160,29 @@ def test_a_wrong_name_is_the_users_mistake(target: str) -> None:
     assert caught.value.remedy
 
 
+UNGUARDED = """
+from pathlib import Path
+
+import journeyman
+from environments import Clean
+
+begun = Path(__file__).with_suffix(".begun")
+with begun.open("a") as file:
+    file.write("x")
+if len(begun.read_text()) < 4:  # without an end of its own, it would fill the machine with processes
+    journeyman.grind(Clean, budget=1)
+"""
+
+
+def test_a_file_that_measures_when_it_is_imported_is_not_begun_again_and_again(tmp_path: Path) -> None:
+    file = tmp_path / "unguarded.py"
+    file.write_text(f"import sys\nsys.path.append({str(HERE.parent)!r})\n{UNGUARDED}")
+    with pytest.raises(UsageError, match="measures it again") as caught:
+        grind(f"python:{file}:Clean", budget=3)
+    assert "__main__" in caught.value.remedy
+    assert file.with_suffix(".begun").read_text() == "x"
+
+
 def test_another_python_that_is_not_there() -> None:
     with pytest.raises(UsageError, match="cannot be started"):
         grind(name("Clean"), python="/no/such/python")
@@ -216,6 +241,51 @@ def test_what_has_no_name_is_measured_here_and_the_rest_is_left_open() -> None:
     assert report.found["isolated.interleaved"].passed
     with pytest.raises(UsageError):
         grind(small.Clean(), budget=1)
+
+
+def test_a_class_that_no_other_process_can_import_is_measured_here() -> None:
+    class Local(small.Clean):
+        pass
+
+    report = grind(Local, budget=3)
+    assert report.found["deterministic.repeat"].passed
+    assert report.found["deterministic.process"].passed is None
+
+
+@pytest.mark.parametrize("how", [["-"], ["-c", "exec(open(0).read())"]])
+def test_a_class_that_was_typed_in_has_no_file(how: list[str]) -> None:
+    said = f"""
+import sys
+sys.path.append({str(HERE.parent)!r})
+from environments import Clean
+from journeyman.grind import grind
+class Mine(Clean):
+    pass
+print(grind(Mine, budget=3).found["deterministic.repeat"].passed)
+"""
+    found = subprocess.run([sys.executable, *how], input=said, capture_output=True, text=True, check=False)
+    assert (found.stdout, found.stderr) == ("True\n", "")
+
+
+@pytest.mark.parametrize("what", [1 / 7, SystemExit(3), RuntimeError("no licence")], ids=repr)
+def test_a_factory_of_this_process_that_fails_is_no_environment(what: Any) -> None:
+    def make() -> Any:
+        if isinstance(what, BaseException):
+            raise what
+        return what
+
+    with pytest.raises(InputError) as caught:
+        grind(make, budget=1)
+    assert caught.value.remedy
+
+
+def test_an_environment_of_this_process_that_exits_does_not_end_it() -> None:
+    class Leaves(small.Clean):
+        def step(self, action: dict[str, Any]) -> Any:
+            raise SystemExit(3)
+
+    with pytest.raises(InputError, match="SystemExit: 3"):
+        grind(lambda: Leaves(), budget=1)
 
 
 def test_a_share_fails_only_where_its_interval_says_so() -> None:

@@ -8,11 +8,12 @@ Knows the phases; what each does is in dynamics.py, verdicts.py and capacity.py.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from journeyman.errors import UsageError
+from journeyman.errors import JourneymanError, UsageError
 from journeyman.grind import capacity, dynamics, verdicts
 from journeyman.grind.lab import Here, LabError
 from journeyman.grind.measurement import Budget, Labs, Measurement
@@ -20,6 +21,8 @@ from journeyman.grind.names import KINDS, checked, name_of
 from journeyman.grind.report import ORDER, Report, named, untested
 from journeyman.grind.surroundings import REFERENCE
 from journeyman.grind.target import Target, adapted
+from journeyman.grind.trace import raised
+from journeyman.grind.worker import serving
 
 BUDGET = 60.0
 
@@ -42,6 +45,10 @@ def grind(
     An environment that exists, or a factory within a function, can be measured in this process only; what needs
     another is then untested.
     """
+    if serving:  # each process would begin others, which import the file again, and so on
+        raise UsageError(
+            "importing the environment measures it again", 'put the call of grind under: if __name__ == "__main__":'
+        )
     for each in without:
         if not any(named(id_, each) for id_ in ORDER):
             known = ", ".join(sorted({id_.partition(".")[0] for id_ in ORDER}))
@@ -119,9 +126,15 @@ def _here(target: Any) -> Target:
     """The target behind something that only this process has."""
     if isinstance(target, Target):
         return target
-    if not callable(target) or hasattr(target, "reset"):
+    if not callable(target) or (hasattr(target, "reset") and not inspect.isclass(target)):
         raise UsageError(
             "an environment that exists can be in one episode at a time",
             "give what makes it: its class, a function, or a name such as python:MODULE:FACTORY",
         )
-    return adapted(getattr(target, "__qualname__", type(target).__name__), target)
+    name = getattr(target, "__qualname__", type(target).__name__)
+    try:
+        return adapted(name, target)
+    except JourneymanError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise LabError(raised(error)).for_user(name) from error

@@ -117,9 +117,9 @@ def name_of(environment: Any) -> str | None:
             return f"python:{module.__name__}:{path}"
     try:
         file = inspect.getsourcefile(environment)
-    except TypeError:
+    except (TypeError, OSError):  # it was typed in: there is no file
         return None
-    return f"python:{os.path.abspath(file)}:{path}" if file else None
+    return f"python:{os.path.abspath(file)}:{path}" if file and os.path.isfile(file) else None
 
 
 def _from_file(file: str) -> ModuleType:

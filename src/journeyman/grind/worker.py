@@ -20,9 +20,12 @@ from journeyman.grind.experiments import Workbench
 from journeyman.grind.surroundings import Surroundings
 from journeyman.grind.trace import raised
 
+serving: list[bool] = []  # whether this process is a worker
+
 
 def main() -> None:
     """Serve the lines on stdin until they end."""
+    serving.append(True)
     asked = os.fdopen(os.dup(0), encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
