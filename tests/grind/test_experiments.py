@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import environments as small
 import pytest
 
@@ -56,3 +58,36 @@ def test_a_replay_that_reaches_another_moment_is_found() -> None:
 
 def test_speed_is_of_so_many_episodes(bench: Workbench) -> None:
     assert len(list(bench.speed(SCRIPTS, times=5, seconds=60))) == 5
+
+
+class Yields(small.Clean):
+    """Its solution is a generator, which can be gone through once."""
+
+    def oracle(self, task: str, seed: int) -> Any:
+        yield from super().oracle(task, seed)
+
+
+class Follows(small.Clean):
+    """Its solution is a policy that knows how far it has come."""
+
+    def oracle(self, task: str, seed: int) -> Any:
+        steps = iter(super().oracle(task, seed))
+        return lambda _seen: next(steps)
+
+
+@pytest.mark.parametrize("kind", [small.Clean, Yields, Follows])
+def test_a_solution_solves_again(kind: type[small.Clean]) -> None:
+    bench = Workbench(adapted("again", kind))
+    script = {"task": "reach 40", "seed": 1, "policy": "oracle", "steps": 10}
+    found = list(bench.play([script] * 3, seconds=5))
+    assert [trace["verdict"] for trace in found] == [1.0] * 3
+    items = [("reach 40", 1)] * 2
+    one, other = bench.oracle_of(items)
+    assert one == other
+    assert one["actions"] == (None if kind is Follows else ACTIONS)
+
+
+def test_an_oracle_that_raises_is_the_same_again() -> None:
+    one, other = Workbench(adapted("left", small.NoOracleLeft)).oracle_of([("reach 40", 1), ("reach 40", 1)])
+    assert one == other
+    assert "solutions.json" in str(one["actions"])

@@ -198,6 +198,7 @@ def test_an_oracle_that_raises_is_the_oracles_defect(labs: Labs) -> None:
     assert report.binding == "verifiable.oracle"
     assert "solutions.json" in report.found["verifiable.oracle"].evidence["tasks"][0]["raised"]
     assert report.found["deterministic.repeat"].passed
+    assert report.found["deterministic.process"].passed
     assert report.found["verifiable.mutants"].passed is None
 
 
