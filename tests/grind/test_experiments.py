@@ -91,3 +91,46 @@ def test_an_oracle_that_raises_is_the_same_again() -> None:
     one, other = Workbench(adapted("left", small.NoOracleLeft)).oracle_of([("reach 40", 1), ("reach 40", 1)])
     assert one == other
     assert "solutions.json" in str(one["actions"])
+
+
+class TakesApart(small.Clean):
+    """Uses up the action that it is given."""
+
+    def step(self, action: dict[str, Any]) -> Any:
+        return super().step({name: action.pop(name) for name in list(action)})
+
+
+def test_an_action_stays_whole_whatever_is_done_to_it() -> None:
+    bench = Workbench(adapted("apart", TakesApart))
+    one, other = bench.play([SCRIPT, SCRIPT], seconds=5)
+    assert one == other
+    assert [step["action"] for step in one["steps"]] == small.Clean().oracle("reach 40", 1)
+    assert all(item["ok"] for item in bench.branch(SCRIPT, "replay", seconds=5))
+
+
+class ClosesBadly(small.Clean):
+    def close(self) -> None:
+        raise RuntimeError("it was never begun")
+
+
+def test_what_closing_raises_is_no_part_of_an_episode() -> None:
+    bench = Workbench(adapted("closes", ClosesBadly))
+    [said] = bench.describe()
+    assert said["style"] == "calls"
+    assert [item["verdicts"] for item in bench.judge([SCRIPT], times=1, seconds=5)] == [[1.0]]
+    assert list(bench.restart(SCRIPT, times=1, seconds=5))
+
+
+def test_a_task_may_be_named_by_any_text() -> None:
+    class Named(small.Clean):
+        def reset(self, seed: int, task: str) -> dict[str, Any]:
+            return super().reset(seed, "reach 40")
+
+        def sample(self, chance: Any) -> Any:
+            return {"tool": "add", "args": {"amount": chance.randrange(100)}}
+
+    script = {"task": "half a pair: \ud800", "seed": 1, "policy": "random", "steps": 3}
+    bench = Workbench(adapted("named", Named))
+    one, other = bench.play([script, script], seconds=5)
+    assert one == other
+    assert (len(one["steps"]), one["error"]) == (3, None)

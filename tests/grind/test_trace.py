@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -99,3 +100,12 @@ def test_a_form_is_the_same_in_a_process_with_another_hash_seed() -> None:
         for seed in ("1", "2")
     ]
     assert done == [text(canonical({"a": float("nan"), "b": {(3,), 1, "two"}}))] * 2
+
+
+def test_numbers_too_long_for_json_are_written_as_text() -> None:
+    long = 10**5000
+    form = canonical({"sum": long})
+    assert json.loads(text(form)) == form == canonical({"sum": 10**5000})
+    assert not same(form, canonical({"sum": long + 1}))
+    assert not same(form, canonical({"sum": -long}))
+    assert canonical(2**64) == 2**64

@@ -291,7 +291,8 @@ class _Player:
             "unsolved": None,
             "finished": False,
         }
-        self.chance = random.Random(f"{script['task']}/{script['seed']}/{script.get('draw', 0)}")
+        drawn = f"{script['task']}/{script['seed']}/{script.get('draw', 0)}"
+        self.chance = random.Random(drawn.encode(errors="surrogatepass"))
         self.choose: Any = None
         self.seen: Any = None
         try:
@@ -360,8 +361,7 @@ class _Player:
         if hasattr(self, "episode"):
             self.trace["verdict"] = _verdict(self.episode)
             if self.own:
-                with suppress(Exception):
-                    self.episode.close()
+                self.episode.close()
 
     def _most(self) -> int:
         return len(self.script["actions"]) if "actions" in self.script else self.script["steps"]

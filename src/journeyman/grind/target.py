@@ -29,6 +29,7 @@ import copy
 import inspect
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,7 +86,8 @@ class Episode:
         return getattr(found, "observation", found)
 
     def step(self, action: Any) -> Step:
-        step = as_step(self.environment.step(self.target.decode(action)))
+        own = copy.deepcopy(action)  # it may take its action apart: what was recorded stays whole
+        step = as_step(self.environment.step(self.target.decode(own)))
         self.rewards.append(step.reward)
         return step
 
@@ -124,8 +126,10 @@ class Episode:
         return self.target.encode(self.environment.sample(chance))
 
     def close(self) -> None:
+        """What it raises then is no part of any episode."""
         if self.offers("close"):
-            self.environment.close()
+            with suppress(Exception):
+                self.environment.close()
 
 
 def adapted(name: str, factory: Callable[[], Any]) -> Target:

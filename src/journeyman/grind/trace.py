@@ -20,6 +20,7 @@ from typing import Any
 
 LONG = 20_000  # characters of a text, or elements of an array, beyond which a hash stands for it
 DEEP = 40
+WIDE = 2000  # bits of a whole number beyond which it is written as a text: Python bounds the digits of the others
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 
 Trace = dict[str, Any]
@@ -30,6 +31,8 @@ and `unsolved` what its oracle raised; `finished` says that the environment ende
 
 def canonical(value: Any, depth: int = 0) -> Any:
     """`value` as JSON. What has no natural form there is named by its type."""
+    if type(value) is int and value.bit_length() > WIDE:
+        return hex(value)
     if value is None or (isinstance(value, (bool, int, float)) and type(value) in (bool, int, float)):
         return value
     if isinstance(value, Enum):
@@ -143,7 +146,7 @@ def _object(value: Any, depth: int) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat()
     if isinstance(value, (int, float)):  # a subclass of a number
-        return float(value) if isinstance(value, float) else int(value)
+        return float(value) if isinstance(value, float) else canonical(int(value))
     said = repr(value)
     if _ADDRESS.search(said) and hasattr(value, "__dict__"):
         return {kind.__qualname__: canonical(vars(value), depth + 1)}
