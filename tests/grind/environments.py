@@ -245,6 +245,12 @@ class SnapshotForgets(Clean):
         self.goal, self.value, self.said = snapshot
 
 
+class Unseen(Clean):
+    """No defect: its state cannot be seen, and its last word ends an episode."""
+
+    digest = None  # type: ignore[assignment]
+
+
 class Dies(Clean):
     def step(self, action: dict[str, Any]) -> Any:
         os._exit(3)

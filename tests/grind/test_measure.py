@@ -77,6 +77,12 @@ def test_a_clean_environment_is_grindable(labs: Labs) -> None:
     assert report.n >= 8
 
 
+def test_what_comes_after_the_end_of_an_episode_is_not_held_against_it(labs: Labs) -> None:
+    report = measured("Unseen", labs, budget=15)
+    assert "besides" not in str(report.found["verifiable.mutants"].evidence.get("tasks"))
+    assert (report.verdict, report.binding) == ("grindable", None)
+
+
 def test_the_line_that_asks_for_the_clock_is_named(labs: Labs) -> None:
     evidence = measured("WallClock", labs).found["deterministic.clock"].evidence
     [place] = [line for line in evidence["asks_for"] if "clock" in line]
