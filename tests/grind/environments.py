@@ -256,6 +256,20 @@ class Dies(Clean):
         os._exit(3)
 
 
+class Ends(Clean):
+    """Ends its process as if all were well."""
+
+    def step(self, action: dict[str, Any]) -> Any:
+        os._exit(0)
+
+
+class Splits(Clean):
+    """No defect of its episodes: a process that it begins goes on as it does."""
+
+    def __init__(self) -> None:
+        os.fork()
+
+
 class Raises(Clean):
     def step(self, action: dict[str, Any]) -> Any:
         raise ConnectionError("no licence server")
