@@ -77,6 +77,10 @@ def test_a_clean_environment_is_grindable(labs: Labs) -> None:
     assert report.n >= 8
 
 
+def test_an_environment_that_splits_its_process_is_heard_once(labs: Labs) -> None:
+    assert measured("Splits", labs, budget=3).found["deterministic.repeat"].value in (1.0, None)
+
+
 def test_what_comes_after_the_end_of_an_episode_is_not_held_against_it(labs: Labs) -> None:
     report = measured("Unseen", labs, budget=15)
     assert "besides" not in str(report.found["verifiable.mutants"].evidence.get("tasks"))
@@ -130,6 +134,7 @@ def test_no_time_is_no_verdict(labs: Labs) -> None:
     ("defect", "word"),
     [
         ("Dies", "exit code 3"),
+        ("Ends", "exit code 0"),
         ("Hangs", "not ended"),
         ("NoBeginning", "games.db"),
         ("Raises", "no licence server"),  # all its traces are alike, and prove nothing
@@ -158,12 +163,16 @@ def test_what_could_not_be_measured_is_not_measured_in_the_next_ones_place(defec
         f"python:{HERE}:NoSuchClass",
         f"python:{HERE}:Clean.tasks",
         "mcp:/no/such/program",
+        "mcp: ",
+        "python::make",
+        "python:json:",
     ],
 )
 def test_a_wrong_name_is_the_users_mistake(target: str) -> None:
     with pytest.raises(JourneymanError) as caught:
         grind(target, budget=5)
     assert caught.value.remedy
+    assert "cannot be measured" not in str(caught.value)
 
 
 UNGUARDED = """
@@ -187,6 +196,12 @@ def test_a_file_that_measures_when_it_is_imported_is_not_begun_again_and_again(t
         grind(f"python:{file}:Clean", budget=3)
     assert "__main__" in caught.value.remedy
     assert file.with_suffix(".begun").read_text() == "x"
+
+
+@pytest.mark.parametrize("budget", [0, -1.0, float("nan"), float("inf"), 1e30, "60s", None])
+def test_what_is_no_time_is_no_budget(budget: Any) -> None:
+    with pytest.raises(UsageError, match="no time"):
+        grind(name("Clean"), budget=budget)
 
 
 def test_another_python_that_is_not_there() -> None:

@@ -25,6 +25,7 @@ from journeyman.grind.trace import raised
 from journeyman.grind.worker import serving
 
 BUDGET = 60.0
+LONGEST = 30 * 86_400.0  # seconds: what a system's timers bear, and nobody waits for
 
 
 def grind(
@@ -53,6 +54,8 @@ def grind(
         if not any(named(id_, each) for id_ in ORDER):
             known = ", ".join(sorted({id_.partition(".")[0] for id_ in ORDER}))
             raise UsageError(f"there is no check {each!r}", f"name one of {known}, or one of their checks")
+    if not isinstance(budget, (int, float)) or not 0 < budget <= LONGEST:
+        raise UsageError(f"{budget!r} is no time to measure in", "give seconds, above 0 and at most 30 days of them")
     name = target if isinstance(target, str) else name_of(target)
     time = Budget(budget)
     if name is None:

@@ -46,7 +46,7 @@ def checked(name: str) -> tuple[str, str]:
     if kind not in KINDS or not found or not rest:
         known = ", ".join(f"{each}:…" for each in KINDS)
         raise UsageError(f"{name!r} is not the name of a target", f"name it as one of {known}")
-    if kind == "python" and ":" not in rest:
+    if kind == "python" and not all(rest.rpartition(":")):
         raise UsageError(
             f"{name!r} does not say which factory makes the environment", "name it as python:MODULE:FACTORY"
         )
