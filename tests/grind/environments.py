@@ -151,6 +151,15 @@ class LeavesBehind(Clean):
         return {**super().reset(seed, task), "orders": len(self.log)}
 
 
+class FirstSeed(Clean):
+    """What was made for a task's first seed is kept for all others: the same order hides it."""
+
+    kept: dict[str, int] = {}  # noqa: RUF012  # the defect
+
+    def reset(self, seed: int, task: str) -> Any:
+        return {**super().reset(seed, task), "hall": self.kept.setdefault(task, seed)}
+
+
 class SharedState(Clean):
     """Every instance keeps its number in the same place: one episode at a time goes well."""
 

@@ -30,6 +30,7 @@ DEFECTS = {
     "TimeZone": ("deterministic.time_zone", "due"),
     "ProcessNumber": ("deterministic.process", "session"),
     "LeavesBehind": ("isolated.sequence", "orders"),
+    "FirstSeed": ("isolated.sequence", "hall"),
     "UsedInstance": ("starts.identical", "used before"),
     "SharedState": ("isolated.interleaved", "value"),
     "SeededGlobally": ("isolated.interleaved", "global generator of random"),

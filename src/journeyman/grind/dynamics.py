@@ -102,22 +102,25 @@ def everything_else() -> list[Surroundings]:
 
 def elsewhere(m: Measurement, seconds: float) -> Parted:
     """In two processes where everything is changed at once, and not within the same second as what was recorded: what
-    stays equal there depends on none of it."""
+    stays equal there depends on none of it. The second plays the last first, and so shows what depends on those before.
+    """
     if not m.stable:
-        for change in ("process", *CHANGES):
+        for change in ("process", "chance", *CHANGES):
             m.add(untested(f"deterministic.{change}", ALONE))
         return []
     outside = m.said["outside"]
     locale = another_locale()
     time.sleep(max(0.0, m.recorded + LATER - time.monotonic()))
-    compared = set(m.stable)  # in all of them
+    numbers = list(m.stable)
+    compared = set(numbers)  # in all of them
     different: Parted = []
     for surroundings in everything_else():
         try:
             with m.elsewhere(surroundings) as lab:
-                found = m.played(lab, m.stable, seconds / 3)
+                found = m.played(lab, numbers, seconds / 3)
                 different += m.parted(found)
                 compared &= {number for number, _ in found}
+                numbers = [number for number, _ in reversed(found)]
                 different += _oracles(m, lab, [number for number, _ in found], seconds / 6)
         except LabError:
             if not different:  # what one process has shown is enough
@@ -154,6 +157,7 @@ def explain(m: Measurement, again: Parted, parted: Parted, seconds: float) -> No
             why_elsewhere(m, parted, seconds / 2)
     finally:
         causes = [m.checks.get(f"deterministic.{name}") for name in ("process", "chance", *CHANGES)]
+        causes.append(m.checks.get("isolated.sequence"))
         if parted and not any(check and check.passed is False for check in causes):
             evidence = {
                 "different": parted[0][1],
@@ -204,6 +208,13 @@ def why_elsewhere(m: Measurement, different: Parted, seconds: float) -> None:
             guilty[change] = parted[0][1]
         if "process" in guilty:
             break
+    if "process" in guilty and _same_after_the_same(m, numbers, seconds / 6):
+        m.checks.pop("isolated.sequence", None)  # what one process had shown spoke for it
+        evidence = {"different": guilty["process"], "note": "the same after the episodes that were recorded before it"}
+        m.add(Check("isolated.sequence", False, None, len(numbers), None, evidence))
+        for change in ("process", "chance", *CHANGES):
+            m.add(untested(f"deterministic.{change}", "what an episode shows depends on those before it"))
+        return
     if "process" in guilty:
         n = unmoved + asked["process"]
         m.add(Check("deterministic.process", False, None, n, None, {"different": guilty["process"]}))
@@ -227,6 +238,13 @@ def why_elsewhere(m: Measurement, different: Parted, seconds: float) -> None:
     if not guilty and all(asked.values()):
         evidence = {"different": different[0][1], "note": "only with all surroundings changed at once"}
         m.add(Check("deterministic.process", False, None, unmoved + len(different), None, evidence))
+
+
+def _same_after_the_same(m: Measurement, numbers: Sequence[int], seconds: float) -> bool:
+    """Whether they show what was recorded in another process, too, if the same episodes come before them."""
+    before = list(range(max(numbers) + 1))
+    played, parted = _apart(m, before, REFERENCE, seconds, number=4)
+    return played == len(before) and not {number for number, _ in parted} & set(numbers)
 
 
 def _can_be_changed(m: Measurement, change: str) -> bool:

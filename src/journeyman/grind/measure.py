@@ -108,7 +108,7 @@ def _phases(m: Measurement, watch: Callable[[str, float], None]) -> None:
     again = do("repeat", "play them again", lambda s: dynamics.repeat(m, s), "deterministic.repeat") or []
     m.budget.explains = bool(again)
     do("starts", "start again", lambda s: dynamics.starts(m, s), "starts.identical")
-    changes = [f"deterministic.{change}" for change in ("process", *dynamics.CHANGES)]
+    changes = [f"deterministic.{change}" for change in ("process", "chance", *dynamics.CHANGES)]
     parted = do("processes", "play them elsewhere", lambda s: dynamics.elsewhere(m, s), *changes) or []
     m.budget.explains = bool(again or parted)
     do("isolation", "interleave", lambda s: dynamics.isolation(m, s), "isolated.interleaved")
