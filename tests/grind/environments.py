@@ -82,6 +82,16 @@ class HiddenGenerator(Clean):
         return observation, *rest
 
 
+class Seldom(Clean):
+    """Draws from the generator that the whole process shares, and shows it now and then."""
+
+    def step(self, action: dict[str, Any]) -> Any:
+        observation, *rest = super().step(action)
+        if isinstance(observation, dict):
+            observation["storm"] = random.random() < 0.04
+        return observation, *rest
+
+
 class SeededGlobally(Clean):
     """Seeds the generator that the whole process shares: alone it repeats, side by side it does not."""
 
@@ -275,8 +285,13 @@ class Ends(Clean):
 class Splits(Clean):
     """No defect of its episodes: a process that it begins goes on as it does."""
 
+    generation = 0
+
     def __init__(self) -> None:
-        os.fork()
+        if os.fork() == 0:
+            Splits.generation += 1
+            if Splits.generation > 2:  # two processes, each of which splits again: it has to end somewhere
+                os._exit(0)
 
 
 class Raises(Clean):

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -63,7 +64,10 @@ class Target:
     decode: Callable[[Any], Any] = lambda action: action
 
     def open(self) -> Episode:
-        return Episode(self, self.make())
+        process = os.getpid()
+        environment = self.make()
+        _only_in(process)
+        return Episode(self, environment)
 
 
 class Episode:
@@ -79,7 +83,9 @@ class Episode:
         self.rewards = []
         offered = {"seed": seed, "task": task}
         given = accepted(self.environment.reset, offered)
+        process = os.getpid()
         found = self.environment.reset(**given)
+        _only_in(process)
         # Gymnasium gives (observation, info). Its info is for whoever watches, not for the agent, and may hold timings.
         if isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], Mapping):
             return found[0]
@@ -87,7 +93,9 @@ class Episode:
 
     def step(self, action: Any) -> Step:
         own = copy.deepcopy(action)  # it may take its action apart: what was recorded stays whole
+        process = os.getpid()
         step = as_step(self.environment.step(self.target.decode(own)))
+        _only_in(process)
         self.rewards.append(step.reward)
         return step
 
@@ -130,6 +138,12 @@ class Episode:
         if self.offers("close"):
             with suppress(Exception):
                 self.environment.close()
+
+
+def _only_in(process: int) -> None:
+    """Where the environment has split this process, the other one ends before it splits again."""
+    if os.getpid() != process:
+        os._exit(0)
 
 
 def adapted(name: str, factory: Callable[[], Any]) -> Target:
