@@ -63,6 +63,13 @@ def test_a_defect_is_found_and_named(defect: str, labs: Labs) -> None:
     assert report.remedy == ORDER[binding][1]
 
 
+def test_what_differs_now_and_then_is_blamed_on_nothing_else(labs: Labs) -> None:
+    report = measured("Seldom", labs)
+    causes = [id_ for id_ in ORDER if id_.startswith("deterministic.") and id_ != "deterministic.concurrency"]
+    failed = [id_ for id_ in causes if report.found[id_].passed is False]
+    assert failed == ["deterministic.chance", "deterministic.repeat"]
+
+
 def test_a_clean_environment_is_grindable(labs: Labs) -> None:
     report = measured("Clean", labs)
     assert report.verdict == "grindable"

@@ -27,6 +27,7 @@ THREADS = 64
 REPLAYABLE = ("replayable.fork", "replayable.restore", "replayable.replay")
 CHANGES = ("hash_seed", "clock", "time_zone", "locale")
 CAUSES = {"clock": Surroundings(frozen=True), "chance": Surroundings(seeded=True)}
+OFTEN = 40  # times that what differs now and then is played, so that it is not the same by luck
 LATER = 1.1  # seconds: what a clock that counts seconds needs to show
 UNREACHED = "a clock that cannot be stopped from here, SQLite's or another program's"
 ALONE = "no episode is the same again by itself, so that there is nothing to compare with"
@@ -151,6 +152,10 @@ def explain(m: Measurement, again: Parted, parted: Parted, seconds: float) -> No
         numbers = [number for number, _ in parted][:2]
         if numbers and not again and _alike(m, numbers, [REFERENCE], seconds / 12) == [False]:
             again = parted  # it only takes longer to show
+        elif numbers and _alike(m, cycle(numbers, OFTEN), [REFERENCE], seconds / 12) == [False]:
+            parted = []  # it shows in one process too, if seldom: another one explains nothing
+            for change in ("process", "chance", *CHANGES):
+                m.add(untested(f"deterministic.{change}", "what it was to be told from differs in one process as well"))
         if again:
             why_not_again(m, again, seconds / 2)
         if parted:
@@ -170,6 +175,8 @@ def why_not_again(m: Measurement, different: Parted, seconds: float) -> None:
     """The clock or chance, if stopping it brings the same again; the clock, too, if only time makes the difference;
     what an episode leaves behind, if it is always the same alone in a process."""
     numbers = [number for number, _ in different][:2]
+    if (found := m.checks.get("deterministic.repeat")) and found.value:  # some were the same: it shows now and then
+        numbers = cycle(numbers, OFTEN)
     part = seconds / 6
     where = different[0][1]
     # Always with a pause: what is the same because a second is long must not pass for mended.
