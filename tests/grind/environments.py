@@ -299,6 +299,11 @@ class Raises(Clean):
         raise ConnectionError("no licence server")
 
 
+class Awaited(Clean):
+    async def step(self, action: dict[str, Any]) -> Any:
+        return super().step(action)
+
+
 class NoStep:
     def reset(self, seed: int) -> str:
         return f"begun {seed}"

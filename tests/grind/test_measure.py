@@ -147,6 +147,7 @@ def test_no_time_is_no_verdict(labs: Labs) -> None:
         ("NoBeginning", "games.db"),
         ("Raises", "no licence server"),  # all its traces are alike, and prove nothing
         ("NoStep", "has no step"),
+        ("Awaited", "step\\(\\) has to be awaited"),
     ],
 )
 def test_what_cannot_be_measured_ends_in_a_sentence(defect: str, word: str, labs: Labs) -> None:

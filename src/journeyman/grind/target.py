@@ -157,6 +157,11 @@ def adapted(name: str, factory: Callable[[], Any]) -> Target:
                 f"{name} makes a {type(first).__name__}, which has no {method}()",
                 "let it make an environment: reset(seed, task) and step(action)",
             )
+        if inspect.iscoroutinefunction(getattr(first, method)):
+            raise InputError(
+                f"{name} makes a {type(first).__name__}, whose {method}() has to be awaited",
+                f"give it a {method}() that does so: asyncio.run, or a loop that the instance keeps",
+            )
     tasks = [str(task) for task in _given(first, "tasks", None) or [""]]
     tools = [dict(tool) for tool in _given(first, "tools", None) or () if isinstance(tool, Mapping)]
     oracle = getattr(first, "oracle", None)
