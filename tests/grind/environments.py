@@ -300,7 +300,7 @@ class Raises(Clean):
 
 
 class Awaited(Clean):
-    async def step(self, action: dict[str, Any]) -> Any:
+    async def step(self, action: dict[str, Any]) -> Any:  # type: ignore[override]
         return super().step(action)
 
 

@@ -3,7 +3,7 @@
 Always holds: the report has every check exactly once, in ORDER; the budget is kept but for what is under way when it
 ends, and for importing the environment's library, which is not its fault.
 
-Knows the phases; what each does is in dynamics.py, verdicts.py and capacity.py.
+Knows the phases; what each does is in dynamics.py, causes.py, verdicts.py and capacity.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from journeyman.errors import JourneymanError, UsageError
-from journeyman.grind import capacity, dynamics, verdicts
+from journeyman.grind import capacity, causes, dynamics, verdicts
 from journeyman.grind.lab import Here, LabError
 from journeyman.grind.measurement import Budget, Labs, Measurement
 from journeyman.grind.names import KINDS, checked, name_of
@@ -122,7 +122,7 @@ def _phases(m: Measurement, watch: Callable[[str, float], None]) -> None:
         watch("look for the cause", min(1.0, m.budget.used / m.budget.seconds))
         with m.checking(*changes):
             m.ready()
-            dynamics.explain(m, again, parted, max(m.budget.part("diagnosis"), m.budget.seconds / 5))
+            causes.explain(m, again, parted, max(m.budget.part("diagnosis"), m.budget.seconds / 5))
 
 
 def _here(target: Any) -> Target:
