@@ -82,6 +82,16 @@ class HiddenGenerator(Clean):
         return observation, *rest
 
 
+class Seldom(Clean):
+    """Draws from the generator that the whole process shares, and shows it now and then."""
+
+    def step(self, action: dict[str, Any]) -> Any:
+        observation, *rest = super().step(action)
+        if isinstance(observation, dict):
+            observation["storm"] = random.random() < 0.04
+        return observation, *rest
+
+
 class SeededGlobally(Clean):
     """Seeds the generator that the whole process shares: alone it repeats, side by side it does not."""
 
@@ -149,6 +159,15 @@ class LeavesBehind(Clean):
     def reset(self, seed: int, task: str) -> Any:
         self.log.append(task)
         return {**super().reset(seed, task), "orders": len(self.log)}
+
+
+class FirstSeed(Clean):
+    """What was made for a task's first seed is kept for all others: the same order hides it."""
+
+    kept: dict[str, int] = {}  # noqa: RUF012  # the defect
+
+    def reset(self, seed: int, task: str) -> Any:
+        return {**super().reset(seed, task), "hall": self.kept.setdefault(task, seed)}
 
 
 class SharedState(Clean):
@@ -245,14 +264,44 @@ class SnapshotForgets(Clean):
         self.goal, self.value, self.said = snapshot
 
 
+class Unseen(Clean):
+    """No defect: its state cannot be seen, and its last word ends an episode."""
+
+    digest = None  # type: ignore[assignment]
+
+
 class Dies(Clean):
     def step(self, action: dict[str, Any]) -> Any:
         os._exit(3)
 
 
+class Ends(Clean):
+    """Ends its process as if all were well."""
+
+    def step(self, action: dict[str, Any]) -> Any:
+        os._exit(0)
+
+
+class Splits(Clean):
+    """No defect of its episodes: a process that it begins goes on as it does."""
+
+    generation = 0
+
+    def __init__(self) -> None:
+        if os.fork() == 0:
+            Splits.generation += 1
+            if Splits.generation > 2:  # two processes, each of which splits again: it has to end somewhere
+                os._exit(0)
+
+
 class Raises(Clean):
     def step(self, action: dict[str, Any]) -> Any:
         raise ConnectionError("no licence server")
+
+
+class Awaited(Clean):
+    async def step(self, action: dict[str, Any]) -> Any:  # type: ignore[override]
+        return super().step(action)
 
 
 class NoStep:

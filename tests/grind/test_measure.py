@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import environments as small
 import pytest
@@ -28,6 +30,7 @@ DEFECTS = {
     "TimeZone": ("deterministic.time_zone", "due"),
     "ProcessNumber": ("deterministic.process", "session"),
     "LeavesBehind": ("isolated.sequence", "orders"),
+    "FirstSeed": ("isolated.sequence", "hall"),
     "UsedInstance": ("starts.identical", "used before"),
     "SharedState": ("isolated.interleaved", "value"),
     "SeededGlobally": ("isolated.interleaved", "global generator of random"),
@@ -60,6 +63,13 @@ def test_a_defect_is_found_and_named(defect: str, labs: Labs) -> None:
     assert report.remedy == ORDER[binding][1]
 
 
+def test_what_differs_now_and_then_is_blamed_on_nothing_else(labs: Labs) -> None:
+    report = measured("Seldom", labs)
+    causes = [id_ for id_ in ORDER if id_.startswith("deterministic.") and id_ != "deterministic.concurrency"]
+    failed = [id_ for id_ in causes if report.found[id_].passed is False]
+    assert failed == ["deterministic.chance", "deterministic.repeat"]
+
+
 def test_a_clean_environment_is_grindable(labs: Labs) -> None:
     report = measured("Clean", labs)
     assert report.verdict == "grindable"
@@ -73,6 +83,16 @@ def test_a_clean_environment_is_grindable(labs: Labs) -> None:
     assert report.found["parallel.instances"].value >= 64  # pyright: ignore[reportOptionalOperand]
     assert report.defective is False
     assert report.n >= 8
+
+
+def test_an_environment_that_splits_its_process_is_heard_once(labs: Labs) -> None:
+    assert measured("Splits", labs, budget=3).found["deterministic.repeat"].value in (1.0, None)
+
+
+def test_what_comes_after_the_end_of_an_episode_is_not_held_against_it(labs: Labs) -> None:
+    report = measured("Unseen", labs, budget=15)
+    assert "besides" not in str(report.found["verifiable.mutants"].evidence.get("tasks"))
+    assert (report.verdict, report.binding) == ("grindable", None)
 
 
 def test_the_line_that_asks_for_the_clock_is_named(labs: Labs) -> None:
@@ -122,10 +142,12 @@ def test_no_time_is_no_verdict(labs: Labs) -> None:
     ("defect", "word"),
     [
         ("Dies", "exit code 3"),
+        ("Ends", "exit code 0"),
         ("Hangs", "not ended"),
         ("NoBeginning", "games.db"),
         ("Raises", "no licence server"),  # all its traces are alike, and prove nothing
         ("NoStep", "has no step"),
+        ("Awaited", "step\\(\\) has to be awaited"),
     ],
 )
 def test_what_cannot_be_measured_ends_in_a_sentence(defect: str, word: str, labs: Labs) -> None:
@@ -150,12 +172,45 @@ def test_what_could_not_be_measured_is_not_measured_in_the_next_ones_place(defec
         f"python:{HERE}:NoSuchClass",
         f"python:{HERE}:Clean.tasks",
         "mcp:/no/such/program",
+        "mcp: ",
+        "python::make",
+        "python:json:",
     ],
 )
 def test_a_wrong_name_is_the_users_mistake(target: str) -> None:
     with pytest.raises(JourneymanError) as caught:
         grind(target, budget=5)
     assert caught.value.remedy
+    assert "cannot be measured" not in str(caught.value)
+
+
+UNGUARDED = """
+from pathlib import Path
+
+import journeyman
+from environments import Clean
+
+begun = Path(__file__).with_suffix(".begun")
+with begun.open("a") as file:
+    file.write("x")
+if len(begun.read_text()) < 4:  # without an end of its own, it would fill the machine with processes
+    journeyman.grind(Clean, budget=1)
+"""
+
+
+def test_a_file_that_measures_when_it_is_imported_is_not_begun_again_and_again(tmp_path: Path) -> None:
+    file = tmp_path / "unguarded.py"
+    file.write_text(f"import sys\nsys.path.append({str(HERE.parent)!r})\n{UNGUARDED}")
+    with pytest.raises(UsageError, match="measures it again") as caught:
+        grind(f"python:{file}:Clean", budget=3)
+    assert "__main__" in caught.value.remedy
+    assert file.with_suffix(".begun").read_text() == "x"
+
+
+@pytest.mark.parametrize("budget", [0, -1.0, float("nan"), float("inf"), 1e30, "60s", None])
+def test_what_is_no_time_is_no_budget(budget: Any) -> None:
+    with pytest.raises(UsageError, match="no time"):
+        grind(name("Clean"), budget=budget)
 
 
 def test_another_python_that_is_not_there() -> None:
@@ -173,6 +228,7 @@ def test_an_oracle_that_raises_is_the_oracles_defect(labs: Labs) -> None:
     assert report.binding == "verifiable.oracle"
     assert "solutions.json" in report.found["verifiable.oracle"].evidence["tasks"][0]["raised"]
     assert report.found["deterministic.repeat"].passed
+    assert report.found["deterministic.process"].passed
     assert report.found["verifiable.mutants"].passed is None
 
 
@@ -216,6 +272,51 @@ def test_what_has_no_name_is_measured_here_and_the_rest_is_left_open() -> None:
     assert report.found["isolated.interleaved"].passed
     with pytest.raises(UsageError):
         grind(small.Clean(), budget=1)
+
+
+def test_a_class_that_no_other_process_can_import_is_measured_here() -> None:
+    class Local(small.Clean):
+        pass
+
+    report = grind(Local, budget=3)
+    assert report.found["deterministic.repeat"].passed
+    assert report.found["deterministic.process"].passed is None
+
+
+@pytest.mark.parametrize("how", [["-"], ["-c", "exec(open(0).read())"]])
+def test_a_class_that_was_typed_in_has_no_file(how: list[str]) -> None:
+    said = f"""
+import sys
+sys.path.append({str(HERE.parent)!r})
+from environments import Clean
+from journeyman.grind import grind
+class Mine(Clean):
+    pass
+print(grind(Mine, budget=3).found["deterministic.repeat"].passed)
+"""
+    found = subprocess.run([sys.executable, *how], input=said, capture_output=True, text=True, check=False)
+    assert (found.stdout, found.stderr) == ("True\n", "")
+
+
+@pytest.mark.parametrize("what", [1 / 7, SystemExit(3), RuntimeError("no licence")], ids=repr)
+def test_a_factory_of_this_process_that_fails_is_no_environment(what: Any) -> None:
+    def make() -> Any:
+        if isinstance(what, BaseException):
+            raise what
+        return what
+
+    with pytest.raises(InputError) as caught:
+        grind(make, budget=1)
+    assert caught.value.remedy
+
+
+def test_an_environment_of_this_process_that_exits_does_not_end_it() -> None:
+    class Leaves(small.Clean):
+        def step(self, action: dict[str, Any]) -> Any:
+            raise SystemExit(3)
+
+    with pytest.raises(InputError, match="SystemExit: 3"):
+        grind(lambda: Leaves(), budget=1)
 
 
 def test_a_share_fails_only_where_its_interval_says_so() -> None:

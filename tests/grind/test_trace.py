@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -99,3 +100,28 @@ def test_a_form_is_the_same_in_a_process_with_another_hash_seed() -> None:
         for seed in ("1", "2")
     ]
     assert done == [text(canonical({"a": float("nan"), "b": {(3,), 1, "two"}}))] * 2
+
+
+def test_numbers_too_long_for_json_are_written_as_text() -> None:
+    long = 10**5000
+    form = canonical({"sum": long})
+    assert json.loads(text(form)) == form == canonical({"sum": 10**5000})
+    assert not same(form, canonical({"sum": long + 1}))
+    assert not same(form, canonical({"sum": -long}))
+    assert canonical(2**64) == 2**64
+
+
+class Node:
+    def __init__(self, deep: int, parent: Any = None) -> None:
+        self.parent = parent
+        self.children = [Node(deep - 1, self) for _ in range(2 if deep else 0)]
+
+
+def test_what_stands_within_itself_has_a_form() -> None:
+    ring: list[Any] = [1]
+    ring += [ring, ring]
+    assert canonical(ring) == [1, "<list, again>", "<list, again>"]
+    assert canonical([[2], [2]]) == canonical([one := [2], one])
+    form = canonical(Node(5))
+    assert same(form, canonical(Node(5)))
+    assert not same(form, canonical(Node(4)))

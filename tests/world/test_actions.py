@@ -65,8 +65,11 @@ def test_what_is_nested_within_reason_is_read() -> None:
 def test_what_json_does_not_give_back_is_no_json(value: object) -> None:
     with pytest.raises(ValueError, match="no such value"):
         owned(Call("x", {"a": value}))
-    args = {"a": [1, 2.5, None, True, "x", {}]}
-    assert owned(Call("x", args)) == Call("x", args)
+    for long in (10**5000, [-(10**5000)]):
+        with pytest.raises(ValueError, match="no such value"):
+            owned(Call("x", {"a": long}))
+    args = {"a": [1, 2.5, None, True, "x", {}, 10**4000]}
+    assert parsed(Call("x", args).text) == owned(Call("x", args)) == Call("x", args)
 
 
 def test_arguments_that_are_no_mapping_of_names_are_refused() -> None:

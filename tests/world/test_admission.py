@@ -195,3 +195,14 @@ def test_arguments_of_any_form_have_their_mutants() -> None:
     spoiled = [m.actions[0].args["to"] for m in mutants(suite, task) if m.kind == "perturbed"]  # pyright: ignore
     assert spoiled == [{"shelf": "bx", "pages": 7}, {"shelf": "b", "pages": 8}]
     assert every_tool(suite, task).score == at_random(suite, task, 0).score == 0
+
+
+@pytest.mark.parametrize("tools", [["look"], []])
+def test_a_world_in_which_nothing_can_be_changed_is_tried_as_well(tools: list[str]) -> None:
+    rules = Rules("library", TABLES, [tool for tool in TOOLS if tool.name in tools])
+    looks = [Call("look", {"book": "B1"})] if tools else []
+    task = Task.derive(rules, "x", "", lending.start(), [*looks, Say("Dunes")], say=(fact("Dunes", none_of=["Maps"]),))
+    findings = {finding.check: finding for finding in admit(Suite(rules, [task]), task)}
+    assert findings["oracle"].passed
+    assert findings["collateral"].passed is None
+    assert not [check for check, finding in findings.items() if finding.passed is False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import lending
@@ -219,7 +220,8 @@ def test_mistakes_of_the_caller_are_named() -> None:
     env = Env(SUITE)
     with pytest.raises(WorldError, match="not begun"):
         env.step("x")
-    for early in (env.leave, env.snapshot, env.fork, lambda: env.at(0), lambda: env.info, lambda: env.digest):
+    known: list[Callable[[], Any]] = [lambda: env.task, lambda: env.observation, lambda: env.verdict, lambda: env.info]
+    for early in (env.leave, env.snapshot, env.fork, lambda: env.at(0), lambda: env.digest, *known):
         with pytest.raises(WorldError, match="no episode has begun"):
             early()
     for seed in ("1", 1.5):
@@ -233,7 +235,12 @@ def test_mistakes_of_the_caller_are_named() -> None:
     for nothing in (3, Say(3), Call(["look"], {})):  # pyright: ignore[reportArgumentType]
         with pytest.raises(WorldError, match="no action"):
             env.step(nothing)  # pyright: ignore[reportArgumentType]
-    for args in ({"book": b"B1"}, {"book": ("B1",)}, ["B1"], None):
+    before = env.snapshot()
+    for task, seed in (("talk", "1"), ("x", 1)):
+        with pytest.raises(WorldError):
+            env.reset(task, seed)  # pyright: ignore[reportArgumentType]
+    assert (env.task.id, env.snapshot()) == ("lend", before)
+    for args in ({"book": 10**5000}, {"book": b"B1"}, {"book": ("B1",)}, ["B1"], None):
         with pytest.raises(WorldError, match="cannot be written down"):
             env.step(Call("look", args))  # pyright: ignore[reportArgumentType]
     assert env.info["steps"] == 0

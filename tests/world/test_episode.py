@@ -168,6 +168,11 @@ def test_what_is_no_record_is_refused(change: Any) -> None:
         replay(change(episode()), SUITE)
 
 
+def test_a_record_of_another_world_says_which() -> None:
+    with pytest.raises(WorldError, match="of the world office, and this is lending"):
+        replay({**episode(), "world": "office"}, SUITE)
+
+
 def test_a_record_of_other_rules_is_refused() -> None:
     with pytest.raises(WorldError, match="other rules"):
         replay({**episode(), "rules": "x"}, SUITE)

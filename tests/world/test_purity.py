@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import importlib
 import itertools
 import json
 import math
@@ -162,6 +163,47 @@ def marks_a_class(here: Context) -> None:
     Board.moves += 1
 
 
+class Tally:
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def next(self) -> int:
+        self.asked += 1
+        return self.asked
+
+
+class Cup:
+    def __init__(self) -> None:
+        self.dice = random.Random(3)
+
+
+TALLY, CUP = Tally(), Cup()
+
+
+def own_tally(here: Context) -> int:
+    return TALLY.next()
+
+
+def own_cup(here: Context) -> int:
+    return CUP.dice.randrange(6)
+
+
+def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+    calls: list[int] = []
+
+    @functools.wraps(function)
+    def counting(*args: Any) -> Any:
+        calls.append(1)
+        return function(*args) + len(calls)
+
+    return counting
+
+
+@counted
+def wrapped(here: Context) -> int:
+    return 1
+
+
 def shares_a_default(here: Context, seen: list[str] = []) -> int:  # noqa: B006  # the defect
     seen.append("x")
     return len(seen)
@@ -178,6 +220,7 @@ OUTSIDE = [
     (own_generator, "random.Random", "here.choice"), (own_count, "NUMBERS", "table"),
     (by_a_partial, "time", "here.clock"), (by_a_cached_helper, "time", "here.clock"),
     (renamed_environment, "os", "state"), (own_zone, "time zone", "here.clock"),
+    (own_tally, "TALLY", "table"), (own_cup, "CUP", "table"), (wrapped, "calls", "table"),
     (marks_a_class, "Board.moves", "table"), (shares_a_default, "default", "None"),
 ]  # fmt: skip
 
@@ -209,6 +252,55 @@ def computes(here: Context, text: str) -> Any:
 
 def test_what_only_computes_may_do_so() -> None:
     assert reaches(computes) == []
+
+
+class Prices:
+    """What is made once and never changes may be asked."""
+
+    def __init__(self, base: int) -> None:
+        self.base = base
+
+    def of(self, days: int) -> int:
+        return self.base * days
+
+
+PRICES = Prices(3)
+
+
+def unchanged(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def twice(*args: Any) -> Any:
+        return 2 * function(*args)
+
+    return twice
+
+
+@unchanged
+def priced(here: Context, days: int) -> int:
+    return PRICES.of(days)
+
+
+def test_what_never_changes_may_be_asked() -> None:
+    assert reaches(priced) == []
+
+
+LATE = '''
+from journeyman.world import Context, read
+
+@read
+def middle(here: Context) -> int:
+    """The one in the middle."""
+    import statistics
+    return statistics.median([1, 2, 3])
+'''
+
+
+def test_what_a_tool_imports_is_there_before_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "late_tools.py").write_text(LATE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "statistics", raising=False)
+    tools: Any = importlib.import_module("late_tools")
+    assert World(Rules("late", lending.TABLES, [tools.middle]), lending.start()).call("middle", {}).value == 2
 
 
 def test_code_without_source_is_refused() -> None:

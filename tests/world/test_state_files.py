@@ -72,6 +72,10 @@ def test_damage_is_noticed(tmp_path: Path) -> None:
         "",
         "[]",
         '{"format": "another"}',
+        text + "{}\n",
+        text + '{"0": 1}\n',
+        text + "[" * 100_000 + "\n",
+        "[" * 100_000,
     ):
         path.write_text(spoilt)
         with pytest.raises(WorldError) as caught:
@@ -89,6 +93,12 @@ def test_a_changed_database_is_noticed(tmp_path: Path) -> None:
         load_sqlite(path, TABLES)
     with pytest.raises(WorldError):
         load_sqlite(tmp_path / "nothing", TABLES)
+    save_sqlite(lending.start(), path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE _world SET value = ? WHERE name = 'clock'", ["[" * 100_000])
+    connection.close()
+    with pytest.raises(WorldError):
+        load_sqlite(path, TABLES)
     with pytest.raises(WorldError, match="read"):
         load_text(tmp_path / "nothing", TABLES)
 
@@ -100,4 +110,7 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(WorldError, match="cannot be written"):
         save_text(lending.start(), tmp_path / "folder")
+    for save, _ in WAYS:
+        with pytest.raises(WorldError, match="cannot be written"):
+            save(lending.start(), Path())
     assert [each.name for each in tmp_path.iterdir()] == ["folder"]

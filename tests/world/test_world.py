@@ -76,6 +76,7 @@ def test_going_back_and_going_on_again_is_the_same(calls: list[tuple[str, dict[s
         ("unwritable", {"book": "B1"}, "fault", "JSONEncodeError|TypeError"),
         ("give_back", {"loan": "L9"}, "not_found", "L9"),
         ("raffle", {"days": -1}, "conflict", "time"),
+        ("fine", {"reader": "U1", "amount": 10**400}, "invalid", "amount is not of the type"),
         ("steal", {}, "not_found", "no tool"),
     ],
 )  # fmt: skip

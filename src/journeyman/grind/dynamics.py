@@ -1,22 +1,20 @@
 """Whether the same actions show the same: again, elsewhere, side by side, from the middle, and from the start.
 
-Always holds: a cause is named only where taking it away made the difference vanish, or where it alone made it; what
-could not be told apart is left untested.
+Always holds: what differs is told with the first place where it does; what could not be asked is left untested.
 
-Knows recorded traces and labs; nothing of what an episode is paid.
+Knows recorded traces and labs; nothing of why they differ (causes.py), nor of what an episode is paid.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import Any
 
 from journeyman.grind.lab import LabError
 from journeyman.grind.measurement import Measurement, unpaid
 from journeyman.grind.report import Check, inapplicable, share, untested
-from journeyman.grind.surroundings import REFERENCE, Surroundings, another_locale, one_by_one, together
+from journeyman.grind.surroundings import Surroundings, another_locale, together
 from journeyman.grind.trace import Trace, difference, same
 
 TASKS = 24  # whose episodes are recorded
@@ -26,9 +24,7 @@ ROUNDS = 3  # of playing all of them again
 THREADS = 64
 REPLAYABLE = ("replayable.fork", "replayable.restore", "replayable.replay")
 CHANGES = ("hash_seed", "clock", "time_zone", "locale")
-CAUSES = {"clock": Surroundings(frozen=True), "chance": Surroundings(seeded=True)}
 LATER = 1.1  # seconds: what a clock that counts seconds needs to show
-UNREACHED = "a clock that cannot be stopped from here, SQLite's or another program's"
 ALONE = "no episode is the same again by itself, so that there is nothing to compare with"
 Parted = list[tuple[int, dict[str, Any]]]
 
@@ -102,23 +98,26 @@ def everything_else() -> list[Surroundings]:
 
 def elsewhere(m: Measurement, seconds: float) -> Parted:
     """In two processes where everything is changed at once, and not within the same second as what was recorded: what
-    stays equal there depends on none of it."""
+    stays equal there depends on none of it. The second plays the last first, and so shows what depends on those before.
+    """
     if not m.stable:
-        for change in ("process", *CHANGES):
+        for change in ("process", "chance", *CHANGES):
             m.add(untested(f"deterministic.{change}", ALONE))
         return []
     outside = m.said["outside"]
     locale = another_locale()
     time.sleep(max(0.0, m.recorded + LATER - time.monotonic()))
-    compared = set(m.stable)  # in all of them
+    numbers = list(m.stable)
+    compared = set(numbers)  # in all of them
     different: Parted = []
     for surroundings in everything_else():
         try:
             with m.elsewhere(surroundings) as lab:
-                found = m.played(lab, m.stable, seconds / 3)
+                found = m.played(lab, numbers, seconds / 3)
                 different += m.parted(found)
                 compared &= {number for number, _ in found}
-                different += _oracles(m, lab, [number for number, _ in found], seconds / 6)
+                numbers = [number for number, _ in reversed(found)]
+                different += oracles(m, lab, [number for number, _ in found], seconds / 6)
         except LabError:
             if not different:  # what one process has shown is enough
                 raise
@@ -140,97 +139,6 @@ def elsewhere(m: Measurement, seconds: float) -> Parted:
     for number, where in different:
         first.setdefault(number, where)
     return list(first.items())
-
-
-def explain(m: Measurement, again: Parted, parted: Parted, seconds: float) -> None:
-    """Name what the differences are due to: those in one process first, since a process more explains none of them."""
-    try:
-        numbers = [number for number, _ in parted][:2]
-        if numbers and not again and _alike(m, numbers, [REFERENCE], seconds / 12) == [False]:
-            again = parted  # it only takes longer to show
-        if again:
-            why_not_again(m, again, seconds / 2)
-        if parted:
-            why_elsewhere(m, parted, seconds / 2)
-    finally:
-        causes = [m.checks.get(f"deterministic.{name}") for name in ("process", "chance", *CHANGES)]
-        if parted and not any(check and check.passed is False for check in causes):
-            evidence = {
-                "different": parted[0][1],
-                "note": "in another process with other surroundings; why is not found",
-            }
-            m.add(Check("deterministic.process", False, None, len(parted), None, evidence))
-
-
-def why_not_again(m: Measurement, different: Parted, seconds: float) -> None:
-    """The clock or chance, if stopping it brings the same again; the clock, too, if only time makes the difference;
-    what an episode leaves behind, if it is always the same alone in a process."""
-    numbers = [number for number, _ in different][:2]
-    part = seconds / 6
-    where = different[0][1]
-    # Always with a pause: what is the same because a second is long must not pass for mended.
-    causes: list[str] = []
-    as_it_is, *without = _alike(m, numbers, [REFERENCE, *CAUSES.values()], part / 2)
-    if not as_it_is:
-        causes = [cause for cause, alike in zip(CAUSES, without, strict=True) if alike]
-        if not causes and _alike(m, numbers, [Surroundings(seeded=True, frozen=True)], part / 2) == [True]:
-            causes = list(CAUSES)
-        for cause in causes:
-            m.add(_caused(m, f"deterministic.{cause}", numbers, where, part))
-        if not causes and all(_alike(m, numbers, [REFERENCE], part / 2, pause=0.0) == [True] for _ in range(2)):
-            evidence = {"different": where, "note": f"the same at once, another {LATER} s later: {UNREACHED}"}
-            m.add(Check("deterministic.clock", False, None, len(numbers), None, evidence))
-            return
-    if not causes and _alike(m, numbers[:1], [REFERENCE], part, processes=2) == [True]:
-        m.add(Check("isolated.sequence", False, None, len(numbers), None, {"different": where}))
-    m.add(untested("isolated.sequence", ALONE))
-
-
-def why_elsewhere(m: Measurement, different: Parted, seconds: float) -> None:
-    """Each change alone, on what differed under all of them."""
-    numbers = [number for number, _ in different][:8]
-    unmoved = len(m.compared - {number for number, _ in different})  # they bear all changes at once, and so each alone
-    guilty: dict[str, dict[str, Any]] = {}
-    asked: dict[str, int] = {}  # change -> how many of those that differ were played under it alone
-    changes = one_by_one(another_locale())
-    for change, surroundings in changes.items():
-        try:
-            played, parted = _apart(m, numbers, surroundings, seconds / (len(changes) + 4), number=1)
-        except LabError:  # what the others have shown is kept
-            played, parted = 0, []
-        change = change.removesuffix("_2")
-        asked[change] = min(played, asked.get(change, played))
-        if parted and change not in guilty:
-            guilty[change] = parted[0][1]
-        if "process" in guilty:
-            break
-    if "process" in guilty:
-        n = unmoved + asked["process"]
-        m.add(Check("deterministic.process", False, None, n, None, {"different": guilty["process"]}))
-        part = seconds / 6
-        as_it_is, *without = _alike(m, numbers, [REFERENCE, *CAUSES.values()], part, processes=2)
-        for cause, alike in zip(CAUSES, without, strict=True):
-            if alike and not as_it_is:  # two processes differ without it being taken away
-                m.add(_caused(m, f"deterministic.{cause}", numbers, guilty["process"], part))
-        for change in CHANGES:
-            m.add(untested(f"deterministic.{change}", "its traces already differ between two processes that are alike"))
-        return
-    for change in ("process", "chance", *CHANGES):
-        id_ = f"deterministic.{change}"
-        bore = asked.get("process" if change == "chance" else change, 0)
-        if change in guilty:
-            m.add(share(id_, unmoved, unmoved + len(different), 1.0, {"different": guilty[change]}))
-        elif bore and (guilty or change != "process") and _can_be_changed(m, change):
-            m.add(share(id_, unmoved + bore, unmoved + bore, 1.0))
-        else:
-            m.add(untested(id_, "the time was over before it could be tried alone"))
-    if not guilty and all(asked.values()):
-        evidence = {"different": different[0][1], "note": "only with all surroundings changed at once"}
-        m.add(Check("deterministic.process", False, None, unmoved + len(different), None, evidence))
-
-
-def _can_be_changed(m: Measurement, change: str) -> bool:
-    return change not in m.said["outside"] and (change != "clock" or m.clock in ("", "late"))
 
 
 def isolation(m: Measurement, seconds: float) -> None:
@@ -308,11 +216,11 @@ def _as_alone(m: Measurement, id_: str, found: Sequence[tuple[int, Trace]]) -> C
     evidence: dict[str, Any] = {"at_once": len(found)}
     if different:
         evidence["different"] = different[0][1]
-        evidence |= _reads(m, [different[0][0]], 5.0)
+        evidence |= reads(m, [different[0][0]], 5.0)
     return share(id_, len(found) - len(different), len(found), 1.0, evidence)
 
 
-def _oracles(m: Measurement, lab: Any, numbers: Sequence[int], seconds: float) -> Parted:
+def oracles(m: Measurement, lab: Any, numbers: Sequence[int], seconds: float) -> Parted:
     """Whether the solution that a target publishes is the same elsewhere, where it is a list of actions."""
     if not m.said["oracle"] or not numbers:
         return []
@@ -330,49 +238,7 @@ def _oracles(m: Measurement, lab: Any, numbers: Sequence[int], seconds: float) -
     return different
 
 
-def _apart(
-    m: Measurement, numbers: Sequence[int], given: Surroundings, seconds: float, number: int = 0
-) -> tuple[int, Parted]:
-    """How many were played there, and what differs from what was recorded."""
-    with m.elsewhere(given, number) as lab:
-        found = m.played(lab, numbers, seconds)
-        return len(found), m.parted(found) + _oracles(m, lab, [each for each, _ in found], seconds)
-
-
-def _alike(
-    m: Measurement,
-    numbers: Sequence[int],
-    surroundings: Sequence[Surroundings],
-    seconds: float,
-    processes: int = 1,
-    pause: float = LATER,
-) -> list[bool]:
-    """For each of these surroundings, whether what is played there shows the same again a while later, in the same
-    process or in a second one. All of them share the one pause; `seconds` are for each playing."""
-    with ExitStack() as opened:
-
-        def labs(number: int) -> list[Any]:
-            return [opened.enter_context(m.elsewhere(given, number)) for given in surroundings]
-
-        def played(lab: Any) -> list[Trace]:
-            return [unpaid(trace) for _, trace in m.played(lab, numbers, seconds)]
-
-        first = labs(2)
-        before = [played(lab) for lab in first]
-        second = first if processes == 1 else labs(3)
-        time.sleep(pause)
-        after = [played(lab) for lab in second]
-    if processes == 1:  # where the time was not enough for all, those that were played twice
-        before = [one[: len(two)] for one, two in zip(before, after, strict=True)]
-    return [bool(one) and same(one, two) for one, two in zip(before, after, strict=True)]
-
-
-def _caused(m: Measurement, id_: str, numbers: Sequence[int], where: dict[str, Any], seconds: float) -> Check:
-    evidence = {"different": where, **_reads(m, numbers[:1], seconds)}
-    return Check(id_, False, None, len(numbers), None, evidence)
-
-
-def _reads(m: Measurement, numbers: Sequence[int], seconds: float) -> dict[str, Any]:
+def reads(m: Measurement, numbers: Sequence[int], seconds: float) -> dict[str, Any]:
     """Which lines of the environment ask for the clock or for chance, where that can be watched."""
     try:
         with m.elsewhere(Surroundings(watched=True)) as lab:

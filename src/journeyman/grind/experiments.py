@@ -30,7 +30,7 @@ Script = Mapping[str, Any]
 class Workbench:
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.oracles: dict[tuple[str, int], Any] = {}
+        self.oracles: dict[tuple[str, int], list[Any]] = {}
 
     @classmethod
     def named(cls, name: str) -> Workbench:
@@ -60,9 +60,12 @@ class Workbench:
     def oracle_of(self, items: Sequence[tuple[str, int]]) -> Iterator[dict[str, Any]]:
         """The oracle's actions where it is a list: {task, seed, actions}, actions None where it plays by policy."""
         for task, seed in items:
-            found = self._oracle(task, seed)
-            actions = None if callable(found) else [self.target.encode(action) for action in found or []]
-            yield {"task": task, "seed": seed, "actions": actions, "known": found is not None}
+            try:
+                found = self._oracle(task, seed)
+                actions = None if callable(found) else found
+            except Exception as error:  # the oracle's defect: whether it is the same elsewhere can be told all the same
+                actions = {"raised": raised(error)}
+            yield {"task": task, "seed": seed, "actions": actions}
 
     # -- one after the other
 
@@ -241,9 +244,13 @@ class Workbench:
     # -- within
 
     def _oracle(self, task: str, seed: int) -> Any:
+        """The actions, in the form that goes into a trace; or a policy, which is asked for anew: it may remember."""
         key = (task, seed)
         if key not in self.oracles:
-            self.oracles[key] = self.target.oracle(task, seed) if self.target.oracle else None
+            found = self.target.oracle(task, seed) if self.target.oracle else None
+            if callable(found):
+                return found
+            self.oracles[key] = [self.target.encode(action) for action in found or []]
         return self.oracles[key]
 
     def _played(self, script: Script) -> Trace:
@@ -284,7 +291,8 @@ class _Player:
             "unsolved": None,
             "finished": False,
         }
-        self.chance = random.Random(f"{script['task']}/{script['seed']}/{script.get('draw', 0)}")
+        drawn = f"{script['task']}/{script['seed']}/{script.get('draw', 0)}"
+        self.chance = random.Random(drawn.encode(errors="surrogatepass"))
         self.choose: Any = None
         self.seen: Any = None
         try:
@@ -309,7 +317,7 @@ class _Player:
             if callable(found):
                 self.choose = found
                 return
-            actions = [self.bench.target.encode(action) for action in found or []]
+            actions = found
         except Exception as error:  # the oracle's defect, and none of the episode's
             self.trace["unsolved"] = raised(error)
             actions = []
@@ -353,8 +361,7 @@ class _Player:
         if hasattr(self, "episode"):
             self.trace["verdict"] = _verdict(self.episode)
             if self.own:
-                with suppress(Exception):
-                    self.episode.close()
+                self.episode.close()
 
     def _most(self) -> int:
         return len(self.script["actions"]) if "actions" in self.script else self.script["steps"]

@@ -234,7 +234,7 @@ class Here:
         try:
             for item in getattr(self.bench, operation)(**request):
                 yield json.loads(json.dumps(item))  # as it would come from another process
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise LabError(raised(error)) from error
 
     def leave(self) -> None:

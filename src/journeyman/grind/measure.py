@@ -3,25 +3,29 @@
 Always holds: the report has every check exactly once, in ORDER; the budget is kept but for what is under way when it
 ends, and for importing the environment's library, which is not its fault.
 
-Knows the phases; what each does is in dynamics.py, verdicts.py and capacity.py.
+Knows the phases; what each does is in dynamics.py, causes.py, verdicts.py and capacity.py.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from journeyman.errors import UsageError
-from journeyman.grind import capacity, dynamics, verdicts
+from journeyman.errors import JourneymanError, UsageError
+from journeyman.grind import capacity, causes, dynamics, verdicts
 from journeyman.grind.lab import Here, LabError
 from journeyman.grind.measurement import Budget, Labs, Measurement
 from journeyman.grind.names import KINDS, checked, name_of
 from journeyman.grind.report import ORDER, Report, named, untested
 from journeyman.grind.surroundings import REFERENCE
 from journeyman.grind.target import Target, adapted
+from journeyman.grind.trace import raised
+from journeyman.grind.worker import serving
 
 BUDGET = 60.0
+LONGEST = 30 * 86_400.0  # seconds: what a system's timers bear, and nobody waits for
 
 
 def grind(
@@ -42,10 +46,16 @@ def grind(
     An environment that exists, or a factory within a function, can be measured in this process only; what needs
     another is then untested.
     """
+    if serving:  # each process would begin others, which import the file again, and so on
+        raise UsageError(
+            "importing the environment measures it again", 'put the call of grind under: if __name__ == "__main__":'
+        )
     for each in without:
         if not any(named(id_, each) for id_ in ORDER):
             known = ", ".join(sorted({id_.partition(".")[0] for id_ in ORDER}))
             raise UsageError(f"there is no check {each!r}", f"name one of {known}, or one of their checks")
+    if not isinstance(budget, (int, float)) or not 0 < budget <= LONGEST:
+        raise UsageError(f"{budget!r} is no time to measure in", "give seconds, above 0 and at most 30 days of them")
     name = target if isinstance(target, str) else name_of(target)
     time = Budget(budget)
     if name is None:
@@ -98,7 +108,7 @@ def _phases(m: Measurement, watch: Callable[[str, float], None]) -> None:
     again = do("repeat", "play them again", lambda s: dynamics.repeat(m, s), "deterministic.repeat") or []
     m.budget.explains = bool(again)
     do("starts", "start again", lambda s: dynamics.starts(m, s), "starts.identical")
-    changes = [f"deterministic.{change}" for change in ("process", *dynamics.CHANGES)]
+    changes = [f"deterministic.{change}" for change in ("process", "chance", *dynamics.CHANGES)]
     parted = do("processes", "play them elsewhere", lambda s: dynamics.elsewhere(m, s), *changes) or []
     m.budget.explains = bool(again or parted)
     do("isolation", "interleave", lambda s: dynamics.isolation(m, s), "isolated.interleaved")
@@ -112,16 +122,22 @@ def _phases(m: Measurement, watch: Callable[[str, float], None]) -> None:
         watch("look for the cause", min(1.0, m.budget.used / m.budget.seconds))
         with m.checking(*changes):
             m.ready()
-            dynamics.explain(m, again, parted, max(m.budget.part("diagnosis"), m.budget.seconds / 5))
+            causes.explain(m, again, parted, max(m.budget.part("diagnosis"), m.budget.seconds / 5))
 
 
 def _here(target: Any) -> Target:
     """The target behind something that only this process has."""
     if isinstance(target, Target):
         return target
-    if not callable(target) or hasattr(target, "reset"):
+    if not callable(target) or (hasattr(target, "reset") and not inspect.isclass(target)):
         raise UsageError(
             "an environment that exists can be in one episode at a time",
             "give what makes it: its class, a function, or a name such as python:MODULE:FACTORY",
         )
-    return adapted(getattr(target, "__qualname__", type(target).__name__), target)
+    name = getattr(target, "__qualname__", type(target).__name__)
+    try:
+        return adapted(name, target)
+    except JourneymanError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise LabError(raised(error)).for_user(name) from error

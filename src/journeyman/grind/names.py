@@ -46,7 +46,7 @@ def checked(name: str) -> tuple[str, str]:
     if kind not in KINDS or not found or not rest:
         known = ", ".join(f"{each}:…" for each in KINDS)
         raise UsageError(f"{name!r} is not the name of a target", f"name it as one of {known}")
-    if kind == "python" and ":" not in rest:
+    if kind == "python" and not all(rest.rpartition(":")):
         raise UsageError(
             f"{name!r} does not say which factory makes the environment", "name it as python:MODULE:FACTORY"
         )
@@ -117,9 +117,9 @@ def name_of(environment: Any) -> str | None:
             return f"python:{module.__name__}:{path}"
     try:
         file = inspect.getsourcefile(environment)
-    except TypeError:
+    except (TypeError, OSError):  # it was typed in: there is no file
         return None
-    return f"python:{os.path.abspath(file)}:{path}" if file else None
+    return f"python:{os.path.abspath(file)}:{path}" if file and os.path.isfile(file) else None
 
 
 def _from_file(file: str) -> ModuleType:

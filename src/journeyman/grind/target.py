@@ -27,8 +27,10 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +64,10 @@ class Target:
     decode: Callable[[Any], Any] = lambda action: action
 
     def open(self) -> Episode:
-        return Episode(self, self.make())
+        process = os.getpid()
+        environment = self.make()
+        _only_in(process)
+        return Episode(self, environment)
 
 
 class Episode:
@@ -78,14 +83,19 @@ class Episode:
         self.rewards = []
         offered = {"seed": seed, "task": task}
         given = accepted(self.environment.reset, offered)
+        process = os.getpid()
         found = self.environment.reset(**given)
+        _only_in(process)
         # Gymnasium gives (observation, info). Its info is for whoever watches, not for the agent, and may hold timings.
         if isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], Mapping):
             return found[0]
         return getattr(found, "observation", found)
 
     def step(self, action: Any) -> Step:
-        step = as_step(self.environment.step(self.target.decode(action)))
+        own = copy.deepcopy(action)  # it may take its action apart: what was recorded stays whole
+        process = os.getpid()
+        step = as_step(self.environment.step(self.target.decode(own)))
+        _only_in(process)
         self.rewards.append(step.reward)
         return step
 
@@ -124,8 +134,16 @@ class Episode:
         return self.target.encode(self.environment.sample(chance))
 
     def close(self) -> None:
+        """What it raises then is no part of any episode."""
         if self.offers("close"):
-            self.environment.close()
+            with suppress(Exception):
+                self.environment.close()
+
+
+def _only_in(process: int) -> None:
+    """Where the environment has split this process, the other one ends before it splits again."""
+    if os.getpid() != process:
+        os._exit(0)
 
 
 def adapted(name: str, factory: Callable[[], Any]) -> Target:
@@ -138,6 +156,11 @@ def adapted(name: str, factory: Callable[[], Any]) -> Target:
             raise InputError(
                 f"{name} makes a {type(first).__name__}, which has no {method}()",
                 "let it make an environment: reset(seed, task) and step(action)",
+            )
+        if inspect.iscoroutinefunction(getattr(first, method)):
+            raise InputError(
+                f"{name} makes a {type(first).__name__}, whose {method}() has to be awaited",
+                f"give it a {method}() that does so: asyncio.run, or a loop that the instance keeps",
             )
     tasks = [str(task) for task in _given(first, "tasks", None) or [""]]
     tools = [dict(tool) for tool in _given(first, "tools", None) or () if isinstance(tool, Mapping)]

@@ -20,6 +20,7 @@ from typing import Any
 
 LONG = 20_000  # characters of a text, or elements of an array, beyond which a hash stands for it
 DEEP = 40
+WIDE = 2000  # bits of a whole number beyond which it is written as a text: Python bounds the digits of the others
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 
 Trace = dict[str, Any]
@@ -28,25 +29,29 @@ this form. `state` is the digest of the environment's own state, where it has on
 and `unsolved` what its oracle raised; `finished` says that the environment ended the episode itself."""
 
 
-def canonical(value: Any, depth: int = 0) -> Any:
-    """`value` as JSON. What has no natural form there is named by its type."""
+def canonical(value: Any, above: tuple[int, ...] = ()) -> Any:
+    """`value` as JSON. What has no natural form there is named by its type, and so is what stands within itself:
+    `above` are the ids of what this value is in."""
+    if type(value) is int and value.bit_length() > WIDE:
+        return hex(value)
     if value is None or (isinstance(value, (bool, int, float)) and type(value) in (bool, int, float)):
         return value
     if isinstance(value, Enum):
-        return canonical(value.value, depth)
+        return canonical(value.value, above)
     if isinstance(value, str):
         return _long(value) if len(value) > LONG else str(value)
-    if depth > DEEP:
-        return f"<{type(value).__name__}, too deep>"
+    if len(above) > DEEP or id(value) in above:
+        return f"<{type(value).__name__}, {'again' if id(value) in above else 'too deep'}>"
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"bytes": len(value), "sha256": hashlib.sha256(value).hexdigest()}
+    within = (*above, id(value))
     if isinstance(value, Mapping):
-        return {_key(key): canonical(each, depth + 1) for key, each in value.items()}
+        return {_key(key): canonical(each, within) for key, each in value.items()}
     if isinstance(value, AbstractSet):
-        return sorted((canonical(each, depth + 1) for each in value), key=text)
+        return sorted((canonical(each, within) for each in value), key=text)
     if isinstance(value, Sequence):
-        return [canonical(each, depth + 1) for each in value]
-    return _object(value, depth)
+        return [canonical(each, within) for each in value]
+    return _object(value, within)
 
 
 text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
@@ -123,7 +128,7 @@ def _excerpt(value: Any) -> Any:
 
 
 def _key(key: Any) -> str:
-    return key if isinstance(key, str) else text(canonical(key, DEEP))
+    return key if isinstance(key, str) else text(canonical(key, (0,) * DEEP))
 
 
 def _long(value: str) -> dict[str, Any]:
@@ -131,22 +136,22 @@ def _long(value: str) -> dict[str, Any]:
     return {"text": value[:200], "characters": len(value), "sha256": whole}
 
 
-def _object(value: Any, depth: int) -> Any:
+def _object(value: Any, within: tuple[int, ...]) -> Any:
     kind: Any = type(value)
     if hasattr(value, "tolist") and hasattr(value, "shape"):  # numpy, torch and their like
         return _array(value)
     if dataclasses.is_dataclass(kind):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(kind)}
-        return canonical(fields, depth + 1)
+        return canonical(fields, within)
     if hasattr(value, "model_dump"):  # pydantic
-        return canonical(value.model_dump(), depth + 1)
+        return canonical(value.model_dump(), within)
     if hasattr(value, "isoformat"):
         return value.isoformat()
     if isinstance(value, (int, float)):  # a subclass of a number
-        return float(value) if isinstance(value, float) else int(value)
+        return float(value) if isinstance(value, float) else canonical(int(value))
     said = repr(value)
     if _ADDRESS.search(said) and hasattr(value, "__dict__"):
-        return {kind.__qualname__: canonical(vars(value), depth + 1)}
+        return {kind.__qualname__: canonical(vars(value), within)}
     return _ADDRESS.sub("0x", said[:LONG])
 
 

@@ -113,7 +113,7 @@ class _Judge:
             oracles = dict(found)
             for item, trace in oracles.items():
                 self.tallies["oracle"].count(self._solved(trace), self._told(trace))
-                actions = [step["action"] for step in trace["steps"]]
+                actions = _actions(trace)
                 if actions and len(actions) <= ORACLE_STEPS:
                     self.solutions.append((item, actions))
         planned = [plan for item in items for plan in self._plans(item, oracles.get(item))]
@@ -126,8 +126,8 @@ class _Judge:
 
     def _plans(self, item: tuple[str, int], solved: Trace | None) -> list[_Plan]:
         task, seed = item
-        chance = random.Random(text([task, seed]))
-        solution = [step["action"] for step in solved["steps"]] if solved else []
+        chance = random.Random(text([task, seed]).encode(errors="surrogatepass"))
+        solution = _actions(solved) if solved else []
         others = [actions for other, actions in self.solutions if other != item]
         start = solved["start"][0] if solved and solved["start"] else None
         if start is None:
@@ -163,6 +163,8 @@ class _Judge:
                 if name == "mutants":
                     self.tallies["equivalents"].count(self._solved(trace), {"how": plan.kind, **self._told(trace)})
                 return
+            if name == "mutants" and same(_actions(trace), _actions(plan.solved)):
+                return  # the episode was over before what is wrong in it
             if name == "mutants" and self._solved(trace) and _understood(trace, plan.solved):
                 self.tallies["equivalents"].count(True, {})
                 return
@@ -224,7 +226,7 @@ class _Judge:
         return self._paid(trace) <= self.floor + MARGIN * (self.top - self.floor)
 
     def _told(self, trace: Trace) -> dict[str, Any]:
-        actions = [step["action"] for step in trace["steps"]]
+        actions = _actions(trace)
         told = {"task": trace["task"], "seed": trace["seed"], "paid": trace["verdict"], "actions": _short(actions)}
         why = trace["error"] or trace["unsolved"]
         return told | ({"raised": why} if why else {})
@@ -236,6 +238,10 @@ class _Plan:
     kind: str
     script: Mapping[str, Any]
     solved: Trace | None
+
+
+def _actions(trace: Trace) -> list[Any]:
+    return [step["action"] for step in trace["steps"]]
 
 
 def _end(trace: Trace) -> Any:

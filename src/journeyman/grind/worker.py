@@ -20,9 +20,13 @@ from journeyman.grind.experiments import Workbench
 from journeyman.grind.surroundings import Surroundings
 from journeyman.grind.trace import raised
 
+CLOSED = 71  # how a child ends that was told to: an environment that ends it has hardly another reason to say this
+serving: list[bool] = []  # whether this process is a worker
+
 
 def main() -> None:
     """Serve the lines on stdin until they end."""
+    serving.append(True)
     asked = os.fdopen(os.dup(0), encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -34,11 +38,14 @@ def main() -> None:
 
 def serve(asked: IO[str], answers: IO[str], surroundings: Surroundings) -> None:
     bench: Workbench | None = None
+    me = os.getpid()
     while line := asked.readline():
         request = json.loads(line)
         operation, number = request.pop("do"), request.pop("number")
 
         def say(what: str, value: Any = True, number: int | None = number, **more: Any) -> None:
+            if os.getpid() != me:  # noqa: B023  # the environment has split this process: this is the other one
+                os._exit(0)
             answers.write(json.dumps({"number": number, what: value, **more}, ensure_ascii=True) + "\n")
             answers.flush()
 
@@ -50,16 +57,17 @@ def serve(asked: IO[str], answers: IO[str], surroundings: Surroundings) -> None:
             elif operation == "open":
                 if hasattr(os, "fork") and (child := os.fork()):
                     _, status = os.waitpid(child, 0)  # it answers all that is asked of this target
-                    if status:  # whatever was asked of it last
-                        code = os.waitstatus_to_exitcode(status)
+                    code = os.waitstatus_to_exitcode(status)
+                    if code != CLOSED:  # whatever was asked of it last
                         say("error", f"its process ended by itself (exit code {code})", number=None)
                     continue
+                me = os.getpid()
                 bench = Workbench.named(request["name"])
                 surroundings.opened()
             elif operation == "close":
                 say("end")
                 if hasattr(os, "fork"):
-                    os._exit(0)
+                    os._exit(CLOSED)
                 bench = None
                 continue
             elif bench is None:

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 _DEEPEST = 100  # the same everywhere, while what Python itself can bear depends on who calls
-_SCALARS = frozenset((str, int, float, bool, type(None)))
+_WIDEST = 14_000  # bits of a whole number: Python neither writes nor reads many more digits
+_SCALARS = frozenset((str, float, bool, type(None)))
 _NO_VALUE = "JSON has no such value"
 _NO_JSON = "this call is no valid JSON"
 _CALL = re.compile(r'\s*\{\s*"(name|arguments)"\s*:')
@@ -80,7 +81,7 @@ def owned(call: Call) -> Call | Broken:
 def _own(value: Any, depth: int) -> Any:
     """ValueError where it is no JSON: no tuples, no bytes, no keys but strings. RecursionError below that depth."""
     kind = type(value)
-    if kind in _SCALARS:
+    if kind in _SCALARS or (kind is int and value.bit_length() <= _WIDEST):
         return value
     if kind is not dict and kind is not list:
         raise ValueError(_NO_VALUE)

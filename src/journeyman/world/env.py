@@ -109,8 +109,9 @@ class Env:
         if isinstance(start, Snapshot):
             self.restore(start)
             return self.observation, self.info
-        self._task = task = self.suite.task(task) if isinstance(task, str) else task
-        self._start = state = (start or task.start).as_start(seed)
+        task = self.suite.task(task) if isinstance(task, str) else task
+        state = (start or task.start).as_start(seed)  # what is refused leaves the episode that was there
+        self._task, self._start = task, state
         self.world = World(self.suite.rules, state)
         self._last = None
         self._memory = task.user.memory if task.user is not None else None
@@ -129,7 +130,7 @@ class Env:
                 action = owned(action)
             except ValueError:
                 raise WorldError(
-                    f"{action!r} cannot be written down", "give arguments as a dict of JSON values"
+                    f"the arguments of {action.tool!r} cannot be written down", "give them as a dict of JSON values"
                 ) from None
         task = self._task
         last = self._last
@@ -195,11 +196,13 @@ class Env:
 
     @property
     def task(self) -> Task:
+        self._has_begun()
         return self._task
 
     @property
     def observation(self) -> str:
         """What the agent saw last."""
+        self._has_begun()
         return self._task.instruction if self._last is None else self._last.observation
 
     @property
@@ -210,6 +213,7 @@ class Env:
     @property
     def verdict(self) -> Verdict | None:
         """Once the episode is over."""
+        self._has_begun()
         return self._verdict
 
     @property

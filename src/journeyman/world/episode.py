@@ -73,6 +73,11 @@ def replay(
     if found.get("format") != FORMAT:
         raise WorldError(f"an episode of format {found.get('format')!r}", f"this version reads format {FORMAT}")
     _checked(found)
+    if found["world"] != suite.name:
+        raise WorldError(
+            f"the episode is of the world {found['world']}, and this is {suite.name}",
+            "name the world it was recorded in",
+        )
     if found["rules"] != suite.fingerprint:
         raise WorldError(
             f"the episode was recorded under other rules of {found['world']}",

@@ -23,6 +23,8 @@ from journeyman.world.state import State, header
 from journeyman.world.tables import Row, Table, frozen
 
 _FORMAT = "journeyman-state-1"
+# What reading comes to that is no state, or nested without end.
+_NONE = (ValueError, AttributeError, LookupError, TypeError, RecursionError)
 _TYPES = {"string": "TEXT", "integer": "INTEGER", "number": "REAL", "boolean": "INTEGER"}
 
 
@@ -44,8 +46,8 @@ def parsed(lines: Iterable[str], tables: Iterable[Table[Any]]) -> State:
         rows = (json.loads(line) for line in reading)
         among = groupby(rows, key=lambda row: row[0])
         found = {name: [_row(known, values) for values in each] for name, each in among}
-    except (ValueError, AttributeError, IndexError, TypeError) as error:
-        raise _damaged(str(error)) from error
+    except _NONE as error:
+        raise _damaged(f"{type(error).__name__}: {error}") from error
     return _checked(head, known, found)
 
 
@@ -103,7 +105,7 @@ def load_sqlite(path: Path, tables: Iterable[Table[Any]]) -> State:
             }
         finally:
             connection.close()
-    except (apsw.Error, ValueError, TypeError) as error:
+    except (apsw.Error, *_NONE) as error:
         raise _damaged(f"{path}: {error}") from error
     return _checked(head, known, found)
 
@@ -172,7 +174,7 @@ def _quoted(name: str) -> str:
 @contextmanager
 def _whole(path: Path) -> Iterator[Path]:
     """A file beside `path`, which takes its place if all went well."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.parent / f".{path.name}.{os.getpid()}"
     try:
         partial.unlink(missing_ok=True)
         yield partial

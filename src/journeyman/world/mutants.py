@@ -194,7 +194,7 @@ def _guessed(parameter: Parameter, schema: Mapping[str, Any], chance: Stream, st
         if parameter.table:
             keys = state.keys(parameter.table)
             return chance.choice(keys) if keys else "none"
-        return chance.choice(text.split())
+        return chance.choice(text.split() or [""])
     choices = {"integer": chance.below(100), "number": float(chance.below(100)), "boolean": bool(chance.below(2))}
     return choices.get(kind)
 
@@ -203,7 +203,8 @@ def at_random(suite: Suite, task: Task, seed: int) -> Played:
     """Any tools with any arguments, then some words of the instruction."""
     chance = Stream("at random", task.id, seed)
     tools = list(suite.rules.tools.values())
-    calls = [guess(task, chance.choice(tools), chance, task.start) for _ in range(chance.between(1, 12))]
+    many = chance.between(1, 12) if tools else 0  # a world may offer nothing but words
+    calls = [guess(task, chance.choice(tools), chance, task.start) for _ in range(many)]
     return play(suite, task, [*calls, Say(" ".join(chance.sample(task.instruction.split(), 5)))], seed)
 
 
@@ -220,8 +221,9 @@ def one_call(suite: Suite, task: Task) -> Played:
     tools = suite.rules.tools
     looks = [action for action in task.oracle if isinstance(action, Call) and not tools[action.tool].writes]
     reads = [tool for tool in tools.values() if not tool.writes] or list(tools.values())
-    call = looks[0] if looks else guess(task, chance.choice(reads), chance, task.start)
-    return play(suite, task, [call] * task.limit)
+    if not looks and reads:
+        looks = [guess(task, chance.choice(reads), chance, task.start)]
+    return play(suite, task, looks[:1] * task.limit)
 
 
 def read_only(suite: Suite, task: Task) -> Played:
@@ -249,7 +251,7 @@ def _writes(suite: Suite, task: Task, chance: Stream, count: int) -> Iterator[Ca
     """Calls that change something at the task's start and that nobody asked for."""
     writes = [tool for tool in suite.rules.tools.values() if tool.writes]
     start, found = task.start.as_start(0), 0
-    for _ in range(60):
+    for _ in range(60 if writes else 0):
         call = guess(task, chance.choice(writes), chance, task.start)
         world = World(suite.rules, start)
         world.call(call.tool, call.args)

@@ -15,7 +15,9 @@ from __future__ import annotations
 import ast
 import builtins
 import datetime
+import dis
 import functools
+import importlib
 import inspect
 import random
 import sys
@@ -26,7 +28,7 @@ import types
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from journeyman.errors import WorldError
@@ -48,6 +50,7 @@ _BUILTINS = {
 }
 # What can be changed, or changes when it is asked: an iterator remembers how far it has come.
 _CHANGEABLE = (list, dict, set, bytearray, deque, types.SimpleNamespace, Iterator)
+_MAKING = frozenset("__init__ __new__ __post_init__ __set_name__".split())
 _NOW = frozenset("now today utcnow fromtimestamp".split())
 _INSTEAD = {
     "time": "use here.clock or here.now",
@@ -85,15 +88,23 @@ def reaches(function: Callable[..., Any]) -> list[Reach]:
 
 
 def _reaches(function: Any, seen: set[Any]) -> Iterator[Reach]:
-    function = inspect.unwrap(function)
+    """All layers of it: what a decorator has put around a tool runs with each call."""
+    while function is not None:
+        yield from _reaches_itself(function, seen)
+        function = getattr(function, "__wrapped__", None)
+
+
+def _reaches_itself(function: Any, seen: set[Any]) -> Iterator[Reach]:
     code = getattr(function, "__code__", None)
     if code is None or code in seen:
         return
     seen.add(code)
+    if hasattr(function, "__wrapped__") and _root(function.__globals__["__name__"]) in sys.stdlib_module_names:
+        return
     where = f"{code.co_filename}:{code.co_firstlineno}"
     first, tree = 1, ast.Module([], [])
     try:
-        lines, first = inspect.getsourcelines(function)
+        lines, first = inspect.getsourcelines(code)
         tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, TypeError, SyntaxError):
         pass
@@ -118,6 +129,9 @@ def _reaches(function: Any, seen: set[Any]) -> Iterator[Reach]:
             for module in modules:
                 if not _is_allowed(module, function):
                     yield _outside(at, module)
+                elif not getattr(node, "level", 0):
+                    with suppress(ImportError):  # now, since a tool that runs may open no file
+                        importlib.import_module(module)
         elif isinstance(node, ast.For | ast.comprehension) and _is_set(node.iter):
             place = f"{code.co_filename}:{first + node.iter.lineno - 1}"
             yield Reach(place, "the order of a set, which differs from process to process", "sort it")
@@ -138,7 +152,7 @@ def _judged(found: Any, spelling: str, at: str, function: Any, seen: set[Any]) -
     if isinstance(found, types.ModuleType):
         if not _is_allowed(found.__name__, function):
             yield _outside(at, found.__name__)
-    elif isinstance(found, _CHANGEABLE):
+    elif isinstance(found, _CHANGEABLE) or _remembers(found):
         yield Reach(at, f"{spelling}, which can be changed and is no part of the state", "make it a tuple, or a table")
     elif isinstance(found, types.BuiltinFunctionType | types.MethodType | types.BuiltinMethodType) and (
         inspect.isclass(owner := getattr(found, "__self__", None))
@@ -166,6 +180,28 @@ def _judged(found: Any, spelling: str, at: str, function: Any, seen: set[Any]) -
         library = _root(module) in sys.stdlib_module_names or _root(module) == "numpy"
         if library and _root(module) != "types" and not _is_allowed(module, function):
             yield _outside(at, f"{module}.{type(found).__name__}")  # a generator of chance, the environment, a lock
+
+
+def _remembers(thing: Any) -> bool:
+    """Whether it is an object of a class of the user's own that can be changed: it holds what can be, or one of its
+    methods writes to an attribute."""
+    kind = type(thing)
+    if inspect.isclass(thing) or not _is_the_users(kind.__module__):
+        return False
+    held = getattr(thing, "__dict__", {}).values()
+    return any(isinstance(each, (*_CHANGEABLE, random.Random)) for each in held) or any(
+        step.opname == "STORE_ATTR"
+        for each in kind.__mro__
+        if _is_the_users(each.__module__)
+        for name, member in vars(each).items()
+        if name not in _MAKING and isinstance(member, types.FunctionType)
+        for step in dis.get_instructions(member)
+    )
+
+
+def _is_the_users(module: str) -> bool:
+    file = getattr(sys.modules.get(_root(module)), "__file__", None) or ""
+    return _root(module) not in sys.stdlib_module_names and "-packages" not in file and _root(module) != "journeyman"
 
 
 class _Names:
@@ -214,8 +250,8 @@ def _is_allowed(module: str, function: Any) -> bool:
     root = _root(module)
     if root in ALLOWED or module.startswith("journeyman.world") or root == _root(function.__module__):
         return True
-    file = getattr(sys.modules.get(root), "__file__", None) or ""  # the user's own: what is called there is read too
-    return bool(file) and root not in sys.stdlib_module_names and "-packages" not in file and root != "journeyman"
+    known = getattr(sys.modules.get(root), "__file__", None)
+    return bool(known) and _is_the_users(module)  # what is called there is read too
 
 
 def _outside(at: str, module: str) -> Reach:

@@ -28,6 +28,7 @@ from journeyman.world.tables import Table
 
 Effect = Literal["read", "write"]
 _ABSENT = object()
+_WIDEST = 1023  # bits: a whole number beyond is no float
 _ARGUMENT = re.compile(r"^\s{4,}(\w+): (.+)$", re.MULTILINE)
 
 
@@ -83,7 +84,7 @@ class Tool:
                     raise Invalid(f"{self.name} needs {name}")
                 continue
             if not (text and type(value) is str and value.isascii()):  # most arguments are that, and are right
-                if type(value) is int and name in self._floats:
+                if type(value) is int and name in self._floats and value.bit_length() <= _WIDEST:
                     value = float(value)
                 if not admits(value):
                     raise Invalid(f"{self.name}: {name} is not {self._wanted(name)}")

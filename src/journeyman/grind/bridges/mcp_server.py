@@ -111,6 +111,8 @@ class RefusedError(Exception):
 
 
 def target(name: str, command: str) -> Target:
+    if not command.strip():
+        raise InputError("there is no command after mcp:", "name a program that speaks MCP on stdin and stdout")
     first = Server(command)
     try:
         first.reset()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from journeyman.grind import dynamics
+from journeyman.grind import causes
 from journeyman.grind.lab import LabError
 from journeyman.grind.measurement import Budget, Measurement
 from journeyman.grind.surroundings import LATER, Surroundings
@@ -20,8 +20,8 @@ def explained(monkeypatch: pytest.MonkeyPatch, apart: Any, outside: dict[str, st
     m = Measurement("a", lab=None, labs=None, budget=Budget(60))  # pyright: ignore[reportArgumentType]
     m.said = {"outside": outside or {}}
     m.stable, m.compared = list(range(12)), set(range(10))
-    monkeypatch.setattr(dynamics, "_apart", lambda _m, numbers, given, *_rest, **_more: apart(numbers, given))
-    dynamics.why_elsewhere(m, [(3, WHERE), (5, WHERE)], 10.0)
+    monkeypatch.setattr(causes, "_apart", lambda _m, numbers, given, *_rest, **_more: apart(numbers, given))
+    causes.why_elsewhere(m, [(3, WHERE), (5, WHERE)], 10.0)
     return {id_.removeprefix("deterministic."): check for id_, check in m.checks.items()}
 
 
