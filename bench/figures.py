@@ -206,6 +206,7 @@ TABLES = {
     "gateway": gateway,
     "why": night_figures.why,
     "month": night_figures.month,
+    "week_in_short": night_figures.week_in_short,
     "week": night_figures.week,
 }
 

@@ -222,6 +222,35 @@ def week() -> str:
     return "\n".join(lines)
 
 
+def week_in_short() -> str:
+    """One row an assistant: who served how many right, day by day."""
+    path = RESULTS / "week.json"
+    if not path.exists():
+        return "Not measured yet: `python bench/week.py` does."
+    found = json.loads(path.read_text())
+    days = found["days"]
+    heads = [f"day {each['day']}{', policy changes' if each['day'] == found['change'] else ''}" for each in days]
+    lines = [f"| served right | {' | '.join(heads)} |", f"| --- |{' --- |' * len(days)}"]
+    for who, name in (("assistant", "it learns"), ("frozen", "as it is"), ("reminded", "corrections in its prompt")):
+        lines.append(f"| {name} | {' | '.join(percent(day[who]['share']) for day in days)} |")
+    over = {who: found["rivals"][who] for who in ("frozen", "reminded")}
+    told = [
+        f"{100 * each['difference']:+.0f} points ({100 * each['interval'][0]:+.0f} to {100 * each['interval'][1]:+.0f})"
+        for each in over.values()
+    ]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"- `bench/results/{path.name}` (with its command): {found['count']} customers a day, none met twice; over "
+            f"all days after the first {told[0]} against the model as it is and {told[1]} against the one with its "
+            f"corrections in its prompt, 95 % intervals; {found['machine']}, {found['date'][:10]}, "
+            f"{found['cpu_seconds'] / 60:.0f} "
+            "minutes of CPU",
+        ]
+    )
+
+
 def tenants() -> str:
     """What two tenants with opposite policies were told of each other's, and of their own."""
     path = RESULTS / "tenants.json"
