@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -59,3 +61,17 @@ def test_what_cannot_be_changed_is_not_claimed(monkeypatch: pytest.MonkeyPatch) 
 def test_where_nothing_was_tried_nothing_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
     checks = explained(monkeypatch, lambda _numbers, _given: (0, []))
     assert {check.passed for check in checks.values()} == {None}
+
+
+@pytest.mark.parametrize(
+    ("shown", "by_time"),
+    [("aaaaaaaa", True), ("aaabbbbb", True), ("aaabaaaa", False), ("abcdefgh", False), ("abababab", False)],
+)
+def test_a_clock_that_counts_seconds_never_goes_back(shown: str, by_time: bool) -> None:
+    def played(_lab: Any, numbers: list[int], _seconds: float) -> list[tuple[int, dict[str, Any]]]:
+        return [
+            (number, {"steps": [], "verdict": 0.0, "start": each}) for number, each in zip(numbers, shown, strict=True)
+        ]
+
+    m: Any = SimpleNamespace(elsewhere=lambda *_: nullcontext(), played=played)
+    assert causes._moves_with_time(m, [5], 1.0) is by_time

@@ -34,7 +34,7 @@ DEFECTS = {
     "UsedInstance": ("starts.identical", "used before"),
     "SharedState": ("isolated.interleaved", "value"),
     "SeededGlobally": ("isolated.interleaved", "global generator of random"),
-    "NotForThreads": ("deterministic.concurrency", "value"),
+    "NotForThreads": ("deterministic.concurrency", "at_once"),  # where it shows first is luck: value or state
     "ForkShares": ("replayable.fork", "branch"),
     "SnapshotForgets": ("replayable.restore", "branch"),
     "MoodyVerdict": ("verifiable.repeats", "verdicts"),

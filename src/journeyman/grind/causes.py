@@ -9,8 +9,10 @@ Knows labs and what was found to differ; nothing of what an episode is paid.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import groupby
 from typing import Any
 
 from journeyman.grind.dynamics import ALONE, CHANGES, LATER, Parted, cycle, oracles, reads
@@ -18,7 +20,7 @@ from journeyman.grind.lab import LabError
 from journeyman.grind.measurement import Measurement, unpaid
 from journeyman.grind.report import Check, share, untested
 from journeyman.grind.surroundings import REFERENCE, Surroundings, another_locale, one_by_one
-from journeyman.grind.trace import Trace, same
+from journeyman.grind.trace import Trace, same, text
 
 CAUSES = {"clock": Surroundings(frozen=True), "chance": Surroundings(seeded=True)}
 OFTEN = 40  # times that what differs now and then is played, so that it is not the same by luck
@@ -67,7 +69,7 @@ def why_not_again(m: Measurement, different: Parted, seconds: float) -> None:
             causes = list(CAUSES)
         for cause in causes:
             m.add(_caused(m, f"deterministic.{cause}", numbers, where, part))
-        if not causes and all(_alike(m, numbers, [REFERENCE], part / 2, pause=0.0) == [True] for _ in range(2)):
+        if not causes and all(_moves_with_time(m, numbers, part / 2) for _ in range(2)):
             evidence = {"different": where, "note": f"the same at once, another {LATER} s later: {UNREACHED}"}
             m.add(Check("deterministic.clock", False, None, len(numbers), None, evidence))
             return
@@ -172,6 +174,21 @@ def _alike(
     if processes == 1:  # where the time was not enough for all, those that were played twice
         before = [one[: len(two)] for one, two in zip(before, after, strict=True)]
     return [bool(one) and same(one, two) for one, two in zip(before, after, strict=True)]
+
+
+def _moves_with_time(m: Measurement, numbers: Sequence[int], seconds: float) -> bool:
+    """Whether what is shown again and again in one process changes once a second at most, and never back: a clock that
+    counts seconds does that, chance and a count of episodes do not."""
+    shown: defaultdict[int, list[str]] = defaultdict(list)
+    with m.elsewhere(REFERENCE, 2) as lab:
+        begun = time.monotonic()
+        for number, trace in m.played(lab, cycle(sorted(set(numbers)), max(8, len(numbers))), seconds):
+            shown[number].append(text(unpaid(trace)))
+        most = 2 + time.monotonic() - begun
+    stretches = [([each for each, _ in groupby(texts)], len(texts)) for texts in shown.values()]
+    return bool(stretches) and all(
+        len(set(found)) == len(found) < min(n, most) for found, n in stretches if n > 1 or len(stretches) == 1
+    )
 
 
 def _caused(m: Measurement, id_: str, numbers: Sequence[int], where: dict[str, Any], seconds: float) -> Check:
