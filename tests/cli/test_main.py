@@ -234,3 +234,16 @@ def test_a_closed_standard_stream_is_no_defect(closed: str, tmp_path: Path) -> N
     assert "Traceback" not in done.stderr
     with open_store(tmp_path / "a.db") as store:
         assert store.count_sessions() == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "help_of"),
+    [("outcome 1 --colour", "outcome"), ("keys add ann --colour", "keys add"), ("night --colour", "night")],
+)
+def test_the_command_that_was_given_an_unknown_option_names_its_own_help(
+    words: str, help_of: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == 2
+    said, remedy = capsys.readouterr().err.splitlines()
+    assert "unrecognized arguments: --colour" in said
+    assert remedy == f"try: journeyman {help_of} --help"
