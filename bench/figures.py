@@ -199,6 +199,7 @@ TABLES = {
     "night": night_figures.nights,
     "retention": night_figures.retention,
     "tenants": night_figures.tenants,
+    "ten_nights": night_figures.ten_nights,
     "templates": templates,
     "train_step": train_step,
     "learning": learning,

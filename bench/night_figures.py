@@ -278,3 +278,24 @@ def tenants() -> str:
         f"{found['cpu_seconds'] / 60:.0f} minutes of CPU",
     ]
     return "\n".join(lines)
+
+
+def ten_nights() -> str:
+    """The story's nights, each with its claims and what was seen."""
+    path = RESULTS / "ten_nights.json"
+    if not path.exists():
+        return "Not measured yet: `python bench/ten_nights` does."
+    found = json.loads(path.read_text())
+    lines = [f"{found['held']} of {found['claims']} claims hold.", ""]
+    for told in found["nights"]:
+        verdict = f" ({told['verdict']})" if told["verdict"] else ""
+        lines += [f"**{told['number']}. {told['title']}**{verdict}: {told['what']}", ""]
+        for claim in told["claims"]:
+            seen = f" ({claim['seen']})" if claim["seen"] else ""
+            lines.append(f"- {'holds' if claim['holds'] else '**does not hold**'}: {claim['text']}{seen}")
+        lines.append("")
+    lines.append(
+        f"- `bench/results/{path.name}` (`{found['command']}`): {found['model']}, {found['machine']}, "
+        f"{found['date'][:10]}, {found['cpu_seconds'] / 60:.0f} minutes of CPU"
+    )
+    return "\n".join(lines)
