@@ -118,7 +118,7 @@ def dream(
     came = outcomes or {}
     calls = [each._replace(score=came.get(each.id, each.score)) for each in recordings(sessions)]
     if not calls:
-        raise InputError("none of these sessions calls a tool", "give sessions that hold tool calls and their answers")
+        raise InputError("none of these sessions calls a tool", "give some with answers, all names fit for Python")
     if not world:
         found, proposed = admitted(calls, name), dict[str, Outcome]()
         if proposer is not None:

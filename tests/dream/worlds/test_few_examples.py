@@ -78,6 +78,15 @@ def test_a_tool_is_doubted_in_a_state_on_which_another_tool_refuses() -> None:
     assert asked(found, "feed", dog_id="D-3", how="by hand").error == "abstain"  # rested, and never fed then
 
 
+def test_calls_of_what_nobody_had_looked_at_do_not_hide_why_others_are_refused() -> None:
+    looked = [(n, (look(n), walk(n))) for n in range(16)]
+    blind = [(n, (walk(n),)) for n in (16, 17, 18, 19)]  # one of these worked
+    log = [Recording(str(n), calls, ((0, f"Walk D-{n}"),)) for n, calls in (*looked, *blind)]
+    found = admitted(log, "kennel")
+    assert asked(found, "walk", dog_id="D-3").value["state"] == "walked"
+    assert asked(found, "walk", dog_id="D-2").message == "Only dogs that have rested are walked"
+
+
 def test_a_small_vocabulary_is_not_left() -> None:
     found = learnt(*((look(n), feed(n, ("by hand", "from a bowl")[n % 8 // 4])) for n in (0, 4, 8, 12)))
     assert asked(found, "feed", dog_id="D-0", how="from a bowl").value["fed"] == "from a bowl"

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+import pytest
+
 from journeyman.dream.worlds.calls import Call, answer, recording, recordings
+from journeyman.errors import InputError
 from journeyman.records import Session, ToolCall, Turn
 
 
@@ -47,3 +53,53 @@ def test_what_is_an_error() -> None:
 
 def test_sessions_without_calls_are_left_out() -> None:
     assert recordings([{"messages": [{"role": "user", "content": "Hello"}]}]) == []
+
+
+@pytest.mark.parametrize(
+    "shown",
+    ['{"v": NaN}', '{"v": 1e999}', '{"v": ' + "9" * 400 + "}", "[" * 80 + "]" * 80, json.dumps({"a\nb": 1})],
+)
+def test_what_no_world_could_hold_stays_text(shown: str) -> None:
+    assert answer(shown) == (True, shown)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "said"),
+    [
+        ("get-book", "{}", "x"),
+        ("class", "{}", "x"),
+        ("refuse_if", "{}", "x"),
+        ("get_book", '{"book-id": "B"}', "x"),
+        ("get_book", '{"desk": "B"}', "x"),
+        ("get_book", "{}", "\ud800"),
+    ],
+)
+def test_a_session_with_a_call_that_cannot_be_written_is_left_out_as_a_whole(
+    tool: str, arguments: str, said: str
+) -> None:
+    def session(tool: str, arguments: str, said: str) -> dict[str, Any]:
+        calls = [("get_book", "{}", "{}"), (tool, arguments, said)]
+        messages: list[dict[str, Any]] = []
+        for id, (name, given, told) in enumerate(calls):
+            call = {"id": str(id), "function": {"name": name, "arguments": given}}
+            messages.append({"role": "assistant", "tool_calls": [call]})
+            messages.append({"role": "tool", "tool_call_id": str(id), "content": told})
+        return {"id": tool, "messages": messages}
+
+    found = recordings([session(tool, arguments, said), session("lend", "{}", "{}")])
+    assert [each.id for each in found] == ["lend"]
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        3,
+        {"messages": 3},
+        {"messages": ["x"]},
+        {"messages": [{"tool_calls": [{"function": {}}]}]},
+        {"utterances": [{"annotations": [{"value": 1}]}]},
+    ],
+)
+def test_what_is_no_session_ends_in_a_remedy(session: Any) -> None:
+    with pytest.raises(InputError, match="session 0"):
+        recordings([session])

@@ -4,7 +4,8 @@ Three ways of writing are read: OpenAI's messages (a Session, or a mapping with 
 Taskmaster's annotations (a mapping with `utterances`).
 
 Always holds: a call without an answer, or with arguments that are no JSON object, is left out; the order is that of the
-session; a result that is a JSON object or list is taken as such, all other text as text.
+session; a result that is a JSON object or list that a world can hold is taken as such, all other text as text. A
+session with a call that world.py cannot be written for is left out as a whole: else others are blamed for its changes.
 
 Knows how sessions are written; nothing of tools.
 """
@@ -12,14 +13,20 @@ Knows how sessions are written; nothing of tools.
 from __future__ import annotations
 
 import json
+import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from journeyman.errors import InputError
 from journeyman.records import Session
+from journeyman.world import documents
 
 _ERROR = re.compile(r"\s*error\b[:\s-]*", re.IGNORECASE)
 _ABSENT = object()
+_DEEP = 40  # objects and lists in each other: Python cannot write as terms, or compare, what is much deeper
+_WIDE = 1e300  # a number that is further from zero cannot be reckoned with
+_TAKEN = {*vars(documents), "Context", "read", "write", "here", "desk"}  # names that world.py has for something else
 
 
 class Call(NamedTuple):
@@ -45,9 +52,31 @@ class Recording(NamedTuple):
 
 
 def recordings(sessions: Iterable[Session | Mapping[str, Any]]) -> list[Recording]:
-    """Those sessions that have calls."""
-    found = (recording(session, str(place)) for place, session in enumerate(sessions))
-    return [each for each in found if each.calls]
+    """Those sessions that have calls. InputError for what is no session."""
+    found: list[Recording] = []
+    for place, session in enumerate(sessions):
+        try:
+            found.append(recording(session, str(place)))
+        except (AttributeError, KeyError, TypeError) as error:
+            remedy = "give OpenAI's messages, tau's trajectories or Taskmaster's dialogues"
+            raise InputError(f"session {place} is not written in a way that is known", remedy) from error
+    return [each for each in found if each.calls and all(map(_writable, each.calls))]
+
+
+def _writable(call: Call) -> bool:
+    """Whether world.py can have a function for it: its name and its arguments' are names in Python."""
+    named = all(isinstance(each, str) and each.isidentifier() for each in (call.tool, *call.arguments))
+    if not named or call.tool in _TAKEN or any(map(keyword.iskeyword, (call.tool, *call.arguments))):
+        return False
+    try:
+        return not {"here", "desk"} & call.arguments.keys() and not _lone(call)
+    except RecursionError:
+        return False
+
+
+def _lone(call: Call) -> bool:
+    """Whether it holds half a character, which no file can."""
+    return any("\ud800" <= letter <= "\udfff" for text in leaves([call.arguments, call.value]) for letter in text)
 
 
 def recording(session: Session | Mapping[str, Any], name: str = "") -> Recording:
@@ -79,12 +108,34 @@ def parsed(text: str) -> Any:
     """A JSON object or list, or the text itself."""
     if text[:1] in "{[" or text[:1].isspace():
         try:
-            value = json.loads(text)
+            value = _read(text)
         except (ValueError, RecursionError):
             return text
         if isinstance(value, dict | list):
             return value
     return text
+
+
+def _read(text: str) -> Any:
+    """JSON. ValueError for what is none, and for what no world could hold: NaN, numbers beyond all bounds, what is too
+    deep, and names of fields that no line of Python can quote."""
+    value = json.loads(text)
+    level = [value]
+    for _ in range(_DEEP):
+        inner: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                if any(not name.isprintable() or '"' in name or "\\" in name for name in each):
+                    raise ValueError("a field has a name that cannot be quoted")
+                inner += each.values()
+            elif isinstance(each, list):
+                inner += each
+            elif isinstance(each, int | float) and not -_WIDE < each < _WIDE:
+                raise ValueError("a number is beyond all bounds")
+        level = inner
+    if level:
+        raise ValueError("it is too deep")
+    return value
 
 
 def _messages(name: str, messages: Iterable[Mapping[str, Any]], score: float | None = None) -> Recording:
@@ -131,7 +182,7 @@ def _arguments(value: Any) -> Any:
         return {}
     if isinstance(value, str):
         try:
-            return json.loads(value)
+            return _read(value)
         except (ValueError, RecursionError):
             return _ABSENT
     return dict(value) if isinstance(value, Mapping) else value

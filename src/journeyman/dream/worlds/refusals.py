@@ -70,6 +70,9 @@ def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) 
     groups: dict[str, int] = defaultdict(int)
     holes: dict[str, dict[int, str]] = defaultdict(dict)
     sought = _sought(scope)
+    dark = sum(
+        1 << at for at in range(len(moments)) if any(name.values[at] is UNKNOWN for name in sought)
+    )  # nobody had looked: such calls contradict, but no condition has to hold there
     unseen = 0
     lookups: dict[tuple[str, str, str], int] = defaultdict(int)
     left = (1 << len(moments)) - 1
@@ -94,10 +97,10 @@ def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) 
                 wanted = groups[says] & left
                 if not wanted:
                     continue
-                fit = fitting(says, wanted, left & ~wanted, found)
+                fit = fitting(says, wanted, left & ~wanted, dark, found)
                 readings, who = fit, ""
                 if "{}" in says:
-                    readings, who = _with_hole(fit, holes[says], wanted, plain, scope)
+                    readings, who = _with_hole(fit, holes[says], wanted & ~dark, plain, scope)
                 if readings and (best is None or readings[0].cost < best[0]):
                     best = (readings[0].cost, says, readings, who, wanted)
             if best is not None:
@@ -105,11 +108,12 @@ def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) 
         if best is None:
             break
         _, says, readings, who, wanted = best
-        listed.append(Refusal(says, tuple(readings), who, wanted))
+        listed.append(Refusal(says, tuple(readings), who, wanted & (~dark | readings[0].yes)))
         left &= ~wanted
     worked = sum(1 << at for at, moment in enumerate(moments) if moment.call.ok)
     spoken = {each.text for refusal in listed for each in refusal.readings}
-    doubts = [each for each in found if each.odd and worked and each.no & worked == worked and each.text not in spoken]
+    odd = [each for each in found if each.odd and worked & ~dark and not worked & (each.yes | ~(each.no | dark))]
+    doubts = [each for each in odd if each.text not in spoken]
     direct = {
         f"{name.name} is None" for name in scope.names.values() if name.shape == "doc" and not scope.needs(name.text)
     }
@@ -163,21 +167,30 @@ def _believed(refusal: Refusal, worked: int, direct: set[str]) -> bool:
     return refusal.seen >= (_FEW if few else 2)
 
 
-def _alone(says: str, wanted: int, rest: int, found: Sequence[Condition]) -> list[Condition]:
+def _holds(each: Condition, at: int, dark: int) -> bool:
+    """Whether it holds at all of these calls; at dark ones, as far as it can be told."""
+    return not at & (each.no | ~(each.yes | dark))
+
+
+def _alone(says: str, wanted: int, rest: int, dark: int, found: Sequence[Condition]) -> list[Condition]:
     """Conditions that hold at all of `wanted` and at none of `rest`, the likeliest first."""
+    if not wanted & ~dark:
+        return []
     words = frozenset(_words(says))
-    fit = [each for each in found if each.yes & wanted == wanted and each.no & rest == rest]
+    fit = [each for each in found if _holds(each, wanted, dark) and not rest & (each.yes | ~(each.no | dark))]
     return _nearest([_priced(each, words) for each in fit])
 
 
-def _paired(says: str, wanted: int, rest: int, found: Sequence[Condition]) -> list[Condition]:
+def _paired(says: str, wanted: int, rest: int, dark: int, found: Sequence[Condition]) -> list[Condition]:
     """Two conditions that together do."""
+    if not wanted & ~dark:
+        return []
     words = frozenset(_words(says))
-    priced = {each: _priced(each, words) for each in found if each.yes & wanted == wanted}
+    priced = {each: _priced(each, words) for each in found if _holds(each, wanted, dark)}
     holding = sorted(priced, key=lambda each: (priced[each].cost, each.text))[:_PAIRS]
     best: list[Condition] = []
     for a, b in combinations(holding, 2):
-        if (a.no | b.no) & rest == rest:
+        if not rest & (a.yes & b.yes | ~(a.no | b.no | dark)):
             cost = max(a.cost, b.cost) + min(priced[a].cost - a.cost, priced[b].cost - b.cost) + 1.0
             if not best or cost < best[0].cost + _MARGIN:
                 first, second = (b, a) if rest & ~(a.no | a.yes) else (a, b)  # the first is known wherever it is asked
