@@ -95,11 +95,13 @@ def measured(name: str, budget: float, labs: Labs) -> dict[str, Any]:
 
 
 def undecided(found: dict[str, Any]) -> bool:
-    """Whether only the time stood in the way of a verdict."""
+    """Whether only the time stood in the way of a verdict, or of its cause."""
     checks = {check["id"]: check for check in found.get("checks", ())}
     if found["binding"] is None:
         return found["verdict"] != "grindable"
     reason = checks[found["binding"]]["evidence"].get("reason", "")
+    if "why is not found" in checks[found["binding"]]["evidence"].get("note", ""):
+        return True
     return found["defective"] is None and any(word in reason for word in ("time", "budget", "ended", "too few"))
 
 

@@ -75,3 +75,16 @@ def test_a_clock_that_counts_seconds_never_goes_back(shown: str, by_time: bool) 
 
     m: Any = SimpleNamespace(elsewhere=lambda *_: nullcontext(), played=played)
     assert causes._moves_with_time(m, [5], 1.0) is by_time
+
+
+def test_what_was_played_once_only_is_no_difference() -> None:
+    """The second time, with all imported, an environment may come further before the time is over."""
+    lots = iter([["a"], ["a", "b", "c"], ["a", "b"], ["a", "x", "c"], ["a"], []])
+
+    def played(*_: Any) -> list[tuple[int, dict[str, Any]]]:
+        return [(0, {"steps": [], "verdict": 0.0, "start": each}) for each in next(lots)]
+
+    m: Any = SimpleNamespace(elsewhere=lambda *_: nullcontext(), played=played)
+    assert causes._alike(m, [0] * 40, [Surroundings()], 1.0, pause=0.0) == [True]
+    assert causes._alike(m, [0] * 40, [Surroundings()], 1.0, pause=0.0) == [False]
+    assert causes._alike(m, [0] * 40, [Surroundings()], 1.0, pause=0.0) == [None]

@@ -63,7 +63,7 @@ def why_not_again(m: Measurement, different: Parted, seconds: float) -> None:
     # Always with a pause: what is the same because a second is long must not pass for mended.
     causes: list[str] = []
     as_it_is, *without = _alike(m, numbers, [REFERENCE, *CAUSES.values()], part / 2)
-    if not as_it_is:
+    if as_it_is is False:
         causes = [cause for cause, alike in zip(CAUSES, without, strict=True) if alike]
         if not causes and _alike(m, numbers, [Surroundings(seeded=True, frozen=True)], part / 2) == [True]:
             causes = list(CAUSES)
@@ -109,7 +109,7 @@ def why_elsewhere(m: Measurement, different: Parted, seconds: float) -> None:
         part = seconds / 6
         as_it_is, *without = _alike(m, numbers, [REFERENCE, *CAUSES.values()], part, processes=2)
         for cause, alike in zip(CAUSES, without, strict=True):
-            if alike and not as_it_is:  # two processes differ without it being taken away
+            if alike and as_it_is is False:  # two processes differ without it being taken away
                 m.add(_caused(m, f"deterministic.{cause}", numbers, guilty["process"], part))
         for change in CHANGES:
             m.add(untested(f"deterministic.{change}", "its traces already differ between two processes that are alike"))
@@ -155,9 +155,10 @@ def _alike(
     seconds: float,
     processes: int = 1,
     pause: float = LATER,
-) -> list[bool]:
+) -> list[bool | None]:
     """For each of these surroundings, whether what is played there shows the same again a while later, in the same
-    process or in a second one. All of them share the one pause; `seconds` are for each playing."""
+    process or in a second one; None where there was no time to. All of them share the one pause; `seconds` are for each
+    playing."""
     with ExitStack() as opened:
 
         def labs(number: int) -> list[Any]:
@@ -171,9 +172,9 @@ def _alike(
         second = first if processes == 1 else labs(3)
         time.sleep(pause)
         after = [played(lab) for lab in second]
-    if processes == 1:  # where the time was not enough for all, those that were played twice
-        before = [one[: len(two)] for one, two in zip(before, after, strict=True)]
-    return [bool(one) and same(one, two) for one, two in zip(before, after, strict=True)]
+    # Where the time was not enough for all, those that were played both times: one of the two may have come further.
+    pairs = [(one[: len(two)], two[: len(one)]) for one, two in zip(before, after, strict=True)]
+    return [same(one, two) if one else None for one, two in pairs]
 
 
 def _moves_with_time(m: Measurement, numbers: Sequence[int], seconds: float) -> bool:
