@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journeyman.dream.decisions import Decision, call_in, decisions, elsewhere
+from journeyman.capture.messages import call_in
+from journeyman.dream.decisions import Decision, decisions, elsewhere
 from journeyman.dream.lessons import extract
 from journeyman.dream.worlds.calls import recording
 from journeyman.records import Remark, Session, ToolCall, Turn

@@ -16,18 +16,15 @@ conversations; not where the examples go.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 from journeyman.capture import responses
 from journeyman.capture.conversations import Conversation
-from journeyman.capture.messages import STOPPED, message
+from journeyman.capture.messages import STOPPED, call_in, message
 from journeyman.records import Exchange, Session, content_hash
 
 GOOD = 0.5  # a rating from here on
-_CALL = re.compile(r"^\s*<tool_call>\s*(.*?)\s*</tool_call>\s*$", re.DOTALL)
 
 
 def example(conversation: Conversation) -> dict[str, Any] | None:
@@ -78,18 +75,12 @@ def _better(session: Session, place: int) -> str:
 
 
 def _answer(better: str) -> dict[str, Any]:
-    """The better answer as a message: a call where it is one, bare or between the tags in which models write it."""
-    found = _CALL.match(better)
-    text = found[1] if found else better.strip()
-    with suppress(ValueError, RecursionError):
-        value = json.loads(text)
-        if isinstance(value, dict) and value.keys() == {"name", "arguments"} and isinstance(value["name"], str):
-            given = value["arguments"]
-            arguments = json.loads(given or "{}") if isinstance(given, str) else given
-            if isinstance(arguments, dict):
-                function = {"name": value["name"], "arguments": json.dumps(arguments, ensure_ascii=False)}
-                call = {"id": f"call_{content_hash(function)}", "type": "function", "function": function}
-                return {"role": "assistant", "tool_calls": [call]}
+    """The better answer as a message: a call where it is one."""
+    if found := call_in(better):
+        name, arguments = found
+        function = {"name": name, "arguments": json.dumps(arguments, ensure_ascii=False)}
+        call = {"id": f"call_{content_hash(function)}", "type": "function", "function": function}
+        return {"role": "assistant", "tool_calls": [call]}
     return {"role": "assistant", "content": better}
 
 

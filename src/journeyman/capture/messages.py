@@ -12,6 +12,7 @@ Knows nothing of files and lines.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +32,9 @@ _TEXT_PARTS = ("text", "input_text", "output_text")
 STOPPED = ("length", "content_filter")  # why an answer may have ended before its own end
 # Who called a tool, or was cut off, has said nothing; a tool may return nothing.
 _MAY_BE_SILENT: tuple[Role, ...] = ("assistant", "tool")
+
+
+_TAGS = re.compile(r"^\s*<tool_call>\s*(.*?)\s*</tool_call>\s*$", re.DOTALL)
 
 
 class UnreadableError(ValueError):
@@ -237,3 +241,18 @@ def _kind(value: object) -> str:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def call_in(text: str) -> tuple[str, dict[str, Any]] | None:
+    """The name and the arguments of the call that a better answer is, bare or between the tags in which models write
+    it; None: it is words."""
+    found = _TAGS.match(text)
+    try:
+        value = json.loads(found[1] if found else text)
+        if not isinstance(value, dict) or value.keys() != {"name", "arguments"}:
+            return None
+        given = value["arguments"]
+        arguments = json.loads(given or "{}") if isinstance(given, str) else given
+    except (ValueError, RecursionError):
+        return None
+    return (value["name"], arguments) if isinstance(value["name"], str) and isinstance(arguments, dict) else None

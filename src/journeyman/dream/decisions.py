@@ -22,12 +22,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
+from journeyman.capture.messages import call_in
 from journeyman.records import Remark, Session, Turn
-from journeyman.world.actions import Call, parsed
+from journeyman.world.actions import Call, owned
 
 How = Literal["corrected", "confirmed"]
 GOOD = 0.5  # an outcome of so much or more, of 1
-_TAGS = re.compile(r"^\s*<tool_call>\s*(.*?)\s*</tool_call>\s*$", re.DOTALL)
 _NAMED = re.compile(r"\b[A-Za-z]+[-#]?(\d{2,})\b")  # a thing by its number: R-2033, K-45, INV10045
 
 
@@ -39,13 +39,6 @@ class Decision(NamedTuple):
     right: Call
     how: How
     words: str = ""
-
-
-def call_in(text: str) -> Call | None:
-    """The call that is written here, bare or between the tags in which models write it; None: it is none."""
-    found = _TAGS.match(text)
-    action = parsed(found[1] if found else text.strip())
-    return action if isinstance(action, Call) else None
 
 
 def decisions(sessions: Iterable[Session]) -> list[Decision]:
@@ -68,7 +61,7 @@ def _judged(turn: Turn, remarks: Sequence[Remark]) -> tuple[Call, How, str] | No
     better: Call | None = None
     words, good = "", False
     for each in remarks:
-        better = (call_in(each.better) if each.better else None) or better
+        better = (_call(each.better) if each.better else None) or better
         words = each.correction or words
         good = _is_good(each, good)
     if better is not None:
@@ -81,6 +74,18 @@ def _judged(turn: Turn, remarks: Sequence[Remark]) -> tuple[Call, How, str] | No
     except ValueError:
         return None
     return (Call(own.name, arguments), "confirmed", words) if isinstance(arguments, dict) else None
+
+
+def _call(text: str) -> Call | None:
+    """The call that a better answer is; None too where it is one that no world could take."""
+    found = call_in(text)
+    if found is None:
+        return None
+    try:
+        action = owned(Call(*found))
+    except ValueError:
+        return None
+    return action if isinstance(action, Call) else None
 
 
 def _is_good(remark: Remark, before: bool) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from journeyman.dream.decisions import call_in
+from journeyman.capture.messages import call_in
 from journeyman.dream.words import heading
 from journeyman.records import Lesson, Session
 
