@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from journeyman.cli import common, progress
-from journeyman.errors import UsageError
 
 if TYPE_CHECKING:
     from journeyman.cli.common import Subparsers
@@ -29,18 +28,11 @@ def add_parser(subparsers: Subparsers) -> None:
         help="ask the model a question, with what it has learned",
         description="Ask one question, with nothing else in the prompt. Compare --adapter champion and --adapter base.",
     )
-    parser.add_argument("question", metavar="QUESTION", help="the question, in quotes")
-    common.add_store(parser)
-    common.add_tenant(parser, "whose adapter (default: the store's own)")
-    common.add_model(parser)
-    common.add_adapter(parser)
-    common.add_json(parser)
+    common.add_question(parser, "whose adapter")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    if not args.question.strip():
-        raise UsageError("the question is empty", 'journeyman ask "What is my first name?"')
     with ExitStack() as stack:
         report = stack.enter_context(progress.shown(quiet=True))
         report("load the model", 0.0)

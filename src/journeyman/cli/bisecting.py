@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from journeyman.cli import common, progress
-from journeyman.errors import AdapterError, UsageError
+from journeyman.errors import AdapterError
 from journeyman.web.values import counted
 
 if TYPE_CHECKING:
@@ -28,21 +28,14 @@ def add_parser(subparsers: Subparsers) -> None:
         " and say at which night the answer changed, what it was before and after, and which lessons of the night are"
         " about it.",
     )
-    parser.add_argument("question", metavar="QUESTION", help="the question, in quotes")
     said = "look for the night at which the answer began, or ceased, to hold these words"
     parser.add_argument("--expect", default="", metavar="TEXT", help=said)
     parser.add_argument("--every", action="store_true", help="ask every adapter: an answer may come and go in between")
-    common.add_store(parser)
-    common.add_tenant(parser, "whose adapters (default: the store's own)")
-    common.add_model(parser)
-    common.add_adapter(parser)
-    common.add_json(parser)
+    common.add_question(parser, "whose adapters")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    if not args.question.strip():
-        raise UsageError("the question is empty", 'journeyman bisect "What is my first name?"')
     with common.existing_store(args.store) as store, progress.shown(quiet=True) as report:
         report(f"load {args.model}", 0.0)
         speaker = common.speaker(args.model, store, args.adapter, args.tenant)

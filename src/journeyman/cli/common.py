@@ -26,7 +26,7 @@ from rich.measure import Measurement
 from rich.table import Column, Table
 
 from journeyman.capture import names
-from journeyman.errors import AdapterError
+from journeyman.errors import AdapterError, UsageError
 from journeyman.model.source import DEFAULT_MODEL
 from journeyman.morning import write_whole as write_whole
 from journeyman.store import Store, open_store
@@ -63,6 +63,22 @@ def add_model(parser: argparse._ActionsContainer) -> None:
 def add_adapter(parser: argparse.ArgumentParser) -> None:
     said = "champion (the one in service, the default), base (none), or the beginning of an adapter's hash"
     parser.add_argument("--adapter", default="champion", metavar="champion|base|HASH", help=said)
+
+
+def add_question(parser: argparse.ArgumentParser, whose: str) -> None:
+    """What to ask, and of whom: of a model with an adapter of a store; `whose` is the adapter."""
+    parser.add_argument("question", metavar="QUESTION", type=_question, help="the question, in quotes")
+    add_store(parser)
+    add_tenant(parser, f"{whose} (default: the store's own)")
+    add_model(parser)
+    add_adapter(parser)
+    add_json(parser)
+
+
+def _question(words: str) -> str:
+    if not words.strip():
+        raise UsageError("the question is empty", 'ask one, in quotes: "What is my first name?"')
+    return words
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from journeyman.cli import common, progress
-from journeyman.errors import UsageError
 from journeyman.web.values import counted
 
 if TYPE_CHECKING:
@@ -27,19 +26,12 @@ def add_parser(subparsers: Subparsers) -> None:
         description="Ask the base and the adapter in service, and if they differ, say which nights made that answer"
         " likelier and which of their lessons would have made it so by themselves, with the sessions they come from.",
     )
-    parser.add_argument("question", metavar="QUESTION", help="the question, in quotes")
     parser.add_argument("--lessons", type=common.count, default=5, metavar="N", help="how many to name (default: 5)")
-    common.add_store(parser)
-    common.add_tenant(parser, "whose adapter (default: the store's own)")
-    common.add_model(parser)
-    common.add_adapter(parser)
-    common.add_json(parser)
+    common.add_question(parser, "whose adapter")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    if not args.question.strip():
-        raise UsageError("the question is empty", 'journeyman why "What is my first name?"')
     with common.existing_store(args.store) as store, progress.shown(quiet=True) as report:
         report(f"load {args.model}", 0.0)
         speaker = common.speaker(args.model, store, args.adapter, args.tenant)
