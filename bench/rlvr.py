@@ -37,8 +37,8 @@ RESULT = Path(__file__).parent / "results" / "rlvr.json"
 WAYS = {"greedy": 0.0, "sampled": 1.0}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """What is practised, how long and from which seeds: the same for every way to practise."""
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument(
         "--families", nargs="+", default=["cancel_order", "escalate_case", "give_credit", "change_quantity", "refund"]
@@ -50,6 +50,11 @@ def main() -> int:
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--held-out", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_settings(parser)
     args = parser.parse_args()
     suite = drills(load("shop", per_family=24))
     tasks = [task for task in suite.tasks.values() if task.family in args.families]

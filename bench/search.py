@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from rlvr import WAYS, measured, share
+from rlvr import WAYS, add_settings, measured, share
 
 from journeyman.evaluate.statistics import paired_difference
 from journeyman.learn import LIVE, Schedule, rlvr, search
@@ -41,18 +41,8 @@ RESULT = Path(__file__).parent / "results" / "search.json"
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    add_settings(parser)
     parser.add_argument("--ways", nargs="+", choices=["search", "grpo"], default=["search", "grpo"])
-    parser.add_argument(
-        "--families", nargs="+", default=["cancel_order", "escalate_case", "give_credit", "change_quantity", "refund"]
-    )
-    parser.add_argument("--examples", type=int, default=2, help="solved tasks in each prompt (default: 2)")
-    parser.add_argument("--steps", type=int, default=8)
-    parser.add_argument("--tasks", type=int, default=4, help="a step (default: 4)")
-    parser.add_argument("--group", type=int, default=6, help="tries of each (default: 6)")
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--held-out", type=int, default=32)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=RESULT)
     args = parser.parse_args()
     suite = drills(load("shop", per_family=24))

@@ -7,10 +7,8 @@ never ends its replies by itself. How well that is measured is tested where it i
 from __future__ import annotations
 
 import functools
-import os
-import signal
-from collections.abc import Callable
-from typing import Any
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +18,10 @@ from journeyman.dream.near_misses import near_misses
 from journeyman.evaluate import evidence, general
 from journeyman.evaluate.gate import Verdict
 
-Progress = Callable[[str, float], None]
+sys.path.insert(0, str(Path(__file__).parent.parent / "bench" / "ten_nights"))
+from killing import Progress, killed_in
+
+__all__ = ["Progress", "killed_in", "pass_all", "shorten"]
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
@@ -37,28 +38,3 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
 def pass_all(patch: pytest.MonkeyPatch) -> None:
     """A gate that lets all pass: how one is judged is tested elsewhere."""
     patch.setattr(evidence, "judged", lambda _found, _attempts: Verdict("PROMOTE", ["for this test"]))
-
-
-def killed_in(phase: str, work: Callable[[Progress], Any]) -> bool:
-    """Do `work` in a process of its own, which is killed as it says that it has begun `phase`; whether it came so far.
-
-    A fork of this one, so that it need not import everything anew, which takes longer than the night.
-    """
-    reads, writes = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            with os.fdopen(writes, "w") as said:
-                work(lambda name, _share: print(name, file=said, flush=True))
-        finally:
-            os._exit(1)  # nothing of the tests' own runs on in it
-    os.close(writes)
-    came = False
-    with os.fdopen(reads) as said:
-        for line in said:
-            if phase in line:
-                came = True
-                os.kill(child, signal.SIGKILL)
-                break
-    os.waitpid(child, 0)
-    return came

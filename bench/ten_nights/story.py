@@ -13,14 +13,13 @@ Knows what people say (sayings.py); not how its claims are shown.
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import sayings
+from killing import killed_in
 from sayings import CLERK, DRIVER, LATER, RULES, Rule
 
 from journeyman import nightly
@@ -279,28 +278,6 @@ class Story:
         return [
             path for path in (*store.parent.glob(f"{store.name}*"), *self.store.folder.rglob("*")) if path.is_file()
         ]
-
-
-def killed_in(phase: str, work: Callable[[Progress], Any]) -> bool:
-    """Do `work` in a fork of this process, which is killed as it says that it begins `phase`; whether it came there."""
-    reads, writes = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            with os.fdopen(writes, "w") as said:
-                work(lambda name, _share: print(name, file=said, flush=True))
-        finally:
-            os._exit(1)
-    os.close(writes)
-    came = False
-    with os.fdopen(reads) as said:
-        for line in said:
-            if line.strip() == phase:
-                came = True
-                os.kill(child, signal.SIGKILL)
-                break
-    os.waitpid(child, 0)
-    return came
 
 
 def _output(phases: Any, name: str) -> Output:
