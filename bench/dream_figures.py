@@ -107,8 +107,10 @@ def _scaling(name: str, unit: str, dream: str, log: str, real: str) -> str:
         if len({a for a, _ in points if a}) >= 2 and any(a == 0 for a, _ in points):
             curve = fitted(points)
             stop = curve.stop()
+            # A level that lies beyond what was measured is the curve's word alone.
+            level = f"level {100 * curve.top:.0f} %, half of the gain at {curve.half:.1f}"
             told.append(
-                f"{called}: level {100 * curve.top:.0f} %, half of the gain at {curve.half:.1f}, "
+                f"{called}: {level if curve.half <= curve.most else f'no level to be seen by {curve.most:.0f}'}, "
                 + (f"stop at {stop:.0f}" if stop is not None else f"no reason to stop by {2 * curve.most:.0f}")
             )
     pairs = [(_share(row["right_dreamed"]), _share(row["right"])) for row in rows if row["right_dreamed"]]

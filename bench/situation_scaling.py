@@ -21,7 +21,6 @@ import argparse
 import json
 import os
 import platform
-import random
 import sys
 import tempfile
 import time
@@ -30,6 +29,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from dream_scaling import dealt
 
 from journeyman import night_phases
 from journeyman.capture import read_sessions
@@ -136,7 +138,11 @@ def run(engine: TransformersEngine, day: Day, arm: str, amount: int, seed: int, 
     if amount:
         config = LoRAConfig(16, 32, first_layer=engine.model.config.num_hidden_layers // 2)
         engine.put_adapter(LIVE, engine.new_adapter(config, seed))
-        hand = dealt(day.situations, amount * UNIT, seed) if arm == "dream" else worth(day, tokens, seed)
+        hand = (
+            dealt([[each] for each in day.situations], amount * UNIT, seed)
+            if arm == "dream"
+            else worth(day, tokens, seed)
+        )
         hands = [hand[at : at + ROWS] for at in range(0, len(hand), ROWS)]
         schedule = Schedule(len(hands), rows=0, anchor_rows=ANCHOR_ROWS, learning_rate=RATE, seed=seed)
         for _ in train(engine, [], day.held, schedule, hands.__getitem__):
@@ -159,20 +165,12 @@ def worth(day: Day, tokens: int, seed: int) -> list[Exposure]:
     beside = ANCHOR_ROWS / ROWS * sum(len(each.sequence) for each in day.held) / len(day.held)
     shortest = min(len(each.sequence) for each in day.statements)
     found: list[Exposure] = []
-    for each in dealt(day.statements, 1 + tokens // shortest, seed):
+    for each in dealt([[each] for each in day.statements], 1 + tokens // shortest, seed):
         tokens -= round(len(each.sequence) + beside)
         if tokens < 0 and found:
             break
         found.append(each)
     return found
-
-
-def dealt(items: Sequence[Exposure], count: int, seed: int) -> list[Exposure]:
-    """So many: each once, in a seeded order, before any comes again."""
-    chance, found = random.Random(f"{seed}:scaling"), list[Exposure]()
-    while len(found) < count:
-        found += chance.sample(list(items), len(items))
-    return found[:count]
 
 
 if __name__ == "__main__":
