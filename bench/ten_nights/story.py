@@ -13,13 +13,13 @@ Knows what people say (sayings.py); not how its claims are shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import sayings
-from killing import killed_in
+from killing import Progress, killed_in
 from sayings import CLERK, DRIVER, LATER, RULES, Rule
 
 from journeyman import nightly
@@ -35,7 +35,6 @@ from journeyman.registry.adapters import AdapterDirectory, content_hash, resolve
 from journeyman.store import Store
 
 Output = dict[str, Any]
-Progress = Callable[[str, float], None]
 PHASES = ("extract lessons", "dream situations", "measure lift", "train", "evaluate", "gate")
 MARGIN = 0.05  # of general ability, as in the gate
 
