@@ -199,6 +199,15 @@ def never_below_zero(number: Any) -> Any:
     return number
 
 
+def past(number: Any, fine: Any, refused: Any) -> bool:
+    """Whether a number lies past a limit that is somewhere between these two. Abstains in between."""
+    if (number >= refused) if refused > fine else (number <= refused):
+        return True
+    if (number <= fine) if refused > fine else (number >= fine):
+        return False
+    raise Abstain(f"the limit lies between {fine} and {refused}, and nobody saw where")
+
+
 def agreed(*readings: Callable[[], Any]) -> Any:
     """What all readings of the evidence say. Abstains where they differ, or where one of them cannot tell."""
     try:

@@ -12,10 +12,11 @@ from typing import Any
 
 from journeyman.dream.worlds.calls import leaves
 from journeyman.dream.worlds.conditions import conditions, scalars
-from journeyman.dream.worlds.effects import Effect, Explainer, Reading, said
+from journeyman.dream.worlds.effects import Effect, Explainer
 from journeyman.dream.worlds.history import History, Key, Moment
 from journeyman.dream.worlds.kinds import Kind
 from journeyman.dream.worlds.program import Made, Program
+from journeyman.dream.worlds.reading import Reading, said
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
 from journeyman.dream.worlds.values import same
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from journeyman.dream.worlds.history import History
 from journeyman.dream.worlds.program import Program
+from journeyman.dream.worlds.reading import said
 from journeyman.dream.worlds.values import same
 
 
@@ -58,8 +59,10 @@ def blame(programs: Mapping[str, Program], found: Iterable[Window]) -> bool:
 
 
 def _named(program: Program, kind: str) -> str:
-    """The name that the tool has for a document of this kind."""
-    return next((name.name for name in program.names.values() if name.shape == "doc" and name.kind == kind), "")
+    """The name that the tool has for a document of this kind, other than the one that it answers with."""
+    own = said(program.answer) if program.answer else ""
+    names = [name.name for name in program.names.values() if name.shape == "doc" and name.kind == kind]
+    return next((name for name in names if name != own), "".join(names[:1]))
 
 
 def _may_forget(program: Program, kind: str, field: str) -> bool:

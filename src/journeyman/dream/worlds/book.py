@@ -48,6 +48,7 @@ from journeyman.world.documents import (
     first,
     merged,
     never_below_zero,
+    past,
     present,
     refuse_if,
     refuse_one,

@@ -130,6 +130,8 @@ class _Conditions:
 
     def constants(self, each: Scalar) -> None:
         there = [v for v in each.values if v is not UNKNOWN and v is not None]
+        if None in each.values and each.text not in self.scope.arguments:
+            self._optional(each, f"{each.text} is None", _each(each.values, lambda v: v is None), 0.3)
         kinds = Counter(map(type, there))
         if set(kinds) == {bool}:
             self._optional(each, f"{each.text} is True", _each(each.values, lambda v: v is True), 0.2)
@@ -194,10 +196,24 @@ class _Conditions:
                 values = [
                     UNKNOWN if x is UNKNOWN or y is UNKNOWN else x == y for x, y in zip(a.values, b.values, strict=True)
                 ]
+                if self._two_of_a_kind(a, b) and True not in values:  # what comes of one thing twice, nobody saw
+                    self.add(f"{a.text} == {b.text}", values, a.cost + b.cost + 0.4, both=False, odd=True)
                 if True in values and False in values:
                     optional = " and ".join(o for o in dict.fromkeys((a.optional, b.optional)) if o)
                     both = Scalar(f"{a.text} == {b.text}", (), a.cost + b.cost, optional)
                     self._optional(both, both.text, values, 0.4)
+
+    def _two_of_a_kind(self, a: Scalar, b: Scalar) -> bool:
+        """Whether two arguments name documents of the same kind."""
+        if not {a.text, b.text} <= set(self.scope.arguments):
+            return False
+        named: list[set[str]] = [set(), set()]
+        for at, moment in enumerate(self.scope.moments):
+            for kind, key in moment.docs:
+                for each, kinds in zip((a, b), named, strict=True):
+                    if each.values[at] == key:
+                        kinds.add(kind)
+        return bool(named[0] & named[1])
 
     def memberships(self, found: Sequence[Scalar]) -> None:
         for name in self.scope.names.values():

@@ -17,25 +17,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from journeyman.dream.worlds.arithmetic import formulas
 from journeyman.dream.worlds.calls import leaves
 from journeyman.dream.worlds.conditions import Condition, Scalar, quoted
+from journeyman.dream.worlds.reading import Reading, said
 from journeyman.dream.worlds.scope import UNKNOWN, Scope
 from journeyman.dream.worlds.values import (
     along,
     any_number,
-    back,
     big_fields,
-    close,
     fields_of,
     held,
     is_number,
     is_plain,
     loose_places,
-    minus,
-    plus,
     same,
     sums,
-    times,
     written,
 )
 
@@ -44,13 +41,6 @@ _MARGIN = 0.6
 _POSITIVE = 4
 _MANY = 8
 _ENOUGH = 2  # a constant is seen so often
-
-
-class Reading(NamedTuple):
-    """An expression in the names of a scope."""
-
-    text: str
-    cost: float
 
 
 class Effect(NamedTuple):
@@ -65,13 +55,6 @@ class Effect(NamedTuple):
     along: bool = False
     positive: bool = False
     where: str = ""
-
-
-def said(readings: Sequence[Reading]) -> str:
-    """One expression for all readings: it abstains where they differ."""
-    if len(readings) == 1:
-        return readings[0].text
-    return f"agreed({', '.join(f'lambda: {each.text}' for each in readings)})"
 
 
 Wanted = dict[int, Any]  # moment -> what it has to be
@@ -221,43 +204,8 @@ class Explainer:
                 return name
         return None
 
-    # -- numbers
-
     def _arithmetic(self, wanted: Wanted, old: str) -> Iterator[Reading]:
-        if not all(is_number(value) for value in wanted.values()) or len(wanted) < _ENOUGH:
-            return
-        if len({round(value, 6) for value in wanted.values()}) < 2:
-            return
-        some = list(wanted)[:3]
-        terms = [n for n in self.numbers if all(is_number(n.values[at]) for at in wanted)]
-        before = self.scope.values(old) if old else ()
-        for each in terms:
-            for text, value in (
-                ("round({0}, 2)", lambda v: round(v, 2)),
-                ("abs({0})", abs),
-                ("-{0}", lambda v: -v),
-                ("abs(round({0}, 2))", lambda v: abs(round(v, 2))),
-                ("-round({0}, 2)", lambda v: -round(v, 2)),
-            ):
-                near = all(close(value(each.values[at]), wanted[at]) for at in some)
-                if near and all(same(value(each.values[at]), wanted[at]) for at in wanted):
-                    yield Reading(text.format(each.text), each.cost + (0.9 if text[0] == "-" else 0.6))
-        pairs: Any = combinations(sorted(terms, key=lambda each: each.cost)[:80], 2)
-        if old and all(is_number(before[at]) for at in wanted):
-            first = Scalar(old, before, 0.0)
-            pairs = [(first, each) for each in terms if each.text != old]
-        for a, b in pairs:
-            for sign, made in (("+", plus), ("-", minus), ("*", times), ("-'", back)):
-                if not all(close(made(a.values[at], b.values[at]), wanted[at]) for at in some):
-                    continue
-                x, y = (b, a) if sign == "-'" else (a, b)
-                text = f"{x.text} {sign[0]} {y.text}"
-                got = {at: made(a.values[at], b.values[at]) for at in wanted}
-                cost = a.cost + b.cost + 1.0
-                if all(same(round(got[at], 2), wanted[at]) for at in wanted):
-                    yield Reading(f"round({text}, 2)", cost)
-                elif all(same(got[at], wanted[at]) for at in wanted):
-                    yield Reading(text, cost)
+        return formulas(self.numbers, wanted, Scalar(old, self.scope.values(old), 0.0) if old else None)
 
     # -- by a condition
 

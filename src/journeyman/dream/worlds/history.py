@@ -20,6 +20,7 @@ from journeyman.dream.worlds.calls import Call, Recording, leaves
 from journeyman.dream.worlds.kinds import Kinds
 
 _MOSTLY = 0.7
+_STAYED = 2  # so often something was seen unchanged, and never changed
 Key = tuple[str, str]  # kind, key
 Docs = dict[Key, dict[str, Any]]
 
@@ -52,6 +53,7 @@ class History:
         self.writers = self._writers()
         self.fixed = self._fixed()
         self.changing = self._changing()
+        self._calm = self._unmoved()
         self.catalogue: Docs = {}
         for shows in self.shows:
             for docs in shows:
@@ -135,6 +137,25 @@ class History:
                     last[key] = doc
         return {kind: fields for kind, fields in found.items() if not self.kinds.all[kind].part}
 
+    def _unmoved(self) -> frozenset[tuple[str, str]]:
+        """Tools and kinds of documents that only their answers name, which were seen to stay as they were: an order
+        says whose it is, and who is named there has not changed."""
+        stayed: Counter[tuple[str, str]] = Counter()
+        changed: set[tuple[str, str]] = set()
+        for session, shows in zip(self.sessions, self.shows, strict=True):
+            last: dict[Key, int] = {}
+            for place, docs in enumerate(shows):
+                for key, doc in docs.items():
+                    for at in range(last.get(key, place), place):
+                        call = session.calls[at]
+                        named = call.ok and call.tool in self.writers and key not in shows[at]
+                        if named and key[1] in set(leaves(call.value)) - set(leaves(call.arguments)):
+                            stayed[call.tool, key[0]] += 1
+                            if doc != shows[last[key]][key]:
+                                changed.add((call.tool, key[0]))
+                    last[key] = place
+        return frozenset(each for each, n in stayed.items() if n >= _STAYED and each not in changed)
+
     def _fixed(self) -> frozenset[str]:
         first: Docs = {}
         differs: set[str] = set()
@@ -154,13 +175,16 @@ class History:
         session, shows = self.sessions[at], self.shows[at]
         docs: Docs = dict(self.catalogue)
         touched: set[str] = set()
+        within: dict[str, set[str]] = defaultdict(set)  # what documents named with which tools answered
         first: set[Key] = set()
         for place, call in enumerate(session.calls):
             if call.tool in self.writers and call.ok:
                 touched |= set(leaves(call.arguments)) | (set(leaves(call.value)) if not shows[place] else set())
                 touched |= {key[1] for key in shows[place]}
+                within[call.tool] |= set(leaves(call.value))
             for key, doc in shows[place].items():
-                if key not in first and key[1] not in touched:
+                moved = any(key[1] in names and (tool, key[0]) not in self._calm for tool, names in within.items())
+                if key not in first and key[1] not in touched and not moved:
                     docs[key] = doc
                 first.add(key)
         moments: list[Moment] = []

@@ -79,7 +79,7 @@ class Induction:
         plain = scalars(scope)
         extra = sorted(sums(scope), key=lambda each: (each.cost, each.text))[:40]
         found = conditions(scope, plain, extra)
-        refused = refusals(scope, found, plain)
+        refused = refusals(scope, found, plain, extra)
         writes = tool in self.history.writers
         program = Program(
             tool,

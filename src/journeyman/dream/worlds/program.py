@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from journeyman.dream.worlds.conditions import Condition
-from journeyman.dream.worlds.effects import Effect, Reading, said
+from journeyman.dream.worlds.effects import Effect
+from journeyman.dream.worlds.reading import Reading, said
 from journeyman.dream.worlds.refusals import Refusal
 from journeyman.dream.worlds.scope import Name, Scope
 

@@ -131,7 +131,7 @@ def unfit(trial: Trial, found: Admitted, tool: str, hidden: set[int], unseen: in
     if wrong > NOISE * answered:
         return f"it answers {wrong} of {answered} recorded calls wrongly."
     # Who repeats what was recorded is right on all of it: a rule need not be better there.
-    repeats = found.tools[tool] == "recorded answers only"
+    repeats = book.recorded(found.induction.programs[tool])
     if trial.exact.get(tool, 0) < before.tools[tool].exact + (not repeats):
         return "it answers no more than what was there."
     for other, tally in sorted(before.tools.items()):
@@ -204,7 +204,7 @@ def _words() -> str:
 
 
 _FUNCTIONS = (
-    "refuse_if", "refuse_one", "doubt_if", "never_below_zero", "agreed", "entry", "first", "beyond", "culprit",
+    "refuse_if", "refuse_one", "doubt_if", "never_below_zero", "past", "agreed", "entry", "first", "beyond", "culprit",
     "present", "case", "merged", "calculated",
 )  # fmt: skip
 

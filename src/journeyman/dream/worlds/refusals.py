@@ -20,7 +20,9 @@ from typing import NamedTuple
 from journeyman.dream.worlds.calls import leaves
 from journeyman.dream.worlds.conditions import Condition, Scalar
 from journeyman.dream.worlds.history import Moment
+from journeyman.dream.worlds.limits import limits
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
+from journeyman.dream.worlds.values import any_number
 
 READINGS = 3
 _FEW = 3
@@ -28,6 +30,8 @@ _PAIRS = 400  # conditions that are tried two at a time
 _MARGIN = 0.6
 _MOSTLY = 0.7
 _DOUBTS = 8
+_LISTED = 100  # things that were seen to work are listed; of more, another one will work as well
+_ONE_WORD = re.compile(r'(\w+) == "(?:[^"\\\\]|\\\\.)*"')
 _WORD = re.compile(r"[a-z]+")
 _MISSING = frozenset("found exist unknown invalid such missing".split())  # what is said of what is not there
 _EMPTY = frozenset("the not and can cannot should could must with for none has len zip".split())
@@ -65,8 +69,12 @@ class Refusals(NamedTuple):
     doubts: tuple[Condition, ...] = ()
 
 
-def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) -> Refusals:
+def refusals(
+    scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar], reckoned: Sequence[Scalar] = ()
+) -> Refusals:
+    """`plain`: values that a refusal may name, or that may be too high or too low; `reckoned`: sums that may be."""
     moments = scope.moments
+    numbers = [each for each in (*plain, *reckoned) if any_number(each.values)]
     groups: dict[str, int] = defaultdict(int)
     holes: dict[str, dict[int, str]] = defaultdict(dict)
     sought = _sought(scope)
@@ -98,6 +106,8 @@ def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) 
                 if not wanted:
                     continue
                 fit = fitting(says, wanted, left & ~wanted, dark, found)
+                if fitting is _paired:
+                    fit = _nearest([*fit, *_past(says, wanted & ~dark, left & ~wanted & ~dark, numbers)])
                 readings, who = fit, ""
                 if "{}" in says:
                     readings, who = _with_hole(fit, holes[says], wanted & ~dark, plain, scope)
@@ -117,6 +127,7 @@ def refusals(scope: Scope, found: Sequence[Condition], plain: Sequence[Scalar]) 
     direct = {
         f"{name.name} is None" for name in scope.names.values() if name.shape == "doc" and not scope.needs(name.text)
     }
+    doubts += [doubt for refusal in listed if (doubt := _others(refusal, scope)) is not None]
     believed = [refusal for refusal in listed if _believed(refusal, worked, direct)]
     doubts += [each for refusal in listed if refusal not in believed for each in refusal.readings[:1]]
     unexplained = sum((group & left & ~unseen).bit_count() for group in groups.values())
@@ -167,6 +178,21 @@ def _believed(refusal: Refusal, worked: int, direct: set[str]) -> bool:
     return refusal.seen >= (_FEW if few else 2)
 
 
+def _others(refusal: Refusal, scope: Scope) -> Condition | None:
+    """Where this thing was said not to be there, and nothing says of which things that holds, nobody knows of any other
+    that was never seen to work."""
+    found = _ONE_WORD.fullmatch(refusal.readings[0].text)
+    if not is_missing(refusal.says) or found is None or found[1] not in scope.arguments:
+        return None
+    values = scope.names[found[1]].values
+    fine = {value for value, moment in zip(values, scope.moments, strict=True) if moment.call.ok}
+    if len(fine) > _LISTED:
+        return None
+    known = (*sorted(value for value in fine if isinstance(value, str)), None)
+    yes = sum(1 << at for at, value in enumerate(values) if value not in known)
+    return Condition(f"not ({found[1]} in {known!r})", yes, ((1 << len(values)) - 1) & ~yes, 1.0, odd=True)
+
+
 def _holds(each: Condition, at: int, dark: int) -> bool:
     """Whether it holds at all of these calls; at dark ones, as far as it can be told."""
     return not at & (each.no | ~(each.yes | dark))
@@ -197,6 +223,12 @@ def _paired(says: str, wanted: int, rest: int, dark: int, found: Sequence[Condit
                 best.append(Condition(f"({first.text}) and ({second.text})", a.yes & b.yes, a.no | b.no, cost))
                 best.sort(key=lambda each: (each.cost, each.text))
     return _nearest(best)
+
+
+def _past(says: str, wanted: int, rest: int, numbers: Sequence[Scalar]) -> list[Condition]:
+    """A number that is too high, or too low, at all of `wanted` and at none of `rest`."""
+    words = frozenset(_words(says))
+    return [_priced(each, words) for each in limits(numbers, says, wanted, rest, words, _words)]
 
 
 def _nearest(fit: list[Condition]) -> list[Condition]:

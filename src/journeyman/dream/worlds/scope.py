@@ -29,7 +29,7 @@ class _Unknown:
 
 UNKNOWN = _Unknown()
 NAMES = 90  # at most so many for one tool
-_WORDS = ("entry", "first", "beyond", "culprit", "present", "merged", "calculated", "case", "agreed")
+_WORDS = ("entry", "first", "beyond", "culprit", "present", "merged", "calculated", "case", "agreed", "past")
 
 
 class Sight:
@@ -257,10 +257,22 @@ class Scope:
         elif name.shape in ("doc", "part"):
             for field in _string_fields(v for v in name.values if isinstance(v, dict)):
                 yield f'{name.name}["{field}"]', None
+            for place in self._nested(name):
+                yield f"{name.name}{place}", None
         elif name.shape == "row":
             elements = (e for v in name.values if isinstance(v, list) for e in v if isinstance(e, dict))
             for field in _string_fields(elements):
                 yield f'x["{field}"]', name
+
+    def _nested(self, name: Name) -> list[str]:
+        """Where an object within a document says which other document is meant: `["owner"]["member_id"]`."""
+        found: dict[str, None] = {}
+        for value in name.values:
+            for field, inner in value.items() if isinstance(value, dict) else ():
+                for own, key in inner.items() if isinstance(inner, dict) else ():
+                    if isinstance(key, str) and key in self.keys:
+                        found[f'["{field}"]["{own}"]'] = None
+        return list(found)
 
     def _find(self, key: str, row: Name | None) -> None:
         for kind in self.kinds.all:

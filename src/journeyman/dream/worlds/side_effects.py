@@ -16,9 +16,10 @@ from typing import Any
 
 from journeyman.dream.worlds.calls import leaves
 from journeyman.dream.worlds.conditions import conditions, scalars
-from journeyman.dream.worlds.effects import Effect, Explainer, Reading
+from journeyman.dream.worlds.effects import Effect, Explainer
 from journeyman.dream.worlds.history import History, Key, Moment
 from journeyman.dream.worlds.program import Program
+from journeyman.dream.worlds.reading import Reading
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
 from journeyman.dream.worlds.values import positive, same
 from journeyman.world.documents import UNSAID
@@ -77,10 +78,10 @@ class SideEffects:
             self._doubt(self.programs[tool])
 
     def _doubt(self, program: Program) -> None:
-        shown = self.kinds.whole.get(program.tool)
-        watched = {*self._watched.get(program.tool, ()), *([shown.kind.name] if shown else [])}
+        watched = self._watched.get(program.tool, frozenset())
         for name in program.names.values():
-            if name.shape == "doc" and name.kind not in watched:
+            own = program.scope is not None and _is_answer(name, program.scope)
+            if name.shape == "doc" and name.kind not in watched and not own:
                 known = {effect.field for effect in program.side if effect.target == name.name}
                 new = sorted(self.history.changing.get(name.kind, set()) - known)
                 program.forgets = tuple(dict.fromkeys((*program.forgets, *((name.name, field) for field in new))))
@@ -130,11 +131,10 @@ class SideEffects:
             for name in {**before, **after}
             if _differs(before, after, name)
         }
-        shown = self.kinds.whole.get(program.tool)
         if not open_:
             return
         for target in scope.names.values():  # a whole list or object that an argument gives
-            if target.shape not in ("doc", "part") or (shown and target.kind == shown.kind.name):
+            if target.shape not in ("doc", "part") or _is_answer(target, scope):
                 continue
             held = {at: places[at][id(v)] for at, v in enumerate(target.values) if at in places and id(v) in places[at]}
             for name in sorted({name for at in held for name in held[at][1] if name != UNSAID}):
@@ -144,7 +144,7 @@ class SideEffects:
                     program.writes = True
                     open_ -= inside
         for target in scope.names.values():
-            if target.shape not in ("doc", "part") or (shown and target.kind == shown.kind.name):
+            if target.shape not in ("doc", "part") or _is_answer(target, scope):
                 continue
             held = {at: places[at][id(v)] for at, v in enumerate(target.values) if at in places and id(v) in places[at]}
             for name in sorted({n for at, where, n in open_ if at in held and id(target.values[at]) == where}):
@@ -154,7 +154,7 @@ class SideEffects:
                     program.writes = True
                     open_ -= {(at, id(target.values[at]), name) for at in held}
         for target in scope.names.values():  # what is left has no explanation: it is not known afterwards
-            if target.shape == "doc" and not (shown and target.kind == shown.kind.name):
+            if target.shape == "doc" and not _is_answer(target, scope):
                 fields = {
                     field
                     for at, where, _ in open_
@@ -181,6 +181,16 @@ class SideEffects:
             return None
         values = [v[name] for v in target.values if isinstance(v, dict) and v.get(name) is not None]
         return Effect(target.name, name, tuple(readings), positive=positive([*values, *wanted.values()]))
+
+
+def _is_answer(target: Name, scope: Scope) -> bool:
+    """Whether this is the document that the tool answers with."""
+    return any(
+        value is not None and value is moment.docs.get(key)
+        for moment, value in zip(scope.moments, target.values, strict=True)
+        if moment.call.ok
+        for key in moment.shows
+    )
 
 
 def _given(explainer: Explainer, target: Name, name: str, held: dict[int, Any]) -> Effect | None:
