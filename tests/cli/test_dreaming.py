@@ -62,3 +62,28 @@ def test_nothing_to_dream_of_ends_in_a_remedy(tmp_path: Path, capsys: pytest.Cap
         opened.add_sessions([Session((Turn("user", "Hello"),))])
     assert main(["dream", "--store", path]) == 1
     assert "try: " in capsys.readouterr().err
+
+
+def dashed(number: int) -> Session:
+    """The same through a tool whose name is none in Python."""
+    call = ToolCall("c", "get-lamp", json.dumps({"lamp_id": f"L-{number}"}))
+    told = Turn("tool", "{}", tool_call_id="c")
+    return Session((Turn("user", f"Look at L-{number}"), Turn("assistant", "", (call,)), told), key=f"dashed {number}")
+
+
+def test_sessions_that_are_left_out_are_counted(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_store(store) as opened:
+        opened.add_sessions([dashed(1), dashed(2)])
+    main(["dream", "--store", store, "--json"])
+    card = json.loads(capsys.readouterr().out)
+    assert (card["sessions"], card["left_out"]) == (12, {"get-lamp": 2})
+    main(["dream", "--store", store])
+    assert "get-lamp cannot be written as a function in Python: 2 sessions that call it" in capsys.readouterr().out
+
+
+def test_a_log_of_which_nothing_can_be_written_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(tmp_path / "c.db")
+    with open_store(path) as opened:
+        opened.add_sessions([dashed(1)])
+    assert main(["dream", "--store", path]) == 1
+    assert "get-lamp" in capsys.readouterr().err

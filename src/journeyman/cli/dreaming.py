@@ -107,6 +107,9 @@ def _show(card: dict[str, Any], out: str | None) -> None:
             f" {percent(held['exact'])} exactly; an exact-match cache has {percent(held['cache_exact'])}."
         )
     console.print(f"From {card['sessions']} sessions: {'passes' if card['passes'] else 'does not pass'}.")
+    for tool, count in card.get("left_out", {}).items():
+        told = "1 session that calls it is left out" if count == 1 else f"{count} sessions that call it are left out"
+        console.print(f"  {tool} cannot be written as a function in Python: {told}")
     for tool, outcome in card.get("proposed", {}).get("tools", {}).items():
         told = f"written by {card['proposed']['model']}, and admitted" if outcome["admitted"] else outcome["why"]
         console.print(f"  {tool}: {told}")

@@ -14,6 +14,7 @@ Knows the induction as one thing.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,7 @@ from journeyman.dream.asking import Asked
 from journeyman.dream.worlds import book
 from journeyman.dream.worlds.admission import admitted, card, contradicted
 from journeyman.dream.worlds.agreement import agreement
-from journeyman.dream.worlds.calls import recordings
+from journeyman.dream.worlds.calls import called, unwritable
 from journeyman.dream.worlds.fidelity import measured
 from journeyman.dream.worlds.filler import fill
 from journeyman.dream.worlds.history import History
@@ -116,15 +117,23 @@ def dream(
     and nobody is to do it like that. `filler`: make up what was only named; the card's counts are of the world without
     it. `imitator`: a model that answers reads where the world does not know. InputError if no session calls a tool."""
     came = outcomes or {}
-    calls = [each._replace(score=came.get(each.id, each.score)) for each in recordings(sessions)]
+    everything = called(sessions)
+    missing = dict(Counter(tool for each in everything for tool in unwritable(each)).most_common())
+    calls = [each._replace(score=came.get(each.id, each.score)) for each in everything if not unwritable(each)]
+    if not calls and missing:
+        names = ", ".join(list(missing)[:5])
+        raise InputError(
+            f"no world can be written for these tools: {names}", "their names and arguments have to be names in Python"
+        )
     if not calls:
-        raise InputError("none of these sessions calls a tool", "give some with answers, all names fit for Python")
+        raise InputError("none of these sessions calls a tool", "give some with calls and their answers")
     if not world:
         found, proposed = admitted(calls, name), dict[str, Outcome]()
         if proposer is not None:
             found, proposed = completed(found, calls, proposer, name)
         report = card(found)
         report["users"] = foreseen(calls)
+        report["left_out"] = missing
         if proposer is not None:
             wrote = {tool: outcome._asdict() for tool, outcome in proposed.items()}
             report["proposed"] = {"model": proposer.model, "tokens": proposer.tokens, "tools": wrote}
@@ -140,7 +149,7 @@ def dream(
     again = measured(induced, calls, calls)
     report = {"sessions": len(calls), "on_path": again.to_json(), "contradicted": contradicted(again)}
     report["tools"] = {tool: {"on_path": tally.to_json()} for tool, tally in sorted(again.tools.items())}
-    passes = {"passes": not report["contradicted"]}
+    passes = {"passes": not report["contradicted"], "left_out": missing}
     if filler:
         report["filled"] = fill(induced)
     made = Dreamed(induced, induced.source, {**report, **passes}, history, budget)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from journeyman.dream.worlds.calls import Call, answer, recording, recordings
+from journeyman.dream.worlds.calls import Call, answer, called, recording, recordings, unwritable
 from journeyman.errors import InputError
 from journeyman.records import Session, ToolCall, Turn
 
@@ -88,6 +88,7 @@ def test_a_session_with_a_call_that_cannot_be_written_is_left_out_as_a_whole(
 
     found = recordings([session(tool, arguments, said), session("lend", "{}", "{}")])
     assert [each.id for each in found] == ["lend"]
+    assert [unwritable(each) for each in called([session(tool, arguments, said)])] == [[tool]]
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,17 @@ class Recording(NamedTuple):
 
 
 def recordings(sessions: Iterable[Session | Mapping[str, Any]]) -> list[Recording]:
-    """Those sessions that have calls. InputError for what is no session."""
+    """Those sessions that have calls, all of which world.py can be written for. InputError for what is no session."""
+    return [each for each in called(sessions) if not unwritable(each)]
+
+
+def unwritable(recording: Recording) -> list[str]:
+    """The tools it calls in a way that no function in Python could have been called."""
+    return list(dict.fromkeys(str(call.tool) for call in recording.calls if not _writable(call)))
+
+
+def called(sessions: Iterable[Session | Mapping[str, Any]]) -> list[Recording]:
+    """Those sessions that have calls, whatever they are. InputError for what is no session."""
     found: list[Recording] = []
     for place, session in enumerate(sessions):
         try:
@@ -60,7 +70,7 @@ def recordings(sessions: Iterable[Session | Mapping[str, Any]]) -> list[Recordin
         except (AttributeError, KeyError, TypeError) as error:
             remedy = "give OpenAI's messages, tau's trajectories or Taskmaster's dialogues"
             raise InputError(f"session {place} is not written in a way that is known", remedy) from error
-    return [each for each in found if each.calls and all(map(_writable, each.calls))]
+    return [each for each in found if each.calls]
 
 
 def _writable(call: Call) -> bool:
