@@ -263,6 +263,12 @@ def case(*cases: tuple[Any, Callable[[], Any]]) -> Any:
     raise Abstain("calls like this were answered in more than one way")
 
 
+def shown(document: Mapping[str, Any], *fields: str) -> dict[str, Any]:
+    """These fields of a document, of those that it has. Abstains where one of them is not known."""
+    unknown = document.get(UNSAID, ())
+    return {field: document[field] for field in fields if field in document or field in unknown}
+
+
 def merged(old: Sequence[Any], new: Sequence[Any], field: str) -> list[Any]:
     """`old` with each of `new` in the place of the one with its `field`, or at the end."""
     held = {each.get(field): each for each in old}

@@ -7,11 +7,11 @@ Knows histories and programs.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 from journeyman.dream.worlds.calls import leaves
-from journeyman.dream.worlds.conditions import conditions, scalars
+from journeyman.dream.worlds.conditions import conditions, quoted, scalars
 from journeyman.dream.worlds.effects import Effect, Explainer
 from journeyman.dream.worlds.history import History, Key, Moment
 from journeyman.dream.worlds.kinds import Kind
@@ -20,6 +20,7 @@ from journeyman.dream.worlds.reading import Reading, said
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
 from journeyman.dream.worlds.values import same
 
+_TWICE = 2  # a document was known before a call with more than its key, for that to be a mere look
 _BIRTHS = 400  # new documents that are looked at
 
 
@@ -31,6 +32,10 @@ class Answers:
         self.kinds = history.kinds
         self.closed = closed
         self._born = {(session, place) for session, place, _ in history.births}
+
+    def makes(self, moments: list[Moment], oks: list[int]) -> bool:
+        """Whether what it answers with is new."""
+        return any((moments[at].session, moments[at].place) in self._born for at in oks)
 
     def value(self, program: Program, explainer: Explainer, moments: list[Moment], oks: list[int]) -> None:
         """The answer is no document: a plain value, or an object, perhaps with names for what is new."""
@@ -46,7 +51,8 @@ class Answers:
             wanted = {at: value[field] for at, value in values.items() if field in value}
             text = ""
             if len(wanted) == len(values):
-                stem = next((k.name for k in self.kinds.all.values() if k.field == field), field.removesuffix("_id"))
+                kind = self._kind_born(moments, born, field)
+                stem = kind.name if kind is not None else field.removesuffix("_id")
                 text = _fresh(explainer.scope, moments, wanted, field, stem)
                 if text:
                     fresh[field] = text
@@ -58,11 +64,17 @@ class Answers:
             fields.append((field, text))
         made = [Made("", "", tuple(fields))]
         for field, text in fresh.items():
-            kind = next((k for k in self.kinds.all.values() if k.field == field and not k.part), None)
+            kind = self._kind_born(moments, born, field)
             if kind is not None and (birth := self._birth(kind, field, moments, born, text)):
                 made.append(birth)
         program.made = tuple(made)
         program.answer = (Reading("answer", 0.0),)
+
+    def _kind_born(self, moments: list[Moment], born: list[int], field: str) -> Kind | None:
+        """What kind of thing has this field's value as its name."""
+        found = [self.history.births.get((moments[at].session, moments[at].place, field)) for at in born]
+        kinds = Counter(each[1][0] for each in found if each is not None)
+        return self.kinds.all[kinds.most_common(1)[0][0]] if kinds else None
 
     def _birth(self, kind: Kind, field: str, moments: list[Moment], born: list[int], text: str) -> Made | None:
         """What a new document holds, from the first sight of those that nothing named in between."""
@@ -73,6 +85,10 @@ class Answers:
             moment = moments[at]
             key = (kind.name, moment.call.value[field])
             if (moment.session, moment.place, field) not in history.births:
+                continue
+            if key in moment.shows:
+                clean.append(moment)
+                seen.append(moment.shows[key])
                 continue
             place = history.sight(moment.session, moment.place, key)
             names = {value for value in moment.call.value.values() if isinstance(value, str)}
@@ -90,6 +106,7 @@ class Answers:
             wanted = {at: doc[name] for at, doc in enumerate(seen) if name in doc}
             readings = explainer.readings(wanted) if len(wanted) == len(seen) else []
             fields.append((name, said(readings) if readings else ""))
+        fields += [(name, "") for name in sorted(self.kinds.partial.get(clean[0].call.tool, ()))]
         when = text.partition(" is not None")[0].rpartition(" ")[2] if " is not None" in text else ""
         return Made(kind.name, f'answer["{field}"]', tuple(fields), f"{when} is None" if when else "", scope)
 
@@ -106,14 +123,15 @@ class Answers:
             ),
             None,
         )
-        if target is None or not known:
+        further = any(name != self.kinds.whole[program.tool].argument for name in program.parameters)
+        if target is None or not known or (further and not program.writes and len(known) < _TWICE):
             program.unexplained = ("a document that is new",)
             return
         changed: dict[str, None] = {}
         known = [at for at in known if self._is_fresh(moments[at], shown[at][0])] or known
         for at in known if program.writes else ():
             old, new = moments[at].docs[shown[at][0]], shown[at][1]
-            for name in {**old, **new}:
+            for name in new if program.tool in self.kinds.partial else {**old, **new}:
                 if not same(old.get(name, UNKNOWN), new.get(name, UNKNOWN)):
                     changed[name] = None
         unexplained: list[str] = []
@@ -121,7 +139,9 @@ class Answers:
             wanted = {at: shown[at][1][name] for at in known if name in shown[at][1]}
             every = {at: document[name] for at, (_, document) in shown.items() if name in document}
             old = f'{target.name}["{name}"]'
-            if readings := explainer.readings(every, old) or explainer.readings(wanted, old):
+            if not wanted:  # it is not there any more
+                unexplained.append(name)
+            elif readings := explainer.readings(every, old) or explainer.readings(wanted, old):
                 program.effects.append(Effect(target.name, name, tuple(readings)))
             elif parts := _along(explainer, target, name, wanted) or _inside(explainer, target, name, wanted):
                 program.effects += parts
@@ -130,7 +150,14 @@ class Answers:
         if unexplained:
             program.unexplained = tuple(unexplained)
         else:
-            program.answer = (Reading(target.name, 0.0),)
+            program.answer = (Reading(self._shown(program.tool, target), 0.0),)
+
+    def _shown(self, tool: str, target: Name) -> str:
+        """The document, or so much of it as the tool shows."""
+        if tool not in self.kinds.partial:
+            return target.name
+        fields = ", ".join(quoted(field) for field in sorted(self.kinds.told[tool]))
+        return f"shown({target.name}, {fields})"
 
     def _is_fresh(self, moment: Moment, key: Key) -> bool:
         """Whether nothing was written since the document was seen."""

@@ -60,7 +60,7 @@ def blame(programs: Mapping[str, Program], found: Iterable[Window]) -> bool:
 
 def _named(program: Program, kind: str) -> str:
     """The name that the tool has for a document of this kind, other than the one that it answers with."""
-    own = said(program.answer) if program.answer else ""
+    own = said(program.answer).removeprefix("shown(").partition(",")[0] if program.answer else ""
     names = [name.name for name in program.names.values() if name.shape == "doc" and name.kind == kind]
     return next((name for name in names if name != own), "".join(names[:1]))
 

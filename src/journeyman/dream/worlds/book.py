@@ -52,6 +52,7 @@ from journeyman.world.documents import (
     present,
     refuse_if,
     refuse_one,
+    shown,
 )
 
 '''

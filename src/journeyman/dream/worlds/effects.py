@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from journeyman.dream.worlds.arithmetic import formulas
 from journeyman.dream.worlds.calls import leaves
 from journeyman.dream.worlds.conditions import Condition, Scalar, quoted
+from journeyman.dream.worlds.phrases import phrase
 from journeyman.dream.worlds.reading import Reading, said
 from journeyman.dream.worlds.scope import UNKNOWN, Scope
 from journeyman.dream.worlds.values import (
@@ -61,12 +62,13 @@ Wanted = dict[int, Any]  # moment -> what it has to be
 
 
 class Explainer:
-    """Finds expressions. `plain` are the values at hand."""
+    """Finds expressions. `plain` are the values at hand; `makes`: whether the tool may name what is new."""
 
-    def __init__(self, scope: Scope, plain: Sequence[Scalar], found: Sequence[Condition]) -> None:
+    def __init__(self, scope: Scope, plain: Sequence[Scalar], found: Sequence[Condition], makes: bool = True) -> None:
         self.scope = scope
         self.plain = plain
         self.conditions = found
+        self._makes = makes
         self.numbers = [each for each in (*plain, *sums(scope)) if any_number(each.values)]
 
     def readings(self, wanted: Wanted, old: str = "") -> list[Reading]:
@@ -76,6 +78,7 @@ class Explainer:
             self._listed,
             self._made,
             self._arithmetic,
+            self._joined,
             self._either,
             self._cases,
             self._new,
@@ -207,6 +210,16 @@ class Explainer:
     def _arithmetic(self, wanted: Wanted, old: str) -> Iterator[Reading]:
         return formulas(self.numbers, wanted, Scalar(old, self.scope.values(old), 0.0) if old else None)
 
+    # -- texts
+
+    def _joined(self, wanted: Wanted, old: str) -> Iterator[Reading]:
+        """A text put together from others."""
+        if len(wanted) < _ENOUGH or not all(isinstance(value, str) for value in wanted.values()):
+            return
+        before = [Scalar(old, self.scope.values(old), 0.0)] if old else []
+        if (found := phrase([*before, *self.plain], wanted)) is not None:
+            yield Reading(found.python(), 1.0 + 0.3 * len(found.holes))
+
     # -- by a condition
 
     def _either(self, wanted: Wanted, _: str) -> Iterator[Reading]:
@@ -265,7 +278,8 @@ class Explainer:
     def _new(self, wanted: Wanted, _: str) -> Iterator[Reading]:
         """A string that nothing had named before, another one each time: an id, or a label."""
         values = list(wanted.values())
-        if len(values) < _POSITIVE or not all(isinstance(value, str) for value in values):
+        names = all(isinstance(value, str) and not any(map(str.isspace, value)) for value in values)
+        if not self._makes or len(values) < _POSITIVE or not names:
             return
         most = max(values.count(value) for value in set(values))
         if most > max(1, 0.2 * len(values)) or len(set(values)) < min(len(values), 8):

@@ -17,9 +17,11 @@ from types import MappingProxyType
 from typing import Any
 
 from journeyman.dream.worlds.calls import Call, Recording, leaves
-from journeyman.dream.worlds.kinds import Kinds
+from journeyman.dream.worlds.kinds import Kinds, looks
+from journeyman.world.documents import UNSAID
 
 _MOSTLY = 0.7
+_ODD = 0.1  # of what a tool makes, so much may have had its name before
 _STAYED = 2  # so often something was seen unchanged, and never changed
 Key = tuple[str, str]  # kind, key
 Docs = dict[Key, dict[str, Any]]
@@ -80,7 +82,7 @@ class History:
         """For each two sights of one document: whether it changed, who shows it, and which tools were called since:
         those that named it or a part of it, and all."""
         foreign = {kind.field for kind in self.kinds.all.values()}
-        for session, shows in zip(self.sessions, self.shows, strict=True):
+        for number, (session, shows) in enumerate(zip(self.sessions, self.shows, strict=True)):
             last: dict[Key, int] = {}
             for place, docs in enumerate(shows):
                 for key, doc in docs.items():
@@ -90,51 +92,89 @@ class History:
                         between = [call for call in session.calls[last[key] + 1 : place] if call.ok]
                         own = {key[1], *_ids(doc, foreign)}
                         naming = {call.tool for call in between if own & set(leaves(call.arguments))}
-                        changed = doc != shows[last[key]][key]
+                        changed = self._differs(number, last[key], place, key)
                         yield changed, session.calls[place].tool, sorted(naming), sorted({c.tool for c in between})
-                    last[key] = place
+                    if session.calls[place].tool not in self.kinds.partial:
+                        last[key] = place
+
+    def _differs(self, session: int, first: int, then: int, key: Key) -> bool:
+        """Whether a document is not as it was, as far as both calls show it."""
+        before, after = self.shows[session][first][key], self.shows[session][then][key]
+        if any(self.sessions[session].calls[at].tool in self.kinds.partial for at in (first, then)):
+            return any(field in before and before[field] != value for field, value in after.items())
+        return before != after
 
     def _writers(self) -> frozenset[str]:
-        """A tool that shows what is mostly not as it was has changed it; what is left is laid to those that were there
-        most often when something changed, the ones that named it first."""
+        """A tool that shows what is mostly not as it was has changed it (if by its name it only looks, nothing else may
+        have been called in between); what is left is laid to those that were there most often when something changed,
+        the ones that named it first."""
         windows = list(self._windows())
-        changed = Counter(tool for so, tool, naming, _ in windows if so and not naming)
-        calm = Counter(tool for so, tool, naming, _ in windows if not so and not naming)
+        own = [(so, tool) for so, tool, naming, called in windows if not naming and not (called and looks(tool))]
+        changed, calm = (Counter(tool for so, tool in own if so is wanted) for wanted in (True, False))
         sure: set[str] = {tool for tool in changed if changed[tool] >= _MOSTLY * (changed[tool] + calm[tool])}
         for named in (True, False):
             open_ = [naming if named else all_ for so, tool, naming, all_ in windows if so and tool not in sure]
             quiet = Counter(t for so, _, naming, all_ in windows if not so for t in (naming if named else all_))
             while left := [between for between in open_ if between and not sure & set(between)]:
                 seen = Counter(tool for between in left for tool in between)
-                sure.add(max(sorted(seen), key=lambda tool: seen[tool] ** 2 / (seen[tool] + quiet[tool])))
+                guilt = {tool: (seen[tool] ** 2 / (seen[tool] + quiet[tool]), not looks(tool)) for tool in sorted(seen)}
+                sure.add(max(guilt, key=guilt.__getitem__))
         return frozenset(sure | {moment_tool for moment_tool, _ in self.births.values()})
 
     def _births(self) -> dict[tuple[int, int, str], tuple[str, Key]]:
-        """Calls that answer with a key that nothing had named before, of something seen later: (session, call, field)
-        -> tool and key."""
+        """Calls that answer with a key that nothing had named before, of something seen later, or of what they show
+        themselves as new: (session, call, field) -> tool and key."""
         found: dict[tuple[int, int, str], tuple[str, Key]] = {}
-        fields = {kind.field: name for name, kind in self.kinds.all.items() if not kind.part and kind.field}
+        fields: dict[str, list[str]] = defaultdict(list)
+        for name, kind in self.kinds.all.items():
+            if not kind.part and kind.field:
+                fields[kind.field].append(name)
+        makers = self._makers()
         for at, session in enumerate(self.sessions):
             known: set[str] = set()
             for place, (call, docs) in enumerate(zip(session.calls, self.shows[at], strict=True)):
                 known |= set(leaves(call.arguments))
-                if call.ok and not docs and isinstance(call.value, dict):
+                if call.ok and isinstance(call.value, dict) and (not docs or call.tool in makers):
                     for field in sorted(fields.keys() & call.value.keys()):
                         key = call.value[field]
                         if isinstance(key, str) and key not in known:
-                            found[at, place, field] = (call.tool, (fields[field], key))
+                            kinds = [kind for kind in fields[field] if not docs or (kind, key) in docs]
+                            seen = [kind for kind in kinds if self.sight(at, place, (kind, key)) is not None]
+                            if kinds:
+                                found[at, place, field] = (call.tool, ((seen or kinds)[0], key))
                 known |= set(leaves(call.value))
         return found
+
+    def _makers(self) -> frozenset[str]:
+        """Tools that answer with a document that is new: no argument says which, another one comes of each call, and
+        nobody had seen it before."""
+        calls: dict[str, list[tuple[Key, bool]]] = defaultdict(list)
+        for session, shows in zip(self.sessions, self.shows, strict=True):
+            known: set[str] = set()
+            for call, docs in zip(session.calls, shows, strict=True):
+                known |= set(leaves(call.arguments))
+                seen = self.kinds.whole.get(call.tool)
+                if seen is not None and not seen.argument and not looks(call.tool):
+                    calls[call.tool] += [(key, key[1] in known) for key in docs]
+                known |= set(leaves(call.value)) if call.ok else set()
+        return frozenset(
+            tool
+            for tool, made in calls.items()
+            if sum(old for _, old in made) <= _ODD * len(made)
+            and len({key for key, _ in made}) >= (1 - _ODD) * len(made)
+        )
 
     def _changing(self) -> dict[str, set[str]]:
         """For each kind the fields that were seen to change within a session."""
         found: dict[str, set[str]] = defaultdict(set)
-        for shows in self.shows:
+        for session, shows in zip(self.sessions, self.shows, strict=True):
             last: Docs = {}
-            for docs in shows:
+            for call, docs in zip(session.calls, shows, strict=True):
                 for key, doc in docs.items():
-                    found[key[0]] |= {name for name in doc if key in last and doc[name] != last[key].get(name)}
-                    last[key] = doc
+                    old = last.get(key, doc)
+                    unsaid = old.get(UNSAID, ())
+                    found[key[0]] |= {name for name in doc if name not in unsaid and doc[name] != old.get(name)}
+                    last[key] = self.kinds.after(call.tool, key[0], last.get(key), doc)
         return {kind: fields for kind, fields in found.items() if not self.kinds.all[kind].part}
 
     def _unmoved(self) -> frozenset[tuple[str, str]]:
@@ -142,28 +182,34 @@ class History:
         says whose it is, and who is named there has not changed."""
         stayed: Counter[tuple[str, str]] = Counter()
         changed: set[tuple[str, str]] = set()
-        for session, shows in zip(self.sessions, self.shows, strict=True):
+        for number, (session, shows) in enumerate(zip(self.sessions, self.shows, strict=True)):
             last: dict[Key, int] = {}
             for place, docs in enumerate(shows):
-                for key, doc in docs.items():
+                for key in docs:
                     for at in range(last.get(key, place), place):
                         call = session.calls[at]
                         named = call.ok and call.tool in self.writers and key not in shows[at]
                         if named and key[1] in set(leaves(call.value)) - set(leaves(call.arguments)):
                             stayed[call.tool, key[0]] += 1
-                            if doc != shows[last[key]][key]:
+                            if self._differs(number, last[key], place, key):
                                 changed.add((call.tool, key[0]))
-                    last[key] = place
+                    if session.calls[place].tool not in self.kinds.partial:
+                        last[key] = place
         return frozenset(each for each, n in stayed.items() if n >= _STAYED and each not in changed)
 
     def _fixed(self) -> frozenset[str]:
         first: Docs = {}
         differs: set[str] = set()
         twice: Counter[str] = Counter()
-        for shows in self.shows:
+        for session, shows in zip(self.sessions, self.shows, strict=True):
             own: set[Key] = set()
-            for docs in shows:
+            for call, docs in zip(session.calls, shows, strict=True):
                 for key, doc in docs.items():
+                    if call.tool in self.kinds.partial:
+                        held = first.get(key, doc)
+                        if any(field in held and held[field] != value for field, value in doc.items()):
+                            differs.add(key[0])
+                        continue
                     twice[key[0]] += key in first and key not in own
                     own.add(key)
                     if first.setdefault(key, doc) != doc:
@@ -182,7 +228,7 @@ class History:
                 touched |= set(leaves(call.arguments)) | (set(leaves(call.value)) if not shows[place] else set())
                 touched |= {key[1] for key in shows[place]}
                 within[call.tool] |= set(leaves(call.value))
-            for key, doc in shows[place].items():
+            for key, doc in shows[place].items() if call.tool not in self.kinds.partial else ():
                 moved = any(key[1] in names and (tool, key[0]) not in self._calm for tool, names in within.items())
                 if key not in first and key[1] not in touched and not moved:
                     docs[key] = doc
@@ -196,8 +242,7 @@ class History:
             if shows[place]:
                 docs = dict(docs)
                 for key, doc in shows[place].items():
-                    old = docs.get(key)
-                    docs[key] = {**old, **doc} if old is not None and self.kinds.all[key[0]].part else doc
+                    docs[key] = self.kinds.after(call.tool, key[0], docs.get(key), doc)
             if call.ok:
                 words |= set(leaves(call.value))
         return moments

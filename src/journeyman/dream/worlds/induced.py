@@ -64,6 +64,11 @@ class Induced:
         known = {key: document for key, document in initial(history).items() if key[0] in rows}
         for (kind, key), document in known.items():
             rows[kind][key] = self.documents[kind].row(key, document)
+        born = {key for _, key in history.births.values()}
+        for shows in history.shows:
+            for kind, key in (each for docs in shows for each in docs):
+                if kind in rows and (kind, key) not in born:  # it was there, whatever it was like
+                    rows[kind].setdefault(key, self.documents[kind].row(key, None))
         for document in known.values():
             for kind, key in _references(document, self.refers):
                 rows[kind].setdefault(key, self.documents[kind].row(key, None))
@@ -131,10 +136,8 @@ class Induced:
                 if kind not in self.documents:
                     continue
                 documents = self.documents[kind]
-                if self.kinds.all[kind].part and here.has(documents.table, key):
-                    held = documents.document(here.get(documents.table, key))
-                    document = {**(held or {}), **document}
-                here.put(documents.table, documents.row(key, document))
+                held = documents.document(here.get(documents.table, key)) if here.has(documents.table, key) else None
+                here.put(documents.table, documents.row(key, self.kinds.after(call.tool, kind, held, document)))
             for kind, key in _references(call.value, self.refers, call.tool):
                 documents = self.documents[kind]
                 if not here.has(documents.table, key):

@@ -92,11 +92,11 @@ class Induction:
             scope=scope,
             doubts=refused.doubts,
         )
-        explainer = self.explainers[tool] = Explainer(scope, plain, found)
+        explainer = self.explainers[tool] = Explainer(scope, plain, found, writes)
         oks = [at for at, moment in enumerate(moments) if moment.call.ok]
         if not oks:
             program.unexplained = ("what it answers: it was never seen to succeed",)
-        elif tool in self.kinds.whole:
+        elif tool in self.kinds.whole and not self._answers.makes(moments, oks):
             self._answers.document(program, explainer, moments, oks)
         else:
             self._answers.value(program, explainer, moments, oks)

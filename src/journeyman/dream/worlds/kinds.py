@@ -7,15 +7,22 @@ Knows calls; nothing of how things change.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from journeyman.dream.worlds.calls import Call, Recording
+from journeyman.world.documents import UNSAID
 
-_FIELDS = 3  # a document has at least so many
+_FIELDS = 3  # a document has at least so many, or one less if one of them is the only thing that was asked with
 _ALIKE = 0.5  # of the fields of two documents of one kind, so many are the same
 _SURE = 0.9
+_MET = 0.5  # of the keys in a tool's answers, so many are those of documents that others have shown
+_ANY = frozenset("id key uid uuid guid number no code ref slug thing".split())  # no names for anything
+_VERBS = frozenset("get read find show look lookup fetch view open load retrieve details detail info by id".split())
+_LOOKS = frozenset("get read find show look lookup fetch view load retrieve search list check query describe".split())
+_PART = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
 
 
 class Kind(NamedTuple):
@@ -35,6 +42,9 @@ class Seen(NamedTuple):
 
 
 class Kinds:
+    """`whole`: tools that answer with a document; `partial`: of those the ones that leave fields of it out, and which;
+    `told`: the fields that these do show."""
+
     def __init__(self, sessions: Sequence[Recording]) -> None:
         by_tool: dict[str, list[Call]] = defaultdict(list)
         for session in sessions:
@@ -42,32 +52,38 @@ class Kinds:
                 if call.ok and isinstance(call.value, dict):
                     by_tool[call.tool].append(call)
         self.whole: dict[str, Seen] = {}
+        self.partial: dict[str, frozenset[str]] = {}
+        self.told: dict[str, frozenset[str]] = {}
         self._found: list[Kind] = []
-        few_first = sorted(by_tool, key=lambda tool: (len(_arguments(by_tool[tool])), tool))
+        self._keys: dict[str, set[str]] = defaultdict(set)
+        width = {tool: len({field for call in calls[:400] for field in call.value}) for tool, calls in by_tool.items()}
+        # Who asks for least and shows most first: of what others show, it is a part.
+        few_first = sorted(by_tool, key=lambda tool: (_most(by_tool[tool]), -width[tool], tool))
         for tool in few_first:
-            if seen := self._judged(by_tool[tool]):
+            if seen := self._judged(tool, by_tool[tool]):
                 self.whole[tool] = seen
+                told = frozenset(field for call in by_tool[tool] for field in call.value)
+                if missing := seen.kind.fields - told:
+                    self.partial[tool], self.told[tool] = missing, told
+                self._keys[seen.kind.name] |= {key for _, key, _ in map(self._whole, by_tool[tool]) if key}
         self._parts = _parts(sessions, set(self.whole), {kind.field for kind in self._found})
         self.all = {kind.name: kind for kind in (*self._found, *self._parts)}
 
-    def _judged(self, calls: list[Call]) -> Seen | None:
+    def _judged(self, tool: str, calls: list[Call]) -> Seen | None:
         calls = calls[:400]
         fields = frozenset(
             field for field, n in Counter(f for call in calls for f in call.value).items() if n > len(calls) / 4
         )
-        if len(fields) < _FIELDS:
-            return None
         names = _arguments(calls)
-        for kind in self._found:
-            alike = len(fields & kind.fields) / len(fields | kind.fields)
-            if alike >= _ALIKE and (kind.field in fields or not kind.field):
-                argument = next((n for n in names if _says(calls, n, kind.field)), "")
-                if kind.field or (argument := kind.name if kind.name in names else ""):
-                    return Seen(kind, argument)
+        if (known := self._known(calls, fields, names)) is not None:
+            return known
+        echoed = len(names) == 1 and names[0] in fields and _says(calls, names[0], names[0])
+        if len(fields) < _FIELDS - echoed:
+            return None
         own = [(n, f) for n in names for f in sorted(fields) if _says(calls, n, f)]
         own.sort(key=lambda pair: (pair[0] != pair[1], names.index(pair[0])))
         if own and (own[0][0] == own[0][1] or len(names) == 1):
-            kind = Kind(_stem(own[0][1]), own[0][1], fields)
+            kind = Kind(_called(own[0][1], own[0][0], tool), own[0][1], fields)
         elif len(names) == 1:
             kind = Kind(_stem(names[0]), "", fields)
         else:
@@ -77,20 +93,55 @@ class Kinds:
         self._found.append(kind)
         return Seen(kind, names[0] if not own else own[0][0])
 
+    def _known(self, calls: list[Call], fields: frozenset[str], names: list[str]) -> Seen | None:
+        """A kind that was found before, of which this tool shows documents: of several the one with these keys."""
+        found: list[tuple[float, float, str, Seen]] = []
+        for kind in self._found:
+            if kind.field and kind.field not in fields:
+                continue
+            argument = next((n for n in names if _says(calls, n, kind.field)), "")
+            if not kind.field and not (argument := kind.name if kind.name in names else ""):
+                continue
+            keys = [call.value.get(kind.field) if kind.field else call.arguments.get(argument) for call in calls]
+            met = sum(key in self._keys[kind.name] for key in keys if isinstance(key, str)) / len(calls)
+            alike = len(fields & kind.fields) / len(fields | kind.fields)
+            # A part of a document is one if it says which, and what else it says is said of such documents, too.
+            part = argument and met >= _MET and len(fields) > 1 and fields <= kind.fields
+            if (alike >= _ALIKE and len(fields) >= _FIELDS) or part:
+                found.append((-met, -alike, kind.name, Seen(kind, argument)))
+        return min(found)[3] if found else None
+
     def shown(self, call: Call) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """The documents that an answer shows: kind, key, document."""
+        """The documents that an answer shows: kind, key, document. Of a tool in `partial`, only some fields of it."""
         if not call.ok:
             return
-        if seen := self.whole.get(call.tool):
+        if call.tool in self.whole:
             if isinstance(call.value, dict):
-                key = call.value.get(seen.kind.field) if seen.kind.field else call.arguments.get(seen.argument)
-                if isinstance(key, str):
-                    yield seen.kind.name, key, call.value
+                kind, key, document = self._whole(call)
+                if key:
+                    yield kind, key, document
         elif isinstance(call.value, dict | list):
             for part in _objects(call.value):
                 for kind in self._parts:
                     if isinstance(key := part.get(kind.field), str):
                         yield kind.name, key, part
+
+    def _whole(self, call: Call) -> tuple[str, str, dict[str, Any]]:
+        seen = self.whole[call.tool]
+        key = call.value.get(seen.kind.field) if seen.kind.field else call.arguments.get(seen.argument)
+        return seen.kind.name, key if isinstance(key, str) else "", call.value
+
+    def after(self, tool: str, kind: str, old: dict[str, Any] | None, document: dict[str, Any]) -> dict[str, Any]:
+        """What is known of a document after the tool has shown this of it."""
+        missing = self.partial.get(tool, frozenset())
+        if self.all[kind].part:
+            return {**old, **document} if old is not None else document
+        if not missing:
+            return document
+        unsaid = ({*old.get(UNSAID, ())} if old is not None else missing) - document.keys()
+        known = {**(old or {}), **document}
+        known.pop(UNSAID, None)
+        return {**known, UNSAID: sorted(unsaid)} if unsaid else known
 
 
 def _parts(sessions: Sequence[Recording], whole: set[str], taken: set[str]) -> list[Kind]:
@@ -146,9 +197,27 @@ def _arguments(calls: Iterable[Call]) -> list[str]:
     return list(dict.fromkeys(n for call in calls for n, value in call.arguments.items() if isinstance(value, str)))
 
 
+def _most(calls: Sequence[Call]) -> int:
+    """How many arguments calls have at most."""
+    return max(len(call.arguments) for call in calls)
+
+
 def _says(calls: Sequence[Call], argument: str, field: str) -> bool:
     equal = sum(argument in c.arguments and c.value.get(field) == c.arguments[argument] for c in calls)
     return equal >= _SURE * len(calls)
+
+
+def _called(field: str, argument: str, tool: str) -> str:
+    """What such documents are called: after their key, or if all keys have the same name, after who asks for it."""
+    named = [_stem(field), _stem(argument)]
+    words = [word.lower() for word in _PART.findall(tool)]
+    named.append("_".join(word for word in words if word not in _VERBS))
+    return next((name for name in named if name and name not in _ANY), named[0])
+
+
+def looks(tool: str) -> bool:
+    """Whether its name says that it only looks something up."""
+    return next((word.lower() for word in _PART.findall(tool)), "") in _LOOKS
 
 
 def _stem(name: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from journeyman.dream.worlds.conditions import Condition
 from journeyman.dream.worlds.effects import Effect
+from journeyman.dream.worlds.phrases import filled
 from journeyman.dream.worlds.reading import Reading, said
 from journeyman.dream.worlds.refusals import Refusal
 from journeyman.dream.worlds.scope import Name, Scope
@@ -208,9 +209,7 @@ class _Body:
         return said([Reading(each.text, each.cost) for each in refusal.readings])
 
     def _says(self, refusal: Refusal, late: bool = False) -> str:
-        says = _text(refusal.says)
-        if refusal.who:
-            says = f"{says}.format({refusal.who})"
+        says = filled(refusal.says, refusal.who) if refusal.who else _text(refusal.says)
         return f"lambda: {says}" if late else says
 
     def change(self, effects: Sequence[Effect], side: Sequence[Effect]) -> None:

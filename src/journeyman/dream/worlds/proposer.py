@@ -204,8 +204,8 @@ def _words() -> str:
 
 
 _FUNCTIONS = (
-    "refuse_if", "refuse_one", "doubt_if", "never_below_zero", "past", "agreed", "entry", "first", "beyond", "culprit",
-    "present", "case", "merged", "calculated",
+    "refuse_if", "refuse_one", "doubt_if", "never_below_zero", "past", "shown", "agreed", "entry", "first", "beyond",
+    "culprit", "present", "case", "merged", "calculated",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from journeyman.dream.worlds.calls import leaves
 from journeyman.dream.worlds.conditions import Condition, Scalar
 from journeyman.dream.worlds.history import Moment
 from journeyman.dream.worlds.limits import limits
+from journeyman.dream.worlds.phrases import phrase
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
 from journeyman.dream.worlds.values import any_number
 
@@ -30,6 +31,7 @@ _PAIRS = 400  # conditions that are tried two at a time
 _MARGIN = 0.6
 _MOSTLY = 0.7
 _DOUBTS = 8
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _LISTED = 100  # things that were seen to work are listed; of more, another one will work as well
 _ONE_WORD = re.compile(r'(\w+) == "(?:[^"\\\\]|\\\\.)*"')
 _WORD = re.compile(r"[a-z]+")
@@ -97,6 +99,7 @@ def refusals(
             groups[says] |= 1 << at
             if hole:
                 holes[says][at] = hole
+    told, mute = _put_together(scope, [*plain, *reckoned], groups, dark)
     listed: list[Refusal] = []
     while True:
         best: tuple[float, str, list[Condition], str, int] | None = None
@@ -108,8 +111,8 @@ def refusals(
                 fit = fitting(says, wanted, left & ~wanted, dark, found)
                 if fitting is _paired:
                     fit = _nearest([*fit, *_past(says, wanted & ~dark, left & ~wanted & ~dark, numbers)])
-                readings, who = fit, ""
-                if "{}" in says:
+                readings, who = fit, told.get(says, "")
+                if "{}" in says and not who:
                     readings, who = _with_hole(fit, holes[says], wanted & ~dark, plain, scope)
                 if readings and (best is None or readings[0].cost < best[0]):
                     best = (readings[0].cost, says, readings, who, wanted)
@@ -128,11 +131,55 @@ def refusals(
         f"{name.name} is None" for name in scope.names.values() if name.shape == "doc" and not scope.needs(name.text)
     }
     doubts += [doubt for refusal in listed if (doubt := _others(refusal, scope)) is not None]
-    believed = [refusal for refusal in listed if _believed(refusal, worked, direct)]
+    believed = [each for each in listed if each.says not in mute and _believed(each, worked, direct)]
     doubts += [each for refusal in listed if refusal not in believed for each in refusal.readings[:1]]
     unexplained = sum((group & left & ~unseen).bit_count() for group in groups.values())
     first = [lookup(scope.names[name], says, who, at) for (name, says, who), at in sorted(lookups.items())]
     return Refusals((*first, *believed), unexplained, _distinct(doubts))
+
+
+def _put_together(
+    scope: Scope, plain: Sequence[Scalar], groups: dict[str, int], dark: int
+) -> tuple[dict[str, str], set[str]]:
+    """Refusals that differ only in what they name become one group, and what stands in its holes is found; where that
+    is not, it is known that they refuse, but not in which words (the second)."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for says, at in groups.items():
+        moment = scope.moments[at.bit_length() - 1]
+        alike[_skeleton(moment)].append(says)
+    told: dict[str, str] = {}
+    mute: set[str] = set()
+    for skeleton, members in alike.items():
+        at = 0
+        for says in members:
+            at |= groups[says]
+        places = [place for place in range(at.bit_length()) if at & ~dark >> place & 1]
+        seen = {place: str(scope.moments[place].call.value) for place in places}
+        if len(members) == 1:
+            sessions = {scope.moments[place].session for place in places}
+            if len(sessions) == 1 and _NUMBER.search(members[0]):
+                mute.add(members[0])  # whose number is it? that of this session alone, as far as anybody knows
+            continue
+        if len(set(seen.values())) < 2:
+            continue
+        found = phrase(plain, seen)
+        for says in members:
+            del groups[says]
+        if found is not None:
+            told[found.text] = ", ".join(found.holes)
+        else:
+            mute.add(skeleton)
+        groups[skeleton if found is None else found.text] = at
+    return told, mute
+
+
+def _skeleton(moment: Moment) -> str:
+    """An error's words without what was asked for and without numbers."""
+    says = str(moment.call.value)
+    for leaf in sorted(leaves(list(moment.call.arguments.values())), key=len, reverse=True):
+        if len(leaf) > 1:
+            says = says.replace(leaf, "#")
+    return _NUMBER.sub("#", says)
 
 
 def _distinct(doubts: Sequence[Condition]) -> tuple[Condition, ...]:

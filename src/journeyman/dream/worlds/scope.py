@@ -11,6 +11,8 @@ Knows moments; nothing of what is to be explained.
 
 from __future__ import annotations
 
+import builtins
+import keyword
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -29,7 +31,8 @@ class _Unknown:
 
 UNKNOWN = _Unknown()
 NAMES = 90  # at most so many for one tool
-_WORDS = ("entry", "first", "beyond", "culprit", "present", "merged", "calculated", "case", "agreed", "past")
+_TAKEN = {*vars(documents), *vars(builtins), "desk", "here", "answer", "each", "value", "x", "y"}  # mean something else
+_WORDS = ("entry", "first", "beyond", "culprit", "present", "merged", "calculated", "case", "agreed", "past", "shown")
 
 
 class Sight:
@@ -165,6 +168,9 @@ class Scope:
         for other in self._same:  # the same wherever it is known at all
             if all(a is None or a == b for a, b in zip(mark, other, strict=True)):
                 return None
+        name = "".join(letter if letter.isalnum() else "_" for letter in name)
+        taken = keyword.iskeyword(name) or name in (*_TAKEN, *self.arguments) or not name.isidentifier()
+        name = f"the_{name}" if taken else name
         free = next(n for n in (name, *(f"{name}_{i}" for i in range(2, 99))) if n not in self.names)
         self._same.append(mark)
         for space, value in zip(self.spaces, values, strict=True):

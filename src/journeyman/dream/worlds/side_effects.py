@@ -54,7 +54,8 @@ class SideEffects:
             for place, moment in enumerate(moments):
                 for key, doc in moment.shows.items():
                     since = last.get(key, -1)
-                    last[key] = place
+                    if moment.call.tool not in self.kinds.partial:
+                        last[key] = place
                     if key not in moment.docs:
                         continue
                     own = self._own_fields(moment)
@@ -65,6 +66,8 @@ class SideEffects:
                     ]
                     if len(between) == 1 and id(between[0]) in index:
                         old = between[0].docs[key]
+                        if key in between[0].shows:  # a part of it, of which that call has said itself how it is now
+                            own = own | self._own_fields(between[0])
                         after = {**doc, **{name: old[name] for name in own if name in old}}
                         examples[between[0].call.tool][index[id(between[0])]][key] = after
         for tool, seen in sorted(examples.items()):
