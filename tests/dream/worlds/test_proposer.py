@@ -246,3 +246,49 @@ def test_what_is_vetted_is_one_plain_function() -> None:
     assert vetted(GOOD, "other", source).why
     assert "taken" in vetted(GOOD.replace("grams", "taken"), "postage", source).code
     assert "something else" in vetted(GOOD.replace("grams", "desk_").replace("desk_", "Desk"), "postage", source).why
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (HEADER.replace("grams: int", "grams: \"print('out') or int\"") + "        return 1", "no plain type"),
+        (HEADER.replace("-> Any", "-> \"print('out') or int\"") + "        return 1", "no plain type"),
+        (HEADER.replace("grams: int", "grams: list[print('out')]") + "        return 1", "no plain type"),
+        (written("return desk.done('{0.__init__.__globals__}'.format(desk))"), ".format"),
+        (written("return desk.done(list(map(str.format, ['{0.__class__}'], [desk])))"), ".format"),
+        (written("f = 1", "match here:", "    case Context(__init__=f):", "        return f"), "match"),
+        (written("here.tier = 0", "return desk.done(1)"), ".tier"),
+        (written("agreed.calls = 1", "return desk.done(1)"), ".calls"),
+        (written("for here.tier in (0,):", "    return desk.done(1)"), ".tier"),
+        (written("return desk.done(str(here.result))"), ".result"),
+        (written("return desk.done(Documents('a', ('b',)))"), "Documents"),
+        (written("return desk.done('x'.encode('idna'))"), ".encode"),
+        (written("try:", "    return 1", "except* KeyError:", "    pass"), "TryStar"),
+        (written("return desk.done(" + "lambda: " * 2000 + "1)"), "too deeply"),
+        (written("return desk.done(" + "-" * 5000 + "1)"), "no Python"),
+    ],
+)
+def test_ways_to_the_inside_of_python_are_not_even_tried(code: str, why: str) -> None:
+    found = vetted(code, "postage", world().induced.source)
+    assert why in found.why
+    assert not found.code
+
+
+def test_plain_tools_of_all_kinds_are_let_through() -> None:
+    lines = [
+        "prices = {'light': 95, 'heavy': 175}",
+        "kinds = [name for name, least in (('light', 0), ('heavy', 500)) if grams >= least]",
+        "kind = kinds[-1] if kinds else 'light'",
+        "total: float = 0",
+        "for each in kinds:",
+        "    total += prices.get(each, 0)",
+        "try:",
+        "    text = f'{total:.2f} {kind.upper()}'",
+        "except (KeyError, TypeError) as error:",
+        "    raise Abstain(str(error))",
+        "found = desk.known(lambda: prices[kind])",
+        "return desk.done({'kind': kind, 'text': text.strip(), 'found': found, 'in': kind in {'light', 'heavy'}})",
+    ]
+    code, why = vetted(written(*lines).replace("grams: int", "grams: int | None"), "postage", world().induced.source)
+    assert not why
+    assert "kind.upper()" in code
