@@ -62,3 +62,34 @@ def test_nothing_to_dream_of_ends_in_a_remedy(tmp_path: Path, capsys: pytest.Cap
         opened.add_sessions([Session((Turn("user", "Hello"),))])
     assert main(["dream", "--store", path]) == 1
     assert "try: " in capsys.readouterr().err
+
+
+def test_where_a_world_is_put_is_looked_at_before_it_is_made(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "world.py").write_text("# a world of my own")
+    for out in ("file", "file/below", "mine"):
+        assert main(["dream", "--store", store, "--out", str(tmp_path / out)]) == 1
+        said = capsys.readouterr()
+        assert "try: " in said.err
+        assert not said.out
+    assert (tmp_path / "mine" / "world.py").read_text() == "# a world of my own"
+    assert main(["dream", "--store", store, "--out", ""]) == 2
+    assert main(["dream", "--store", store, "--world", ""]) == 2
+
+
+def test_a_corrected_world_is_not_written_over(store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, book = tmp_path / "world", tmp_path / "world" / "world.py"
+    dreamt = ["dream", "--store", store, "--budget", "5", "--out", str(out)]
+    main(dreamt)
+    main(dreamt)  # as it was written, it may be written again
+    book.write_text(book.read_text() + "# what I have found out\n")
+    capsys.readouterr()
+    assert main(dreamt) == 1
+    assert "--world" in capsys.readouterr().err
+    assert "found out" in book.read_text()
+    assert main([*dreamt, "--world", str(book)]) == 0
+    assert "found out" in book.read_text()
+    assert main(["world", "tasks", str(out)]) == 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -52,9 +53,14 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from journeyman.dream.asking import Asked
-    from journeyman.dream.dreamed import dream
+    from journeyman.dream.dreamed import dream, free
     from journeyman.dream.worlds.agreement import disagrees, known
 
+    for option, given in (("--out", args.out), ("--world", args.world)):
+        if given == "":
+            raise UsageError(f"{option} names nothing", f"give {option} a path, or leave it out")
+    if args.out:  # before minutes are spent on what cannot be kept
+        free(Path(args.out), _text(args.world))
     if args.proposer and args.world:
         raise UsageError("a world.py that you give is measured as it is", "leave out --proposer, or --world")
     if args.proposer_model and not args.proposer:
@@ -88,6 +94,14 @@ def run(args: argparse.Namespace) -> int:
     else:
         _show(card, args.out)
     return 0 if card["passes"] else 1
+
+
+def _text(path: str | None) -> str | None:
+    """Of the file that is to be measured, if there is one; what is wrong with it is said when it is opened."""
+    try:
+        return None if path is None else Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
 
 
 def _show(card: dict[str, Any], out: str | None) -> None:
