@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from journeyman.dream.asking import Asked
     from journeyman.dream.dreamed import dream, free
     from journeyman.dream.worlds.agreement import disagrees, known
+    from journeyman.dream.worlds.imitator import look_ahead
 
     for option, given in (("--out", args.out), ("--world", args.world)):
         if given == "":
@@ -85,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
             imitator=imitator,
         )
         report("make tasks", 0.6)
+        if dreamed.imitator is not None:
+            look_ahead(dreamed.suite, dreamed.imitator)
         card = {**dreamed.card, "tasks": dreamed.tasks.to_json(), "outcomes": dreamed.outcomes}
         card["passes"] = card["passes"] and not disagrees(dreamed.outcomes)
     if args.out:
