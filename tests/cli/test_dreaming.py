@@ -93,3 +93,34 @@ def test_a_corrected_world_is_not_written_over(store: str, tmp_path: Path, capsy
     assert main([*dreamt, "--world", str(book)]) == 0
     assert "found out" in book.read_text()
     assert main(["world", "tasks", str(out)]) == 0
+
+
+@pytest.mark.parametrize("line", ["{}['a']", "1 / 0", "assert False", "raise SystemExit(3)", "read.nothing", "1 +"])
+def test_a_correction_that_python_does_not_take_is_told(
+    line: str, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["dream", "--store", store, "--out", str(tmp_path)])
+    book = tmp_path / "world.py"
+    book.write_text(f"{book.read_text()}\n{line}\n")
+    capsys.readouterr()
+    assert main(["dream", "--store", store, "--world", str(book)]) == 1
+    said = capsys.readouterr().err
+    assert "cannot be read as a world" in said
+    assert "undo the last change" in said
+    assert main(["dream", "--store", store, "--world", str(tmp_path / "none.py")]) == 1
+    assert "there is no" in capsys.readouterr().err
+
+
+def test_a_world_that_says_nothing_or_breaks_does_not_pass(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["dream", "--store", store, "--out", str(tmp_path)])
+    empty, mistyped = tmp_path / "empty.py", tmp_path / "mistyped.py"
+    empty.write_text("")
+    mistyped.write_text((tmp_path / "world.py").read_text().replace('["state"] =', '["state"] = stat ='))
+    mistyped.write_text(mistyped.read_text().replace("stat = 'on'", "stat"))
+    capsys.readouterr()
+    assert main(["dream", "--store", store, "--world", str(empty)]) == 1
+    assert "does not pass" in capsys.readouterr().out
+    assert main(["dream", "--store", store, "--world", str(mistyped)]) == 1
+    assert "switch_on broke: " in capsys.readouterr().out

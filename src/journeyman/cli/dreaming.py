@@ -124,6 +124,10 @@ def _show(card: dict[str, Any], out: str | None) -> None:
             f" {percent(held['exact'])} exactly; an exact-match cache has {percent(held['cache_exact'])}."
         )
     console.print(f"From {card['sessions']} sessions: {'passes' if card['passes'] else 'does not pass'}.")
+    for tool in card.get("contradicted", ()):
+        console.print(f"  {tool}: it answers otherwise than the log")
+    for tool, says in card.get("broken", {}).items():
+        console.print(f"  {tool}: {says}")
     for tool, outcome in card.get("proposed", {}).get("tools", {}).items():
         told = f"written by {card['proposed']['model']}, and admitted" if outcome["admitted"] else outcome["why"]
         console.print(f"  {tool}: {told}")

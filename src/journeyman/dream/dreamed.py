@@ -23,10 +23,10 @@ from typing import Any
 
 from journeyman.dream.asking import Asked
 from journeyman.dream.worlds import book
-from journeyman.dream.worlds.admission import admitted, card, contradicted
+from journeyman.dream.worlds.admission import admitted, broken, card, contradicted
 from journeyman.dream.worlds.agreement import agreement
 from journeyman.dream.worlds.calls import recordings
-from journeyman.dream.worlds.fidelity import measured
+from journeyman.dream.worlds.fidelity import ANSWERED, measured
 from journeyman.dream.worlds.filler import fill
 from journeyman.dream.worlds.history import History
 from journeyman.dream.worlds.imitator import Imitated
@@ -166,7 +166,9 @@ def dream(
     again = measured(induced, calls, calls)
     report = {"sessions": len(calls), "on_path": again.to_json(), "contradicted": contradicted(again)}
     report["tools"] = {tool: {"on_path": tally.to_json()} for tool, tally in sorted(again.tools.items())}
-    passes = {"passes": not report["contradicted"]}
+    report["broken"] = broken(again)
+    enough = again.all.answered >= ANSWERED * again.all.n
+    passes = {"passes": enough and not report["contradicted"] and not report["broken"]}
     if filler:
         report["filled"] = fill(induced)
     made = Dreamed(induced, induced.source, {**report, **passes}, history, budget)

@@ -53,8 +53,13 @@ def opened(path: Path) -> ModuleType:
         made = importlib.util.module_from_spec(spec)
         sys.modules[made.__name__] = made
         spec.loader.exec_module(made)
-    except (OSError, SyntaxError, NameError, TypeError, ImportError) as error:
-        raise WorldError(f"{path} cannot be read as a world: {error}", "undo the last change to it") from error
+    except WorldError:
+        raise
+    except FileNotFoundError as error:
+        raise WorldError(f"there is no {path}", "name the file that `journeyman dream --out` wrote") from error
+    except (Exception, SystemExit) as error:  # it is somebody's code, and may come to anything
+        why = error if isinstance(error, OSError | SyntaxError) else f"{type(error).__name__}: {error}"
+        raise WorldError(f"{path} cannot be read as a world: {why}", "undo the last change to it") from error
     return made
 
 

@@ -292,3 +292,13 @@ def test_plain_tools_of_all_kinds_are_let_through() -> None:
     code, why = vetted(written(*lines).replace("grams: int", "grams: int | None"), "postage", world().induced.source)
     assert not why
     assert "kind.upper()" in code
+
+
+def test_a_model_that_fails_leaves_the_world_as_it_was(serve: Callable[..., Server]) -> None:
+    """It was found when it was looked for, and is gone, or says what is no text, when it is asked."""
+    server = serve(GOOD)
+    server.replies = [5]  # type: ignore[list-item]
+    found, outcomes = dreamed_once(server)
+    assert not outcomes["postage"].admitted
+    assert "gave no answer" in outcomes["postage"].why
+    assert found.induced.source == world().induced.source
