@@ -161,7 +161,7 @@ def test_what_is_wrong_is_told_which_calls_and_may_try_again(serve: Callable[...
         (written("here.__class__", "return desk.done(1)"), "__class__"),
         (written("x = (i for i in [1])", "return desk.done(x.gi_frame)"), "gi_frame"),
         (written("return desk.done([1 for a in 'a' * 99999 for b in 'b' * 99999 for c in 'c' * 999])"), "long"),
-        (written("return desk.done(len('a' * 99999999999))"), "no more"),
+        (written("return desk.done(len('a' * 99999999999))"), "memory"),
         ("x = 1\n" + written("return desk.done(x)"), "one function"),
     ],
 )
@@ -302,3 +302,22 @@ def test_a_model_that_fails_leaves_the_world_as_it_was(serve: Callable[..., Serv
     assert not outcomes["postage"].admitted
     assert "gave no answer" in outcomes["postage"].why
     assert found.induced.source == world().induced.source
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("text = 'x' * grams", "memory"),
+        ("for each in ([1] if grams > 3000 else []): doubt_if(sum([1 for a in 'a' * grams]) < 0)", "memory"),
+        ("more = [1]\n        for each in more: more.append(each) if grams > 10 ** 9 else None", "power"),
+        ("more = [1]\n        for each in more: more.append(each) if grams > 1000000000 else None", "long"),
+    ],
+)
+def test_what_only_an_odd_call_sets_off_is_found_before_it_is_admitted(
+    line: str, why: str, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No recorded letter weighs ten tons, and whoever plays in the world may send one."""
+    monkeypatch.setattr(proposer, "replayed", lambda *given: replayed(*given, seconds=1))
+    _, outcomes = dreamed_once(serve(GOOD.replace("        refuse_if", f"        {line}\n        refuse_if")))
+    assert not outcomes["postage"].admitted
+    assert why in outcomes["postage"].why

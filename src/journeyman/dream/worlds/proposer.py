@@ -114,7 +114,7 @@ def _proposed(
         wrong: list[str] = []
         if not why:
             text = replaced(source, tool, code)
-            trial = replayed(text, name, sessions, {each: sorted(fields) for each, fields in loose.items()})
+            trial = replayed(text, name, sessions, {each: sorted(fields) for each, fields in loose.items()}, tool)
             unseen = sum(each.session in hidden for each in moments)
             why = trial.why or unfit(trial, found, tool, hidden, unseen)
             if not why:
