@@ -43,7 +43,7 @@ LIBRARIES = {
     "world": {"apsw", "orjson", "rpds", "mcp"},  # the last for the server of a world
     # Each of them where an environment of it is measured; pytest for its plugin.
     "grind": {"gymnasium", "reasoning_gym", "openenv", "verifiers", "websockets", "pytest"},
-    "dream": {"openai"},  # for a writer over HTTP
+    "dream": {"openai", "httpx"},  # for a writer over HTTP; httpx is what openai speaks it with
     "model": {"llguidance", "torch", "transformers", "peft", "safetensors", "numpy"},
     "learn": {"torch", "transformers", "peft", "safetensors", "numpy"},
     "registry": {"torch", "safetensors", "numpy", "cryptography"},  # a certificate is signed

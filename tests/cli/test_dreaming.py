@@ -87,3 +87,65 @@ def test_a_log_of_which_nothing_can_be_written_says_so(tmp_path: Path, capsys: p
         opened.add_sessions([dashed(1)])
     assert main(["dream", "--store", path]) == 1
     assert "get-lamp" in capsys.readouterr().err
+
+
+def test_where_a_world_is_put_is_looked_at_before_it_is_made(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "world.py").write_text("# a world of my own")
+    for out in ("file", "file/below", "mine"):
+        assert main(["dream", "--store", store, "--out", str(tmp_path / out)]) == 1
+        said = capsys.readouterr()
+        assert "try: " in said.err
+        assert not said.out
+    assert (tmp_path / "mine" / "world.py").read_text() == "# a world of my own"
+    assert main(["dream", "--store", store, "--out", ""]) == 2
+    assert main(["dream", "--store", store, "--world", ""]) == 2
+
+
+def test_a_corrected_world_is_not_written_over(store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, book = tmp_path / "world", tmp_path / "world" / "world.py"
+    dreamt = ["dream", "--store", store, "--budget", "5", "--out", str(out)]
+    main(dreamt)
+    main(dreamt)  # as it was written, it may be written again
+    book.write_text(book.read_text() + "# what I have found out\n")
+    capsys.readouterr()
+    assert main(dreamt) == 1
+    assert "--world" in capsys.readouterr().err
+    assert "found out" in book.read_text()
+    assert main([*dreamt, "--world", str(book)]) == 0
+    assert "found out" in book.read_text()
+    assert main(["world", "tasks", str(out)]) == 0
+
+
+@pytest.mark.parametrize("line", ["{}['a']", "1 / 0", "assert False", "raise SystemExit(3)", "read.nothing", "1 +"])
+def test_a_correction_that_python_does_not_take_is_told(
+    line: str, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["dream", "--store", store, "--out", str(tmp_path)])
+    book = tmp_path / "world.py"
+    book.write_text(f"{book.read_text()}\n{line}\n")
+    capsys.readouterr()
+    assert main(["dream", "--store", store, "--world", str(book)]) == 1
+    said = capsys.readouterr().err
+    assert "cannot be read as a world" in said
+    assert "undo the last change" in said
+    assert main(["dream", "--store", store, "--world", str(tmp_path / "none.py")]) == 1
+    assert "there is no" in capsys.readouterr().err
+
+
+def test_a_world_that_says_nothing_or_breaks_does_not_pass(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["dream", "--store", store, "--out", str(tmp_path)])
+    empty, mistyped = tmp_path / "empty.py", tmp_path / "mistyped.py"
+    empty.write_text("")
+    mistyped.write_text((tmp_path / "world.py").read_text().replace('["state"] =', '["state"] = stat ='))
+    mistyped.write_text(mistyped.read_text().replace("stat = 'on'", "stat"))
+    capsys.readouterr()
+    assert main(["dream", "--store", store, "--world", str(empty)]) == 1
+    assert "does not pass" in capsys.readouterr().out
+    assert main(["dream", "--store", store, "--world", str(mistyped)]) == 1
+    assert "switch_on broke: " in capsys.readouterr().out

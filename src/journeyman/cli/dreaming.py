@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -52,9 +53,15 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from journeyman.dream.asking import Asked
-    from journeyman.dream.dreamed import dream
+    from journeyman.dream.dreamed import dream, free
     from journeyman.dream.worlds.agreement import disagrees, known
+    from journeyman.dream.worlds.imitator import look_ahead
 
+    for option, given in (("--out", args.out), ("--world", args.world)):
+        if given == "":
+            raise UsageError(f"{option} names nothing", f"give {option} a path, or leave it out")
+    if args.out:  # before minutes are spent on what cannot be kept
+        free(Path(args.out), _text(args.world))
     if args.proposer and args.world:
         raise UsageError("a world.py that you give is measured as it is", "leave out --proposer, or --world")
     if args.proposer_model and not args.proposer:
@@ -79,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
             imitator=imitator,
         )
         report("make tasks", 0.6)
+        if dreamed.imitator is not None:
+            look_ahead(dreamed.suite, dreamed.imitator)
         card = {**dreamed.card, "tasks": dreamed.tasks.to_json(), "outcomes": dreamed.outcomes}
         card["passes"] = card["passes"] and not disagrees(dreamed.outcomes)
     if args.out:
@@ -88,6 +97,14 @@ def run(args: argparse.Namespace) -> int:
     else:
         _show(card, args.out)
     return 0 if card["passes"] else 1
+
+
+def _text(path: str | None) -> str | None:
+    """Of the file that is to be measured, if there is one; what is wrong with it is said when it is opened."""
+    try:
+        return None if path is None else Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
 
 
 def _show(card: dict[str, Any], out: str | None) -> None:
@@ -110,6 +127,10 @@ def _show(card: dict[str, Any], out: str | None) -> None:
     for tool, count in card.get("left_out", {}).items():
         told = "1 session that calls it is left out" if count == 1 else f"{count} sessions that call it are left out"
         console.print(f"  {tool} cannot be written as a function in Python: {told}")
+    for tool in card.get("contradicted", ()):
+        console.print(f"  {tool}: it answers otherwise than the log")
+    for tool, says in card.get("broken", {}).items():
+        console.print(f"  {tool}: {says}")
     for tool, outcome in card.get("proposed", {}).get("tools", {}).items():
         told = f"written by {card['proposed']['model']}, and admitted" if outcome["admitted"] else outcome["why"]
         console.print(f"  {tool}: {told}")

@@ -1,6 +1,7 @@
 """A model behind an OpenAI-compatible API, asked one thing at a time.
 
-Always holds: what answers at a wrong address, and half of an answer, are a UsageError that says what to do.
+Always holds: what answers at a wrong address, half of an answer, and one that does not end are a UsageError that says
+what to do; each of three tries takes no more time than `timeout`, and no more memory than `_LONGEST`.
 
 Knows HTTP through the `openai` package, which is needed only here.
 """
@@ -8,10 +9,13 @@ Knows HTTP through the `openai` package, which is needed only here.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from journeyman.errors import MissingExtraError, UsageError
+
+_LONGEST = 8 << 20  # bytes of an answer
 
 
 class Asked:
@@ -32,9 +36,13 @@ class Asked:
         self.tokens = 0
         try:
             self._client = openai.OpenAI(
-                base_url=url, api_key=os.environ.get("OPENAI_API_KEY", "none"), timeout=timeout, max_retries=2
+                base_url=url,
+                api_key=os.environ.get("OPENAI_API_KEY", "none"),
+                timeout=timeout,
+                max_retries=2,
+                http_client=openai.DefaultHttpxClient(event_hooks={"response": [_within(timeout)]}),
             )
-            self.model = model or self._client.models.list().data[0].id
+            self.model = str(model or self._client.models.list().data[0].id)
         except Exception as error:  # what answers at a wrong address may be anything, and not only the API's errors
             raise self._unusable(error) from error
 
@@ -46,12 +54,45 @@ class Asked:
                 model=self.model, messages=given, temperature=temperature, max_tokens=max_tokens
             )
             self.tokens += reply.usage.total_tokens if reply.usage else 0
-            return (reply.choices[0].message.content or "") if reply.choices else ""
+            said: Any = reply.choices[0].message.content if reply.choices else ""
+            if said is not None and not isinstance(said, str):
+                raise ValueError(f"its text is {type(said).__name__}")
+            return said or ""
         except Exception as error:  # as above: a proxy's page or half a reply is no API error either
             raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> UsageError:
+        why = error.__cause__ if isinstance(error.__cause__, ValueError) else error  # of the body: `_within`
         return UsageError(
-            f"the {self._role} at {self._url} gave no answer ({type(error).__name__}: {error})",
+            f"the {self._role} at {self._url} gave no answer ({type(why).__name__}: {why})",
             f"check that it runs and speaks the OpenAI API, or leave --{self._role} out",
         )
+
+
+def _within(seconds: float) -> Any:
+    """What httpx is to do with each response: let its body end in this time, and within bounds. (Its own limit is for
+    each part of it.)"""
+    import httpx
+
+    class Bounded(httpx.SyncByteStream):
+        def __init__(self, stream: httpx.SyncByteStream) -> None:
+            self._stream, self._end = stream, time.monotonic() + seconds
+
+        def __iter__(self) -> Iterator[bytes]:
+            size = 0
+            for part in self._stream:
+                size += len(part)
+                if size > _LONGEST:
+                    raise ValueError(f"it says more than {_LONGEST} bytes")
+                if time.monotonic() > self._end:
+                    raise ValueError(f"it has not ended after {seconds:g} seconds")
+                yield part
+
+        def close(self) -> None:
+            self._stream.close()
+
+    def bounded(response: httpx.Response) -> None:
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        response.stream = Bounded(response.stream)
+
+    return bounded

@@ -14,18 +14,20 @@ Knows the induction as one thing.
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from journeyman.dream.asking import Asked
 from journeyman.dream.worlds import book
-from journeyman.dream.worlds.admission import admitted, card, contradicted
+from journeyman.dream.worlds.admission import admitted, broken, card, contradicted
 from journeyman.dream.worlds.agreement import agreement
 from journeyman.dream.worlds.calls import called, unwritable
-from journeyman.dream.worlds.fidelity import measured
+from journeyman.dream.worlds.fidelity import ANSWERED, measured
 from journeyman.dream.worlds.filler import fill
 from journeyman.dream.worlds.history import History
 from journeyman.dream.worlds.imitator import Imitated
@@ -37,6 +39,7 @@ from journeyman.dream.worlds.tasks import BUDGET, Tasks
 from journeyman.errors import InputError, WorldError
 from journeyman.records import Session
 from journeyman.world import saved
+from journeyman.world.directory import replacing
 from journeyman.world.files import save_text
 from journeyman.world.saved import BOOK, IMITATED, START, TASKS
 from journeyman.world.suite import Suite
@@ -82,22 +85,45 @@ class Dreamed:
         return World(rules if self.imitator is None else rules.imitated(self.imitator), self.induced.start)
 
     def save(self, directory: str | Path) -> None:
-        """Its files; `journeyman.world.load` opens them as a suite. WorldError if they cannot be written."""
+        """Its files, all of them or, if that is stopped, none; `journeyman.world.load` opens them as a suite.
+        WorldError if they cannot be written, or if a world.py would be lost that a person has changed."""
         where = Path(directory)
+        free(where, self.source)
         origins = {task: origin._asdict() for task, origin in self.tasks.origins.items()}
         tasks = saved.lines(self.suite, self.induced.start, self.tasks.grounds.keys, origins)
-        card = {**self.card, "tasks": self.tasks.to_json(), "outcomes": self.outcomes}
+        card = {**self.card, "tasks": self.tasks.to_json(), "outcomes": self.outcomes, "book": _hash(self.source)}
         try:
-            where.mkdir(parents=True, exist_ok=True)
-            save_text(self.induced.start, where / START)
-            _whole(where / TASKS, "".join(f"{line}\n" for line in tasks))
-            _whole(where / CARD, json.dumps(card, indent=1, sort_keys=True) + "\n")
-            _whole(where / BOOK, self.source)
-            (where / IMITATED).unlink(missing_ok=True)
-            if self.imitator is not None:  # what it has said so far; who opens this asks nobody
-                _whole(where / IMITATED, json.dumps(self.imitator.answers, indent=1, sort_keys=True) + "\n")
+            with replacing(where, gone=(IMITATED,)) as new:
+                save_text(self.induced.start, new(START))
+                _write(new(TASKS), "".join(f"{line}\n" for line in tasks))
+                _write(new(CARD), json.dumps(card, indent=1, sort_keys=True) + "\n")
+                _write(new(BOOK), self.source)
+                if self.imitator is not None:  # what it has said so far; who opens this asks nobody
+                    _write(new(IMITATED), json.dumps(self.imitator.answers, indent=1, sort_keys=True) + "\n")
         except OSError as error:
             raise WorldError(f"{where} cannot be written: {error.strerror}", "name another directory") from error
+
+
+def free(directory: Path, source: str | None = None) -> None:
+    """WorldError unless a world may be saved there: where another may take its place, of which nobody has changed
+    world.py, but to what is to be saved, `source`."""
+    near = next(each for each in (directory, *directory.absolute().parents) if each.exists())
+    if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
+        why = "it cannot be written to" if near.is_dir() else f"{near} is no directory"
+        raise WorldError(f"no world can be put into {directory}: {why}", "name another directory")
+    book = directory / BOOK
+    if not book.exists():
+        return
+    try:
+        text, card = book.read_text(encoding="utf-8"), json.loads((directory / CARD).read_text(encoding="utf-8"))
+        was = card.get("book", _hash(text)) if isinstance(card, dict) else ""
+    except (OSError, ValueError):
+        text, was = "", ""
+    if text != source and _hash(text) != was:
+        raise WorldError(
+            f"{book} is not as it was written, and would be lost",
+            f"have it measured as it is now, --world {book}, or name another directory",
+        )
 
 
 def dream(
@@ -149,7 +175,9 @@ def dream(
     again = measured(induced, calls, calls)
     report = {"sessions": len(calls), "on_path": again.to_json(), "contradicted": contradicted(again)}
     report["tools"] = {tool: {"on_path": tally.to_json()} for tool, tally in sorted(again.tools.items())}
-    passes = {"passes": not report["contradicted"], "left_out": missing}
+    report["broken"] = broken(again)
+    enough = again.all.answered >= ANSWERED * again.all.n
+    passes = {"passes": enough and not report["contradicted"] and not report["broken"], "left_out": missing}
     if filler:
         report["filled"] = fill(induced)
     made = Dreamed(induced, induced.source, {**report, **passes}, history, budget)
@@ -157,8 +185,9 @@ def dream(
     return made
 
 
-def _whole(path: Path, text: str) -> None:
-    """The file is there as a whole, or as it was before."""
-    scratch = path.with_name(f".new-{path.name}")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -26,6 +26,7 @@ from typing import Any
 from journeyman.errors import WorldError
 from journeyman.world.actions import parsed
 from journeyman.world.context import Context
+from journeyman.world.directory import settled
 from journeyman.world.documents import Documents
 from journeyman.world.files import load_text
 from journeyman.world.imitation import Kept
@@ -52,8 +53,13 @@ def opened(path: Path) -> ModuleType:
         made = importlib.util.module_from_spec(spec)
         sys.modules[made.__name__] = made
         spec.loader.exec_module(made)
-    except (OSError, SyntaxError, NameError, TypeError, ImportError) as error:
-        raise WorldError(f"{path} cannot be read as a world: {error}", "undo the last change to it") from error
+    except WorldError:
+        raise
+    except FileNotFoundError as error:
+        raise WorldError(f"there is no {path}", "name the file that `journeyman dream --out` wrote") from error
+    except (Exception, SystemExit) as error:  # it is somebody's code, and may come to anything
+        why = error if isinstance(error, OSError | SyntaxError) else f"{type(error).__name__}: {error}"
+        raise WorldError(f"{path} cannot be read as a world: {why}", "undo the last change to it") from error
     return made
 
 
@@ -109,6 +115,13 @@ def lines(suite: Suite, base: State, keys: Iterable[Key], origins: Mapping[str, 
 
 def suite(directory: Path) -> Suite:
     """The world that was saved there. WorldError if a file is missing or damaged, or if world.py was changed since."""
+    try:
+        settled(directory)
+    except OSError as error:
+        raise WorldError(
+            f"the world in {directory} was being saved when that was stopped, and it cannot be finished here: {error}",
+            "open it once from where it can be written to, or save it again",
+        ) from error
     if not (directory / BOOK).exists():
         raise WorldError(f"there is no world in {directory}", "name what `journeyman dream --out` wrote")
     try:

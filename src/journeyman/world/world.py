@@ -134,9 +134,12 @@ class World:
 
     def _imitated(self, imitator: Imitator, name: str, arguments: Mapping[str, Any], failure: Failure) -> Outcome:
         value = imitator(name, arguments, self.state)
-        if value is None:
+        try:
+            text = "" if value is None else orjson.dumps(value, option=_PLAIN).decode()
+        except orjson.JSONEncodeError:  # what nobody can be told is no answer
+            text = ""
+        if not text:
             return self._failed(failure, Tier.ABSTAINED)
-        text = orjson.dumps(value, option=_PLAIN).decode()
         return Outcome(True, value, "", "", Tier.IMITATED, self.rules.trust[Tier.IMITATED], text)
 
     def _failed(self, failure: Failure, tier: Tier) -> Outcome:

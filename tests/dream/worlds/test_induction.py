@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from library import Library, log
 
 from journeyman.dream.dreamed import Dreamed, dream
-from journeyman.dream.worlds.admission import Admitted, admitted
-from journeyman.dream.worlds.fidelity import measured
+from journeyman.dream.worlds.admission import Admitted, admitted, contradicted
+from journeyman.dream.worlds.fidelity import Measured, measured
 from journeyman.errors import InputError, WorldError
 from journeyman.world.outcome import Tier
 from journeyman.world.world import World
@@ -136,3 +136,11 @@ def test_the_card_says_what_was_measured() -> None:
     assert dreamed.card["sessions"] == 12
     assert set(dreamed.card["tools"]) <= {name for name in dir(Library) if not name.startswith("_")}
     assert dreamed.card["held_out"]["calls"] > 0
+
+
+def test_one_slip_in_two_hundred_calls_is_no_contradiction() -> None:
+    """As a world is admitted, so a corrected one is: what was written passes when nothing in it is changed."""
+    found = Measured()
+    found.tools["look"].answered, found.tools["look"].exact = 400, 398
+    found.tools["lend"].answered, found.tools["lend"].exact = 100, 99
+    assert contradicted(found) == ["lend"]

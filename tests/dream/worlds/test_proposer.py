@@ -161,7 +161,7 @@ def test_what_is_wrong_is_told_which_calls_and_may_try_again(serve: Callable[...
         (written("here.__class__", "return desk.done(1)"), "__class__"),
         (written("x = (i for i in [1])", "return desk.done(x.gi_frame)"), "gi_frame"),
         (written("return desk.done([1 for a in 'a' * 99999 for b in 'b' * 99999 for c in 'c' * 999])"), "long"),
-        (written("return desk.done(len('a' * 99999999999))"), "no more"),
+        (written("return desk.done(len('a' * 99999999999))"), "memory"),
         ("x = 1\n" + written("return desk.done(x)"), "one function"),
     ],
 )
@@ -246,3 +246,78 @@ def test_what_is_vetted_is_one_plain_function() -> None:
     assert vetted(GOOD, "other", source).why
     assert "taken" in vetted(GOOD.replace("grams", "taken"), "postage", source).code
     assert "something else" in vetted(GOOD.replace("grams", "desk_").replace("desk_", "Desk"), "postage", source).why
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (HEADER.replace("grams: int", "grams: \"print('out') or int\"") + "        return 1", "no plain type"),
+        (HEADER.replace("-> Any", "-> \"print('out') or int\"") + "        return 1", "no plain type"),
+        (HEADER.replace("grams: int", "grams: list[print('out')]") + "        return 1", "no plain type"),
+        (written("return desk.done('{0.__init__.__globals__}'.format(desk))"), ".format"),
+        (written("return desk.done(list(map(str.format, ['{0.__class__}'], [desk])))"), ".format"),
+        (written("f = 1", "match here:", "    case Context(__init__=f):", "        return f"), "match"),
+        (written("here.tier = 0", "return desk.done(1)"), ".tier"),
+        (written("agreed.calls = 1", "return desk.done(1)"), ".calls"),
+        (written("for here.tier in (0,):", "    return desk.done(1)"), ".tier"),
+        (written("return desk.done(str(here.result))"), ".result"),
+        (written("return desk.done(Documents('a', ('b',)))"), "Documents"),
+        (written("return desk.done('x'.encode('idna'))"), ".encode"),
+        (written("try:", "    return 1", "except* KeyError:", "    pass"), "TryStar"),
+        (written("return desk.done(" + "lambda: " * 2000 + "1)"), "too deeply"),
+        (written("return desk.done(" + "-" * 5000 + "1)"), "no Python"),
+    ],
+)
+def test_ways_to_the_inside_of_python_are_not_even_tried(code: str, why: str) -> None:
+    found = vetted(code, "postage", world().induced.source)
+    assert why in found.why
+    assert not found.code
+
+
+def test_plain_tools_of_all_kinds_are_let_through() -> None:
+    lines = [
+        "prices = {'light': 95, 'heavy': 175}",
+        "kinds = [name for name, least in (('light', 0), ('heavy', 500)) if grams >= least]",
+        "kind = kinds[-1] if kinds else 'light'",
+        "total: float = 0",
+        "for each in kinds:",
+        "    total += prices.get(each, 0)",
+        "try:",
+        "    text = f'{total:.2f} {kind.upper()}'",
+        "except (KeyError, TypeError) as error:",
+        "    raise Abstain(str(error))",
+        "found = desk.known(lambda: prices[kind])",
+        "return desk.done({'kind': kind, 'text': text.strip(), 'found': found, 'in': kind in {'light', 'heavy'}})",
+    ]
+    code, why = vetted(written(*lines).replace("grams: int", "grams: int | None"), "postage", world().induced.source)
+    assert not why
+    assert "kind.upper()" in code
+
+
+def test_a_model_that_fails_leaves_the_world_as_it_was(serve: Callable[..., Server]) -> None:
+    """It was found when it was looked for, and is gone, or says what is no text, when it is asked."""
+    server = serve(GOOD)
+    server.replies = [5]  # type: ignore[list-item]
+    found, outcomes = dreamed_once(server)
+    assert not outcomes["postage"].admitted
+    assert "gave no answer" in outcomes["postage"].why
+    assert found.induced.source == world().induced.source
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("text = 'x' * grams", "memory"),
+        ("for each in ([1] if grams > 3000 else []): doubt_if(sum([1 for a in 'a' * grams]) < 0)", "memory"),
+        ("more = [1]\n        for each in more: more.append(each) if grams > 10 ** 9 else None", "power"),
+        ("more = [1]\n        for each in more: more.append(each) if grams > 1000000000 else None", "long"),
+    ],
+)
+def test_what_only_an_odd_call_sets_off_is_found_before_it_is_admitted(
+    line: str, why: str, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No recorded letter weighs ten tons, and whoever plays in the world may send one."""
+    monkeypatch.setattr(proposer, "replayed", lambda *given: replayed(*given, seconds=1))
+    _, outcomes = dreamed_once(serve(GOOD.replace("        refuse_if", f"        {line}\n        refuse_if")))
+    assert not outcomes["postage"].admitted
+    assert why in outcomes["postage"].why

@@ -23,7 +23,7 @@ from journeyman.dream.worlds.doubts import mended
 from journeyman.dream.worlds.fidelity import Measured, measured
 from journeyman.dream.worlds.induced import Induced
 from journeyman.dream.worlds.induction import Induction
-from journeyman.world.outcome import Outcome
+from journeyman.world.outcome import Fault, Outcome
 
 NOISE = 0.005  # of a tool's recorded calls may be contradicted: logs have slips; of fewer than 200, none
 _HELD_OUT = 5  # every so many-th session, from the end of the log
@@ -126,8 +126,15 @@ def _standing(induction: Induction, tool: str) -> str:
 
 
 def contradicted(found: Measured) -> list[str]:
-    """Tools that gave another answer than the real ones."""
-    return sorted({tool for tool, _, _ in found.wrong})
+    """Tools that gave another answer than the real ones, more often than logs have slips."""
+    return sorted(tool for tool, tally in found.tools.items() if tally.answered - tally.exact > NOISE * tally.answered)
+
+
+def broken(found: Measured) -> dict[str, str]:
+    """Tools that break, and how: what a person may have mistyped."""
+    return {
+        outcome.message.split()[0]: outcome.message for _, _, outcome in found.missed if outcome.error == Fault.kind
+    }
 
 
 def card(found: Admitted) -> dict[str, Any]:

@@ -7,7 +7,7 @@ wrong, so many times.
 
 Always holds: a tool is admitted only if it contradicts no more of the log than an induced one may, makes no other tool
 worse, and answers most calls of sessions that the model was not shown; nothing that a model wrote runs in this process
-before that; without a model all is as it was.
+before that; without a model, and where it fails, all is as it was.
 
 Knows admitted worlds; nothing of the model but its words.
 """
@@ -28,6 +28,7 @@ from journeyman.dream.worlds.history import Moment
 from journeyman.dream.worlds.induced import Induced
 from journeyman.dream.worlds.sandbox import Trial, replayed
 from journeyman.dream.worlds.vetting import replaced, vetted
+from journeyman.errors import UsageError
 from journeyman.world import documents
 
 ROUNDS = 3
@@ -76,10 +77,18 @@ class Outcome(NamedTuple):
 def completed(
     found: Admitted, sessions: Sequence[Recording], asked: Asked, name: str, rounds: int = ROUNDS
 ) -> tuple[Admitted, dict[str, Outcome]]:
-    """The world with what the model could add, and what became of each tool that was asked for."""
+    """The world with what the model could add, and what became of each tool that was asked for. Where the model fails,
+    it is asked no more, and the world is what it is by then."""
     outcomes: dict[str, Outcome] = {}
+    failed = ""
     for tool in sorted(tool for tool, standing in found.tools.items() if standing != "admitted"):
-        found, outcomes[tool] = _proposed(found, sessions, asked, name, tool, rounds)
+        if not failed:
+            try:
+                found, outcomes[tool] = _proposed(found, sessions, asked, name, tool, rounds)
+                continue
+            except UsageError as error:
+                failed = error.message
+        outcomes[tool] = Outcome(False, 0, failed)
     return found, outcomes
 
 
@@ -105,7 +114,7 @@ def _proposed(
         wrong: list[str] = []
         if not why:
             text = replaced(source, tool, code)
-            trial = replayed(text, name, sessions, {each: sorted(fields) for each, fields in loose.items()})
+            trial = replayed(text, name, sessions, {each: sorted(fields) for each, fields in loose.items()}, tool)
             unseen = sum(each.session in hidden for each in moments)
             why = trial.why or unfit(trial, found, tool, hidden, unseen)
             if not why:

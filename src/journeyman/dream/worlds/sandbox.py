@@ -59,15 +59,18 @@ def replayed(
     name: str,
     sessions: Sequence[Recording],
     loose: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+    tool: str = "",
     *,
     seconds: float = SECONDS,
     memory: int = MEMORY,
 ) -> Trial:
-    """What the world in this file answers to all calls of the log, in its own process. `loose`: of `Induced`."""
+    """What the world in this file answers to all calls of the log, in its own process. `loose`: of `Induced`; `tool`:
+    one that is called with odd arguments, too, to see whether it ends."""
     asked = {
         "path": [each for each in sys.path if each],
         "source": source,
         "name": name,
+        "tool": tool,
         "loose": {tool: [list(each) for each in fields] for tool, fields in (loose or {}).items()},
         "sessions": sessions,
         "seconds": max(1, round(seconds)),

@@ -13,12 +13,24 @@ import os
 import resource
 import sys
 from collections import defaultdict
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from journeyman.dream.worlds.calls import Call
+    from journeyman.dream.worlds.induced import Induced
 
 # Of reading a text as Python and running it, which is what all this is for; and of looking at one's own frames.
 _HARMLESS = frozenset(
     "compile exec builtins.id sys._getframe object.__getattr__ object.__setattr__ code.__new__".split()
 )
+_TRIED = 8  # recorded calls that are tried with each argument otherwise
+_ODD: dict[type, tuple[Any, ...]] = {
+    int: (0, -1, 10**10, 10**18),
+    float: (0.0, -1.0, 1e10, 1e18),
+    str: ("", "x" * 10_000, "9" * 200),
+    list: ([],),
+}
 
 
 def main() -> None:
@@ -53,10 +65,10 @@ def replay(asked: dict[str, Any], out: int) -> None:
     ]
     history = History(sessions, Kinds(sessions))
 
-    def world() -> Measured:
+    def world() -> tuple[Induced, Measured]:
         made = Induced(*book.rules(book.module(asked["source"], asked["name"]), asked["name"]), history, "")
         made.loose = {tool: {(kind, field) for kind, field in each} for tool, each in asked["loose"].items()}
-        return measured(made, sessions, sessions)
+        return made, measured(made, sessions, sessions)
 
     _warm(measured, is_right)
     _limit(asked["seconds"], asked["memory"])
@@ -68,7 +80,9 @@ def replay(asked: dict[str, Any], out: int) -> None:
 
     sys.addaudithook(guard)
     try:
-        found = world()
+        made, found = world()
+        if _explodes(made, [call for each in sessions for call in each.calls if call.tool == asked["tool"]]):
+            raise MemoryError
     except MemoryError:
         said({"why": "it took too much memory"})
         os._exit(3)
@@ -91,6 +105,20 @@ def replay(asked: dict[str, Any], out: int) -> None:
         }
     )
     os._exit(0)
+
+
+def _explodes(made: Induced, calls: Sequence[Call]) -> bool:
+    """Whether calls of the tool as no log has them, but as somebody may try them, take all memory; what takes all the
+    time does not come back from here."""
+    broke = False
+    for call in calls[:_TRIED]:
+        for name, value in call.arguments.items():
+            for odd in _ODD.get(type(value), ()):
+                made.world.restore(made.start)
+                outcome = made.world.call(call.tool, {**call.arguments, name: odd})
+                broke |= outcome.message.endswith(MemoryError.__name__)
+    made.world.restore(made.start)
+    return broke
 
 
 def _warm(*_used: Any) -> None:

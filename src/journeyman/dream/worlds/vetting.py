@@ -2,9 +2,11 @@
 
     code = vetted(text, "cancel_order", source)     # the function, as it goes into the world's file
 
-Always holds: what passes is one function of that name, decorated `@read` or `@write`, which names nothing but its own
-variables, a few harmless built-in functions, the words and the documents of the world's file; so it cannot import,
-reach for what objects hide, or loop without end over what is not there.
+Always holds: what passes is one function of that name, decorated `@read` or `@write`, which is made of plain statements
+alone, names nothing but its own variables, a few harmless built-in functions, the words and the documents of the
+world's file, and asks of them nothing but what a desk, a text, a list or a map can do; so it cannot import, reach for
+what objects hide, change what others share, or loop without end over what is not there. What is not known to be
+harmless is refused. Hints of types are read as well: Python runs those that are spelled as text.
 
 Knows Python's grammar. It runs nothing; what passes is run by `sandbox` first.
 """
@@ -13,29 +15,44 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from journeyman.world.documents import Desk
 
 _FENCE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL)
 _BUILTINS = frozenset(
     "abs all any bool dict enumerate float int isinstance len list map max min next reversed round sorted str sum "
     "tuple zip None True False LookupError KeyError TypeError ValueError".split()
 )
-# By which one gets from a generator, a frame or a function to all that is loaded.
-_INNER = re.compile(r"^_|^(gi|cr|ag|f|tb|co|func|ag)_|^(format_map|mro)$")
-_BANNED: dict[type[ast.AST], str] = {
+# Of the file's own names, those that are for what stands around a tool and not within it.
+_AROUND = frozenset(("Context", "Documents", "read", "write"))
+# What may follow a dot. `format` reads the attributes that its text names, and a codec is a module.
+_DOTTED = frozenset(
+    name for kind in (Desk, dict, list, str, tuple) for name in dir(kind) if not name.startswith("_")
+) - {"format", "format_map", "encode"} | {"is_integer"}
+_PLAIN: tuple[type[ast.AST], ...] = (
+    *(ast.Return, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For, ast.If, ast.With, ast.Raise, ast.Try, ast.Expr),
+    *(ast.Pass, ast.Break, ast.Continue, ast.ExceptHandler, ast.withitem, ast.keyword, ast.comprehension, ast.arg),
+    *(ast.arguments, ast.BoolOp, ast.NamedExpr, ast.BinOp, ast.UnaryOp, ast.Lambda, ast.IfExp, ast.Dict, ast.Set),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Compare, ast.Call, ast.FormattedValue),
+    *(ast.JoinedStr, ast.Constant, ast.Attribute, ast.Subscript, ast.Starred, ast.Name, ast.List, ast.Tuple, ast.Slice),
+    *(ast.expr_context, ast.boolop, ast.unaryop, ast.cmpop),
+    *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.BitOr, ast.BitAnd, ast.BitXor),
+)
+_CALLED: dict[type[ast.AST], str] = {
     ast.Import: "an import",
     ast.ImportFrom: "an import",
     ast.Global: "a global variable",
     ast.Nonlocal: "a variable of another function",
     ast.ClassDef: "a class",
-    ast.AsyncFunctionDef: "an async function",
-    ast.Await: "await",
-    ast.AsyncFor: "an async loop",
-    ast.AsyncWith: "an async with",
+    ast.FunctionDef: "a function within it",
     ast.Yield: "yield",
     ast.YieldFrom: "yield",
     ast.While: "a while loop: loop over what is there",
-    ast.Delete: "del",
+    ast.Delete: "del: a map has pop",
+    ast.Match: "match: use if",
+    ast.Assert: "assert: use refuse_if, or raise Abstain",
     ast.Pow: "a power",
     ast.LShift: "a shift",
 }
@@ -67,11 +84,9 @@ def vetted(text: str, tool: str, source: str) -> Vetted:
     [function] = functions
     try:
         why = _judged(function, known)
+        return Vetted("", why) if why else Vetted(ast.unparse(function), "")  # imports before it are the file's own
     except RecursionError:
-        why = "it is nested too deeply"
-    if why:
-        return Vetted("", why)
-    return Vetted(ast.unparse(function), "")  # imports before it are the file's own
+        return Vetted("", "it is nested too deeply")
 
 
 def replaced(source: str, tool: str, code: str) -> str:
@@ -107,22 +122,43 @@ def _judged(function: ast.FunctionDef, known: frozenset[str]) -> str:
         return "a default has to be a plain value"
     if not ast.get_docstring(function):
         return "it has to say in a docstring what it does"
-    own = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    own |= {node.arg for node in ast.walk(function) if isinstance(node, ast.arg)}
-    own |= {node.name for node in ast.walk(function) if isinstance(node, ast.ExceptHandler) and node.name}
+    arguments = [*function.args.args, *function.args.kwonlyargs]
+    for hint in (function.returns, *(each.annotation for each in arguments)):
+        if hint is not None and not _is_type(hint):
+            return f"line {hint.lineno}: {ast.unparse(hint)!r} is no plain type"
+    body = [node for statement in function.body for node in ast.walk(statement)]
+    own = {each.arg for each in arguments}
+    own |= {node.id for node in body if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    own |= {node.arg for node in body if isinstance(node, ast.arg)}
+    own |= {node.name for node in body if isinstance(node, ast.ExceptHandler) and node.name}
     if taken := sorted(own & (known | _BUILTINS)):
         return f"{taken[0]} is the name of something else"
-    for node in ast.walk(function):
-        if node is not function and isinstance(node, ast.FunctionDef):
-            return "a function within it"
-        if (what := _BANNED.get(type(node))) is not None:
-            return f"line {getattr(node, 'lineno', '?')}: {what}"
-        if isinstance(node, ast.Attribute) and _INNER.search(node.attr):
-            return f"line {node.lineno}: .{node.attr}"
-        if isinstance(node, ast.Name) and node.id not in own | known | _BUILTINS:
-            return f"line {node.lineno}: {node.id}, which is not there"
-        if isinstance(node, ast.ExceptHandler) and (
-            node.type is None or ast.unparse(node.type).strip("()") in ("Exception", "BaseException")
-        ):
-            return f"line {node.lineno}: all errors are caught"
+    return _odd(body, own | (known - _AROUND) | _BUILTINS)
+
+
+def _odd(body: Iterable[ast.AST], there: frozenset[str] | set[str]) -> str:
+    """What in this is not plain; `there`: the names that may be used."""
+    for node in body:
+        line = f"line {getattr(node, 'lineno', '?')}"
+        if not isinstance(node, _PLAIN):
+            return f"{line}: {_CALLED.get(type(node), type(node).__name__)}"
+        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            return f"{line}: .{node.attr} is set: documents are maps"
+        if isinstance(node, ast.Attribute) and node.attr not in _DOTTED:
+            return f"{line}: .{node.attr}"
+        if isinstance(node, ast.Name) and node.id not in there:
+            return f"{line}: {node.id}, which is not there"
+        if isinstance(node, ast.ExceptHandler) and node.type is None:
+            return f"{line}: all errors are caught"
     return ""
+
+
+def _is_type(hint: ast.expr) -> bool:
+    """A name, None, `list[...]` of such, or several of them with a bar between."""
+    if isinstance(hint, ast.BinOp) and isinstance(hint.op, ast.BitOr):
+        return _is_type(hint.left) and _is_type(hint.right)
+    if isinstance(hint, ast.Subscript):
+        return isinstance(hint.value, ast.Name) and hint.value.id == "list" and _is_type(hint.slice)
+    if isinstance(hint, ast.Constant):
+        return hint.value is None
+    return isinstance(hint, ast.Name) and hint.id in {"Any", "Context", "str", "int", "float", "bool", "list", "dict"}

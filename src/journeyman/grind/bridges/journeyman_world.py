@@ -1,7 +1,8 @@
 """`world:NAME`: a suite of Journeyman's own worlds, as `journeyman.world.load` knows it.
 
 Always holds: an action is {"tool", "args"} or {"say"}; the digest is that of the world's state, without what was said
-and tried on the way; the oracle is the task's own.
+and tried on the way; where the world did not know what a call does, and the episode was cut, the state is none that
+another episode comes to; the oracle is the task's own.
 
 Knows the public names of `world/`.
 """
@@ -13,6 +14,8 @@ from importlib import import_module
 from typing import Any
 
 from journeyman.grind.target import Target
+
+_CUTS = ("abstain", "fault")  # after one of these an episode proves nothing
 
 
 class Room:
@@ -35,7 +38,9 @@ class Room:
         return float(env.leave().score)
 
     def digest(self) -> str:
-        return self.env.snapshot().state.digest
+        seen = self.env.snapshot()
+        cut = seen.last is not None and seen.last.error in _CUTS
+        return f"{seen.state.digest}, cut" if cut else seen.state.digest
 
     def fork(self) -> Room:
         [env] = self.env.fork(1)
