@@ -198,6 +198,9 @@ def test_a_second_night_starts_from_the_champion_and_learns_only_what_is_new(
     assert not again & {each["id"] for each in map(_named, old["asked"])}
     assert two["replayed"]["situations"] > 0
     assert two["replayed"]["rows"] == SMALL.steps, "a quarter of four rows, each step"
+    dealt = phases["train"].output["replayed"]["dealt"]
+    assert dealt, "they are kept: `why` traces an answer to them"
+    assert set(dealt) <= again
     assert [night["adapter"] for night in two["earlier"]["nights"]] == [one["adapter"]]
     assert two["earlier"]["n"] == len(old["asked"])
     lineage = json.loads((Path(two["adapter_path"]) / "lineage.json").read_text())

@@ -147,9 +147,10 @@ def recall(night: Night, said: Output, dreams: Output) -> Output:
 @dataclass
 class Repeated:
     """Which earlier situations are trained again at which step. `known`: how many of them the round's start still knew,
-    of `n`; `rows`: that were dealt."""
+    of `n`; `dealt`: the ids of those that a step has."""
 
     steps: list[list[Exposure]] = field(default_factory=list)
+    dealt: list[str] = field(default_factory=list)
     n: int = 0
     known: int = 0
 
@@ -167,17 +168,22 @@ class Repeated:
         )
         # What is known is trained too: it is to stay so.
         useful = [
-            exposure for exposure, found in zip(exposures, lifts, strict=True) if found.route != "lesson does not help"
+            (situation.id, exposure)
+            for situation, exposure, found in zip(situations, exposures, lifts, strict=True)
+            if found.route != "lesson does not help"
         ]
+        dealt: dict[str, None] = {}
         chance, deck = random.Random(f"{night.seed}:replay"), list[int]()
         steps: list[list[Exposure]] = []
         for _ in range(night.options.steps if useful else 0):
             hand: list[Exposure] = []
             while len(hand) < min(recalled["rows"], len(useful)):
                 deck = deck or chance.sample(range(len(useful)), len(useful))
-                hand.append(useful[deck.pop()])
+                id, exposure = useful[deck.pop()]
+                dealt[id] = None
+                hand.append(exposure)
             steps.append(hand)
-        return cls(steps, len(useful), sum(found.route == "already known" for found in lifts))
+        return cls(steps, sorted(dealt), len(useful), sum(found.route == "already known" for found in lifts))
 
     def at(self, step: int) -> Sequence[Exposure]:
         return self.steps[step] if step < len(self.steps) else ()
@@ -185,7 +191,8 @@ class Repeated:
     def to_json(self) -> Output:
         if not self.n:
             return {}
-        return {"replayed": {"situations": self.n, "known": self.known, "rows": sum(map(len, self.steps))}}
+        rows = sum(map(len, self.steps))
+        return {"replayed": {"situations": self.n, "known": self.known, "rows": rows, "dealt": self.dealt}}
 
 
 def judge(night: Night, dreams: Output, recalled: Output, candidate: str, champion: str | None) -> Output:
