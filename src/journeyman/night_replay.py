@@ -51,12 +51,18 @@ class Taught:
 
 
 class Line:
-    """The nights behind an adapter ("": none), oldest first."""
+    """The nights behind an adapter ("": none), oldest first. `kept`: all that may be learnt from, where it has been
+    read already. `users`: who brought the sessions that facts come from, as far as they may be learnt from still."""
 
-    def __init__(self, store: Store, tenant: str, parent: str) -> None:
+    def __init__(
+        self, store: Store, tenant: str, parent: str, kept: Sequence[conversations.Conversation] | None = None
+    ) -> None:
         makings = Lineages(store, tenant).of(parent)[::-1] if parent else []
-        kept = conversations.kept(store, *LEARNING, tenant=tenant) if makings else []
-        ids, answers = {each.session.id for each in kept}, {receipt for each in kept for receipt in each.receipts}
+        if kept is None or not makings:
+            kept = conversations.kept(store, *LEARNING, tenant=tenant) if makings else []
+        ids = {each.session.id: each.session.user for each in kept}
+        answers = {receipt: each.session.user for each in kept for receipt in each.receipts}
+        self.users: dict[str, str] = {}
         self.facts: list[Span] = []  # all, whatever may be used of them
         self.taught: list[Taught] = []
         for making in makings:
@@ -67,8 +73,10 @@ class Line:
 
             def usable(session: str, receipts: Mapping[str, Sequence[str]] = making.receipts) -> bool:
                 # A conversation that has gone on has another id, and holds the same answers.
-                return session in ids or (bool(receipts.get(session)) and answers.issuperset(receipts[session]))
+                return session in ids or (bool(receipts.get(session)) and answers.keys() >= set(receipts[session]))
 
+            for session in {fact.lesson.session_id for fact in facts if usable(fact.lesson.session_id)}:
+                self.users[session] = ids[session] if session in ids else answers[making.receipts[session][0]]
             held = map(Situation.from_json, outputs.get("dream situations", {}).get("heldout", ()))
             lessons = {fact.lesson.id for fact in facts if usable(fact.lesson.session_id)}
             self.taught.append(

@@ -144,9 +144,7 @@ def _case(engine: TransformersEngine, situation: Situation) -> Case:
     return engine.user(situation.prompt), response, lead
 
 
-def _lesson(
-    learned: Learned, step: Step, pairs: list[tuple[float, Situation]], common: list[str], said: str
-) -> Output:
+def _lesson(learned: Learned, step: Step, pairs: list[tuple[float, Situation]], common: list[str], said: str) -> Output:
     lesson = learned.lesson
     strongest = max(pairs, key=lambda pair: pair[0])[1]
     return {
