@@ -11,6 +11,7 @@ from journeyman.capture import conversations
 from journeyman.dream.spans import Span
 from journeyman.records import AdapterRecord, Lesson, NightRecord, Session, Situation, Turn
 from journeyman.registry.adapters import LEARNING, AdapterDirectory
+from journeyman.registry.lineage import RECALLED
 from journeyman.store import Store
 
 BASE = "b4se"
@@ -41,11 +42,13 @@ def run(
     base: str = BASE,
     ids: Sequence[str] | None = None,
     ends: bool = True,
+    repeats: Sequence[Situation] = (),
     **more: Any,
 ) -> str:
     """A night over the tenant's sessions that its line has not read (or those of `ids`); the hash of its adapter.
 
     Each session gives one lesson (`more`: of the spec), and each lesson two situations: one trained, one held out.
+    `repeats`: of earlier nights' situations, what this one trains again.
     """
     adapters = AdapterDirectory.beside(store)
     read: set[str] = set()
@@ -88,6 +91,10 @@ def run(
     lineage = {**spec, "model": "tiny", "night": key, "lessons": sorted({each.id for each in lessons})}
     hash = adapters.add(write or weights(f"of night {key}"), lineage)
     phases["train"] = {"adapter": hash, "curve": [], "situations": len(train), "quiet": 0}
+    if repeats:
+        phases[RECALLED] = {"lessons": {}, "train": [each.to_json() for each in repeats], "rows": 1, "asked": []}
+        dealt = sorted(each.id for each in repeats)
+        phases["train"]["replayed"] = {"situations": len(dealt), "known": 0, "rows": len(dealt), "dealt": dealt}
     for name, output in phases.items():
         store.commit_phase(key, name, output, 1.0, 1.0, 10)
     if ends:

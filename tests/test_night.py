@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from short_nights import killed_in, shorten
 
+from journeyman.capture import conversations
+from journeyman.capture.conversations import Conversation
 from journeyman.cli import common
 from journeyman.dream import confidential
 from journeyman.errors import InputError, StoreError
@@ -185,7 +187,17 @@ def test_a_second_night_starts_from_the_champion_and_learns_only_what_is_new(
 
     monkeypatch.setattr(evidence, "judged", judged)
     one = run(tmp_path / "a.db", tiny_directory, sessions=[write_sessions(tmp_path / "1.jsonl", SAID[:2])])
+    reads: list[Any] = []
+    kept = conversations.kept
+
+    def counted(*args: Any, **more: Any) -> list[Conversation]:
+        reads.append(args)
+        return kept(*args, **more)
+
+    monkeypatch.setattr(conversations, "kept", counted)
     two = run(tmp_path / "a.db", tiny_directory, sessions=[write_sessions(tmp_path / "2.jsonl", SAID)])
+    monkeypatch.setattr(conversations, "kept", kept)
+    assert len(reads) == 2, "a store is read once for what is learnt, and once for secrets, whatever may be learnt from"
     assert (one["parent"], two["parent"]) == (None, one["adapter"])
     assert (one["sessions"]["n"], two["sessions"]["n"]) == (2, 2)
     with open_store(tmp_path / "a.db") as store:
@@ -198,6 +210,9 @@ def test_a_second_night_starts_from_the_champion_and_learns_only_what_is_new(
     assert not again & {each["id"] for each in map(_named, old["asked"])}
     assert two["replayed"]["situations"] > 0
     assert two["replayed"]["rows"] == SMALL.steps, "a quarter of four rows, each step"
+    dealt = phases["train"].output["replayed"]["dealt"]
+    assert dealt, "they are kept: `why` traces an answer to them"
+    assert set(dealt) <= again
     assert [night["adapter"] for night in two["earlier"]["nights"]] == [one["adapter"]]
     assert two["earlier"]["n"] == len(old["asked"])
     lineage = json.loads((Path(two["adapter_path"]) / "lineage.json").read_text())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +14,11 @@ from days import Ask, exchanges
 from nightly import run, said
 
 from journeyman import night_replay
+from journeyman.capture import conversations, recognition
 from journeyman.dream.spans import Span
 from journeyman.night import NightOptions
 from journeyman.night_replay import Line, recall, renewed
-from journeyman.records import Lesson, Situation
+from journeyman.records import Exchange, Lesson, Situation
 from journeyman.store import Store, open_store
 
 TREE, BOAT, CAT = said("I planted a walnut"), said("my boat is called Ada"), said("the cat is grey")
@@ -106,6 +108,26 @@ def test_a_conversation_that_went_on_is_repeated_by_its_answers(store: Store) ->
     before = Line(store, "", hash).sessions
     store.write_exchanges(closed=exchanges([Ask(), Ask(after=0, said=3)])[1:])
     assert Line(store, "", hash).sessions == before != []
+
+
+def test_of_whom_a_fact_came_is_known_though_the_conversation_went_on(store: Store) -> None:
+    """Else what its user says otherwise later would pass for somebody else's contradiction."""
+
+    def of_rosa(each: Exchange) -> Exchange:
+        begins = recognition.chain(json.loads(each.request)["messages"], "", "c:rosa")[-1]
+        return replace(each, user="rosa", begins=begins, ends=recognition.extended(begins, each.reply))
+
+    begun, after = map(of_rosa, exchanges([Ask(), Ask(after=0, said=3)]))
+    store.write_exchanges(closed=[begun])
+    store.add_sessions([said("I planted a walnut", user="tom")])
+    hash = run(store, "n0")
+    store.write_exchanges(closed=[after])
+    line = Line(store, "", hash)
+    assert sorted(line.users.values()) == ["rosa", "tom"]
+    kept = conversations.kept(store, "train", "dream", tenant="")
+    again = Line(store, "", hash, kept)
+    assert (again.users, again.sessions, again.taught) == (line.users, line.sessions, line.taught)
+    assert set(line.users) - {each.session.id for each in kept}, "it has another id now"
 
 
 def test_a_fact_that_changed_is_not_repeated_and_its_questions_get_the_newer_answer() -> None:

@@ -103,7 +103,8 @@ def _earlier(phases: Mapping[str, PhaseRecord], trained: Output, found: Output) 
     answered, and what is said of facts that have changed."""
     shown: Output = {}
     if RECALLED in phases:
-        shown["replayed"] = {"situations": 0, "known": 0, "rows": 0, **trained.get("replayed", {})}
+        again = trained.get("replayed", {})
+        shown["replayed"] = {name: again.get(name, 0) for name in ("situations", "known", "rows")}
         shown["replayed"]["changed"] = phases[RECALLED].output["changed"]
     if earlier := found.get("earlier"):
         shown["earlier"] = {name: earlier[name] for name in (*_SHARES, "nights")}

@@ -13,7 +13,7 @@ Knows the order of the phases and what each hands on; how a phase works is its r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from journeyman import morning, night_decisions, night_phases, night_replay, night_tasks
 from journeyman.capture import conversations, import_files
+from journeyman.capture.conversations import Conversation
 from journeyman.dream import confidential
 from journeyman.dream.confidential import Secret
 from journeyman.dream.writer import Writer
@@ -110,12 +111,15 @@ def night(
         imports = import_files(opened, _paths(sessions), tenant=tenant)
         if imports and not any(each.read for each in imports):
             raise InputError("none of the session files has a readable conversation", "journeyman import says why")
-        if not conversations.sessions(opened, *LEARNING, tenant=tenant):
+        kept = conversations.kept(opened, *LEARNING, tenant=tenant)
+        if not kept:
             spec: Output = {"base": "", "seed": seed, "parent": None, "tenant": tenant}
             what = f"The store holds no sessions of {tenant or 'its own'} yet."
             return morning.frame("", spec, model, [], NOTHING, [what])
         report = progress or (lambda _phase, _share: None)
-        night = Night(opened, model, tenant, seed, options or NightOptions(), report, engine, writer, only, rebuilds)
+        given = options or NightOptions()
+        night = Night(opened, model, tenant, seed, given, report, engine, writer, only, rebuilds, kept)
+        del kept  # what was learnt before has been looked through, and is not held all night
         for earlier in opened.nights(tenant):
             if earlier.key == night.key and earlier.result is not None:
                 return morning.at_home(opened, {**earlier.result, "repeated": True})
@@ -143,7 +147,11 @@ def night(
 
 
 class Night:
-    """A night under way: its sessions, its key, what it has committed, and the engine once a phase needs it."""
+    """A night under way: its sessions, its key, what it has committed, and the engine once a phase needs it.
+
+    `kept`: all of the tenant's that may be learnt from, where it has been read already; what is held of it are
+    tonight's sessions and all the users' own words (`told`, learnt tonight or before: none of it is a near miss).
+    """
 
     def __init__(
         self,
@@ -157,6 +165,7 @@ class Night:
         writer: str | None,
         only: Collection[str] = (),
         rebuilds: Mapping[str, str] | None = None,
+        kept: Sequence[Conversation] | None = None,
     ) -> None:
         self.store, self.model, self.seed, self.options, self.progress = store, model, seed, options, progress
         self.tenant, self.writer = tenant, writer
@@ -165,10 +174,12 @@ class Night:
         self.base = engine.fingerprint if engine else fingerprint(locate(model))
         self.adapters = AdapterDirectory.beside(store)
         morning.sweep(store)
-        self.conversations, self.parent = pick_sessions(store, self.adapters, self.base, tenant, only)
+        kept = conversations.kept(store, *LEARNING, tenant=tenant) if kept is None else kept
+        self.conversations, self.parent = pick_sessions(store, self.adapters, self.base, tenant, only, kept)
         self.sessions = [each.session for each in self.conversations]
         self.dreams = night_tasks.Dreams(self)
-        self.line = night_replay.Line(store, tenant, self.parent.hash if self.parent else "")
+        self.line = night_replay.Line(store, tenant, self.parent.hash if self.parent else "", kept)
+        self.told = [turn.content for each in kept for turn in each.session.turns if turn.role == "user"]
         self.judged = night_decisions.judged(self.conversations) if options.decisions > 0 else []
         given_options = asdict(options)
         if not self.judged:
@@ -219,24 +230,25 @@ class Night:
         champion = self.store.champion(self.base, self.tenant)
         return self.engine.load_adapter(self.adapters.path(champion.hash), RIVAL) if champion else None
 
-    def told(self) -> list[str]:
-        """All that the tenant's users have ever said, learnt tonight or before: none of it is a near miss."""
-        said = conversations.sessions(self.store, *LEARNING, tenant=self.tenant)
-        return [turn.content for session in said for turn in session.turns if turn.role == "user"]
-
     @property
     def planted(self) -> list[Session]:
         """Canaries, in sessions of their own, that are kept nowhere."""
         return confidential.canaries(self.options.canaries, self.key)
 
-    def secrets(self) -> list[Secret]:
-        """What must not come out of an adapter: canaries, tonight's secrets, the tenant's others."""
-        kept = conversations.sessions(self.store, tenant=self.tenant)
-        return confidential.secrets([*self.planted, *self.sessions, *reversed(kept)])
+    def secrets(self, most: int) -> list[Secret]:
+        """What must not come out of an adapter: canaries, tonight's secrets, the tenant's others, that many at most."""
+
+        def sessions() -> Iterator[Session]:
+            yield from (*self.planted, *self.sessions)
+            yield from reversed(conversations.sessions(self.store, tenant=self.tenant))  # read if so few are not enough
+
+        return confidential.secrets(sessions(), most)
 
     def users(self) -> dict[str, str]:
-        """Who brought each session, those of earlier nights too."""
-        return {session.id: session.user for session in conversations.sessions(self.store, tenant=self.tenant)}
+        """Who brought the sessions of earlier nights of which a fact is still known."""
+        gone = {fact.lesson.session_id for fact in self.line.facts} - self.line.users.keys()
+        found = conversations.sessions(self.store, tenant=self.tenant, ids=gone) if gone else []
+        return {**self.line.users, **{session.id: session.user for session in found}}
 
     def phase(self, name: str, work: Callable[[], Output]) -> Output:
         """The committed output of a phase, or that of doing it now."""

@@ -89,7 +89,7 @@ def _quiet(night: Night, chosen: Sequence[spans.Span]) -> list[Situation]:
     """What must not change: near misses to what was said, and anchors. A night that learns nothing of what was said
     is shorter, and has no use for more of them than it can take in."""
     things = sorted({span.text for span in [*night.line.facts, *chosen] if span.kind == "chunk"})
-    found = [*near_misses(night.told(), night.seed, things=things), *dreamt.anchors()]
+    found = [*near_misses(night.told, night.seed, things=things), *dreamt.anchors()]
     if chosen:
         return found
     most = min(len(found), night.options.steps * night.options.anchor_rows)
@@ -196,13 +196,13 @@ def evaluate(
 
     engine = night.engine
     engine.load_adapter(night.adapters.path(trained["adapter"]), CANDIDATE)
-    leaked = leaks.probe(engine, night.secrets(), CANDIDATE, night.seed)
+    leaked = leaks.probe(engine, night.secrets(leaks.MOST), CANDIDATE, night.seed)
     rival = night.rival()
     found = evidence.gather(
         engine,
         [Situation.from_json(value) for value in dreams["heldout"]],
         _lesson_texts(said),
-        night.told(),
+        night.told,
         items,
         candidate=CANDIDATE,
         champion=rival,

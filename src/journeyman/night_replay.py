@@ -51,12 +51,18 @@ class Taught:
 
 
 class Line:
-    """The nights behind an adapter ("": none), oldest first."""
+    """The nights behind an adapter ("": none), oldest first. `kept`: all that may be learnt from, where it has been
+    read already. `users`: who brought the sessions that facts come from, as far as they may be learnt from still."""
 
-    def __init__(self, store: Store, tenant: str, parent: str) -> None:
+    def __init__(
+        self, store: Store, tenant: str, parent: str, kept: Sequence[conversations.Conversation] | None = None
+    ) -> None:
         makings = Lineages(store, tenant).of(parent)[::-1] if parent else []
-        kept = conversations.kept(store, *LEARNING, tenant=tenant) if makings else []
-        ids, answers = {each.session.id for each in kept}, {receipt for each in kept for receipt in each.receipts}
+        if kept is None or not makings:
+            kept = conversations.kept(store, *LEARNING, tenant=tenant) if makings else []
+        ids = {each.session.id: each.session.user for each in kept}
+        answers = {receipt: each.session.user for each in kept for receipt in each.receipts}
+        self.users: dict[str, str] = {}
         self.facts: list[Span] = []  # all, whatever may be used of them
         self.taught: list[Taught] = []
         for making in makings:
@@ -67,8 +73,10 @@ class Line:
 
             def usable(session: str, receipts: Mapping[str, Sequence[str]] = making.receipts) -> bool:
                 # A conversation that has gone on has another id, and holds the same answers.
-                return session in ids or (bool(receipts.get(session)) and answers.issuperset(receipts[session]))
+                return session in ids or (bool(receipts.get(session)) and answers.keys() >= set(receipts[session]))
 
+            for session in {fact.lesson.session_id for fact in facts if usable(fact.lesson.session_id)}:
+                self.users[session] = ids[session] if session in ids else answers[making.receipts[session][0]]
             held = map(Situation.from_json, outputs.get("dream situations", {}).get("heldout", ()))
             lessons = {fact.lesson.id for fact in facts if usable(fact.lesson.session_id)}
             self.taught.append(
@@ -147,9 +155,10 @@ def recall(night: Night, said: Output, dreams: Output) -> Output:
 @dataclass
 class Repeated:
     """Which earlier situations are trained again at which step. `known`: how many of them the round's start still knew,
-    of `n`; `rows`: that were dealt."""
+    of `n`; `dealt`: the ids of those that a step has."""
 
     steps: list[list[Exposure]] = field(default_factory=list)
+    dealt: list[str] = field(default_factory=list)
     n: int = 0
     known: int = 0
 
@@ -167,17 +176,22 @@ class Repeated:
         )
         # What is known is trained too: it is to stay so.
         useful = [
-            exposure for exposure, found in zip(exposures, lifts, strict=True) if found.route != "lesson does not help"
+            (situation.id, exposure)
+            for situation, exposure, found in zip(situations, exposures, lifts, strict=True)
+            if found.route != "lesson does not help"
         ]
+        dealt: dict[str, None] = {}
         chance, deck = random.Random(f"{night.seed}:replay"), list[int]()
         steps: list[list[Exposure]] = []
         for _ in range(night.options.steps if useful else 0):
             hand: list[Exposure] = []
             while len(hand) < min(recalled["rows"], len(useful)):
                 deck = deck or chance.sample(range(len(useful)), len(useful))
-                hand.append(useful[deck.pop()])
+                id, exposure = useful[deck.pop()]
+                dealt[id] = None
+                hand.append(exposure)
             steps.append(hand)
-        return cls(steps, len(useful), sum(found.route == "already known" for found in lifts))
+        return cls(steps, sorted(dealt), len(useful), sum(found.route == "already known" for found in lifts))
 
     def at(self, step: int) -> Sequence[Exposure]:
         return self.steps[step] if step < len(self.steps) else ()
@@ -185,7 +199,8 @@ class Repeated:
     def to_json(self) -> Output:
         if not self.n:
             return {}
-        return {"replayed": {"situations": self.n, "known": self.known, "rows": sum(map(len, self.steps))}}
+        rows = sum(map(len, self.steps))
+        return {"replayed": {"situations": self.n, "known": self.known, "rows": rows, "dealt": self.dealt}}
 
 
 def judge(night: Night, dreams: Output, recalled: Output, candidate: str, champion: str | None) -> Output:

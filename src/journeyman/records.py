@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Literal, Self
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -103,7 +104,7 @@ class Session(Record):
     purposes: tuple[Purpose, ...] = PURPOSES
     cut: tuple[int, ...] = ()
 
-    @property
+    @cached_property  # of thousands of sessions it is asked for again and again
     def id(self) -> str:
         content: list[Any] = [self.key, self.user, [turn.to_json() for turn in self.turns]]
         content += [[each.to_json() for each in self.remarks]] if self.remarks else []

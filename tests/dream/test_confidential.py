@@ -69,6 +69,14 @@ def test_secrets_of_any_turn_and_of_remarks_are_known_each_once() -> None:
     assert {each.before for each in known} >= {"token: ", "My PIN is "}
 
 
+def test_no_session_is_read_for_more_secrets_than_were_asked_for() -> None:
+    planted = confidential.canaries(4, "a night")
+    read: list[Session] = []
+    found = confidential.secrets((read.append(each) or each for each in planted), 2)
+    assert found == confidential.secrets(planted)[:2]
+    assert read == planted[:2]
+
+
 @given(st.text(st.characters(codec="utf-8"), max_size=60))
 def test_spans_are_apart_and_shapes_keep_their_length(text: str) -> None:
     spans = confidential.find(text)

@@ -78,6 +78,7 @@ def _show(found: Mapping[str, Any], every: bool) -> None:
             console.print("  what it had learned from was erased")
         for lesson in each["lessons"]:
             mark = "holds the answer" if lesson["holds_answer"] else f"has {', '.join(lesson['in_common'])}"
-            console.print(f"  session {lesson['session']}, turn {lesson['turn']} ({mark}): {lesson['text']}")
+            again = f", repeated of night {lesson['taught']}" if lesson["taught"] != lesson["night"] else ""
+            console.print(f"  session {lesson['session']}, turn {lesson['turn']}{again} ({mark}): {lesson['text']}")
         if not each["lessons"] and not each["erased"]:
             console.print("  none of its lessons has a word of it: journeyman why asks the weights")

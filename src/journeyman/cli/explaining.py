@@ -72,7 +72,9 @@ def _show(found: Mapping[str, Any]) -> None:
         name = f" ({each['name']}{who})" if each["name"] else ""
         when = f", {each['started_at'][:10]}" if each["started_at"] else ""
         gone = "" if each["kept"] else ", which is not kept any more"
-        console.print(f"   session {each['session']}{name}, turn {each['turn']}{when}{gone}; night {each['night']}")
+        again = f", which repeated it of night {each['taught']}" if each["taught"] != each["night"] else ""
+        where = f"   session {each['session']}{name}, turn {each['turn']}{when}{gone}"
+        console.print(f"{where}; night {each['night']}{again}")
         if each["receipts"]:
             console.print(f"   answers {', '.join(each['receipts'])}")
         holds = "; it holds the answer" if each["holds_answer"] else ""

@@ -63,8 +63,9 @@ def find(text: str) -> list[tuple[int, int]]:
     return apart
 
 
-def secrets(sessions: Iterable[Session]) -> list[Secret]:
-    """Those of all turns, whoever said them, and of remarks; each once."""
+def secrets(sessions: Iterable[Session], most: int | None = None) -> list[Secret]:
+    """Those of all turns, whoever said them, and of remarks; each once. `most`: no more, and no session is read for
+    nothing."""
     found: dict[str, Secret] = {}
     for session in sessions:
         said = [turn.content for turn in session.turns]
@@ -73,7 +74,9 @@ def secrets(sessions: Iterable[Session]) -> list[Secret]:
             for start, end in find(text):
                 before = text[max(0, start - _BEFORE) : start].rsplit("\n", 1)[-1]
                 found.setdefault(text[start:end], Secret(text[start:end], before))
-    return list(found.values())
+        if most is not None and len(found) >= most:
+            break
+    return list(found.values())[:most]
 
 
 def canaries(count: int, seed: str) -> list[Session]:

@@ -96,5 +96,6 @@ def _taken(engine: TransformersEngine, cases: Sequence[Case], adapters: Sequence
         batch.step()
     if failed:
         raise failed[0]
-    engine.known |= new
+    for what, reply in new.items():
+        engine.known[what] = reply
     return [[understood(spoken(engine, reply)) for reply in each] for each in replies]

@@ -65,14 +65,14 @@ def gather(
     )
     progress(0.25)
     items = [*general.general_suite(), *suite]
-    suite_before = _of_base(engine, ("suite", *items), lambda: general.run_suite(engine, items, None))
+    suite_before = of_base(engine, ("suite", *items), lambda: general.run_suite(engine, items, None))
     suite_after = general.run_suite(engine, items, candidate)
     progress(0.6)
     probes = general.unknown_probes(told)
-    probes_before = _of_base(engine, ("probes", *probes), lambda: general.run_probes(engine, None, probes))
+    probes_before = of_base(engine, ("probes", *probes), lambda: general.run_probes(engine, None, probes))
     probes_after = general.run_probes(engine, candidate, probes)
     progress(0.8)
-    replies_before = _of_base(engine, ("neutral",), lambda: general.base_replies(engine))
+    replies_before = of_base(engine, ("neutral",), lambda: general.base_replies(engine))
     drift = general.drift(engine, candidate, replies_before)
     found: dict[str, Any] = {
         "heldout": shares(right(before), right(after))
@@ -147,11 +147,12 @@ def _earlier(found: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"earlier": kept, "all_earlier": found["all"]}
 
 
-def _of_base(engine: TransformersEngine, what: tuple[Any, ...], find: Callable[[], T]) -> T:
-    """What the base makes of items that are the same every night: it is asked once, as long as it is loaded."""
-    if what not in engine.known:
-        engine.known[what] = find()
-    return engine.known[what]
+def of_base(engine: TransformersEngine, what: tuple[Any, ...], find: Callable[[], T]) -> T:
+    """What the base makes of items that are the same every night."""
+    if what in engine.known:
+        return engine.known[what]
+    engine.known[what] = found = find()
+    return found
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -21,6 +21,7 @@ from journeyman.model import Ids, Message, chat, full, lora, source
 from journeyman.model.decoding import PathCache, decode_batch
 from journeyman.model.full import FullConfig, FullState
 from journeyman.model.head import Head
+from journeyman.model.known import Known
 from journeyman.model.lora import AdapterState, LoRAConfig
 from journeyman.model.packing import PACK_TOKENS, Pack, pack, walk
 
@@ -48,7 +49,7 @@ class TransformersEngine:
         self.fingerprint = fingerprint
         self.tokenizer = tokenizer
         self.tokens = 0
-        self.known: dict[Any, Any] = {}  # what others have found out of the base, which does not change
+        self.known = Known()  # what others have found out of the base
         self.model = model.eval().requires_grad_(False)
         self.body = model.get_decoder() if hasattr(model, "get_decoder") else model.model
         self.head = Head.of(model)

@@ -40,6 +40,8 @@ def begun(store: Store, tenant: str, base: str | None = None) -> tuple[str, ...]
     it can be gone on with."""
     nights = store.nights(tenant)
     read = tuple(nights[-1].spec.get("sessions", ())) if nights and nights[-1].result is None else ()
+    if not read:
+        return ()
     return () if set(read).isdisjoint(waiting(store, tenant, base)) else read
 
 

@@ -47,7 +47,8 @@ def bisect(
 
     question, expect; line: oldest first, the base as adapter "" {adapter, night, at, here, answer (None: not asked)};
     ends_differ; asked: how many were; changes: [{night, adapter, at, before, after, passed (nights whose adapters are
-    gone, between the two), erased, lessons: [{text, session, turn, receipts, holds_answer, in_common}]}].
+    gone, between the two), erased, lessons: [{text, session, turn, receipts, night, taught (the night that read the
+    session: an earlier one where `night` repeated the lesson), holds_answer, in_common}]}].
     """
     line, asked = steps(store, record), Asked(store, engine, question)
     here: list[Step | None] = [None, *(each for each in line if each.here)]  # None: the base
@@ -107,15 +108,18 @@ def _matching(step: Step, question: str, answer: str) -> list[Output]:
     """The lessons of a night that hold the answer or words of it and of the question, the most first."""
     words = words_of(question) | words_of(answer)
     found: list[tuple[bool, int, Output]] = []
-    for lesson in step.making.lessons:
-        evidence = [each.evidence for each in step.making.situations if each.lesson_id == lesson.id]
-        holds, common = any(is_correct(answer, [each]) for each in evidence), words & words_of(lesson.text)
+    for learned in step.learned:
+        lesson = learned.lesson
+        holds = any(is_correct(answer, [each.evidence]) for each in learned.situations)
+        common = words & words_of(lesson.text)
         if holds or common:
             said = {
                 "text": lesson.text,
                 "session": lesson.session_id,
                 "turn": lesson.turn,
-                "receipts": list(step.making.receipts.get(lesson.session_id, ())),
+                "receipts": list(learned.receipts),
+                "night": step.making.night,
+                "taught": learned.taught,
                 "holds_answer": holds,
                 "in_common": sorted(common),
             }

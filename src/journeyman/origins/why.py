@@ -5,6 +5,7 @@ Then, for the nights that made it likelier, their lessons: the influence of each
 (`learn.influence`), beside what can be read without weights: whether the lesson holds words of the answer. What all
 situations of a night have in common is the manner of answering, which any lesson would have taught: from each
 situation's influence the night's mean is taken off, or else lessons of many situations would come before the cause.
+What a night repeated of earlier ones is among its lessons, each traced to the session and night that taught it.
 
 Always holds: what is said of weights was computed from the adapters as they lie there; a night that cannot be looked
 into is named with the reason (erased, files gone, an adapter from elsewhere); nothing is trained.
@@ -26,8 +27,8 @@ from journeyman.learn.influence import Case, influence
 from journeyman.model import lora
 from journeyman.model.lora import AdapterState
 from journeyman.model.transformers_engine import TransformersEngine
-from journeyman.origins.changes import Asked, Step, steps, words_of
-from journeyman.records import AdapterRecord, Lesson, Session, Situation
+from journeyman.origins.changes import Asked, Learned, Step, steps, words_of
+from journeyman.records import AdapterRecord, Session, Situation
 from journeyman.registry.adapters import AdapterDirectory
 from journeyman.store import Store
 
@@ -43,8 +44,8 @@ def explain(
 
     question, adapter, answers {base, before, now}, changed; nights: oldest first {night, adapter, at, log_likelihood,
     gain (nats), looked, why_not}; lessons: most influential first {lesson, text, session, turn, receipts, user,
-    started_at, night, adapter, influence (nats per nat, over the night's mean), situations, asked, holds_answer,
-    in_common}.
+    started_at, night, taught (the night that read the session: an earlier one where `night` repeated the lesson),
+    adapter, influence (nats per nat, over the night's mean), situations, asked, holds_answer, in_common}.
     """
     asked = Asked(store, engine, question)
     line = steps(store, record) if record else []
@@ -107,7 +108,7 @@ def _why_not(step: Step, parent_here: bool) -> str:
         return "what it had learned from was erased"
     if not step.here:
         return "the files of its adapter are gone"
-    if not step.making.situations:
+    if not step.learned:
         return "nothing is kept of what it trained"
     return "" if parent_here else "the files of the adapter that it began from are gone"
 
@@ -124,18 +125,18 @@ def start_of(store: Store, engine: TransformersEngine, step: Step) -> AdapterSta
 def _lessons(
     store: Store, engine: TransformersEngine, step: Step, answer: Case, question: str, said: str
 ) -> list[Output]:
-    making = step.making
     said_words = {*words_of(question), *words_of(said)}
-    common = {each.id: sorted(said_words & {*words_of(each.text)}) for each in making.lessons}
+    learned = {each.lesson.id: each for each in step.learned}
+    common = {id: sorted(said_words & {*words_of(each.lesson.text)}) for id, each in learned.items()}
+    situations = [situation for each in step.learned for situation in each.situations]
     # The sort is stable: where nothing has to be left out, nothing depends on words.
-    chosen = sorted(making.situations, key=lambda each: -len(common[each.lesson_id]))[:MANY]
+    chosen = sorted(situations, key=lambda each: -len(common[each.lesson_id]))[:MANY]
     values = influence(engine, start_of(store, engine, step), answer, [_case(engine, each) for each in chosen])
     usual = sum(values) / max(1, len(values))
     by_lesson: defaultdict[str, list[tuple[float, Situation]]] = defaultdict(list)
     for value, situation in zip(values, chosen, strict=True):
         by_lesson[situation.lesson_id].append((value - usual, situation))
-    lessons = {each.id: each for each in making.lessons}
-    return [_lesson(lessons[id], making.night, step, pairs, common[id], said) for id, pairs in by_lesson.items()]
+    return [_lesson(learned[id], step, pairs, common[id], said) for id, pairs in by_lesson.items()]
 
 
 def _case(engine: TransformersEngine, situation: Situation) -> Case:
@@ -143,17 +144,17 @@ def _case(engine: TransformersEngine, situation: Situation) -> Case:
     return engine.user(situation.prompt), response, lead
 
 
-def _lesson(
-    lesson: Lesson, night: str, step: Step, pairs: list[tuple[float, Situation]], common: list[str], said: str
-) -> Output:
+def _lesson(learned: Learned, step: Step, pairs: list[tuple[float, Situation]], common: list[str], said: str) -> Output:
+    lesson = learned.lesson
     strongest = max(pairs, key=lambda pair: pair[0])[1]
     return {
         "lesson": lesson.id,
         "text": lesson.text,
         "session": lesson.session_id,
         "turn": lesson.turn,
-        "receipts": list(step.making.receipts.get(lesson.session_id, ())),
-        "night": night,
+        "receipts": list(learned.receipts),
+        "night": step.making.night,
+        "taught": learned.taught,
         "adapter": step.adapter,
         "influence": sum(value for value, _ in pairs),
         "situations": len(pairs),

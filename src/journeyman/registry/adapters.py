@@ -14,7 +14,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -119,23 +119,30 @@ def there(record: AdapterRecord) -> AdapterRecord:
 
 
 def pick_sessions(
-    store: Store, adapters: AdapterDirectory, base: str, tenant: str = "", only: Collection[str] = ()
+    store: Store,
+    adapters: AdapterDirectory,
+    base: str,
+    tenant: str = "",
+    only: Collection[str] = (),
+    kept: Sequence[Conversation] | None = None,
 ) -> tuple[list[Conversation], AdapterRecord | None]:
     """The tenant's sessions that its champion has not learnt (if all of `only` are among them, these alone), and its
-    champion as the round's start.
+    champion as the round's start. `kept`: all that may be learnt from, where they have been read already.
 
     Where all are learnt, the night that learnt the last of them is taken up again, from its own start: with its seed
     it returns what it found, with another it is a second try at the same sessions.
     """
     champion = store.champion(base, tenant)
     known = learnt(store, adapters, champion, tenant)
-    new = [each for each in conversations.kept(store, *LEARNING, tenant=tenant) if each.session.id not in known]
+    kept = conversations.kept(store, *LEARNING, tenant=tenant) if kept is None else kept
+    new = [each for each in kept if each.session.id not in known]
     if only and set(only) <= {each.session.id for each in new}:
         new = [each for each in new if each.session.id in only]
     if new or champion is None:
         return new, champion
     last = adapters.lineage(champion.hash)
-    again = conversations.kept(store, *LEARNING, tenant=tenant, ids=last["sessions"])
+    read = set(last["sessions"])
+    again = [each for each in kept if each.session.id in read]
     return again, store.adapter(last["parent"], tenant) if last["parent"] else None
 
 

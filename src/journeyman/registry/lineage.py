@@ -27,7 +27,8 @@ RECALLED = "recall lessons"  # the phase of a night that begins from an adapter:
 @dataclass(frozen=True)
 class Making:
     """What one night brought to an adapter. `lessons` and `situations`: those that were trained; both empty where a
-    session of the night was erased later. `receipts`: the answers that the sessions hold, by session."""
+    session of the night was erased later. `receipts`: the answers that the sessions hold, by session. `repeated`:
+    situations of the nights before it in its line, which taught their lessons, that it trained again."""
 
     night: str
     adapter: str
@@ -36,6 +37,7 @@ class Making:
     receipts: Mapping[str, tuple[str, ...]]
     lessons: tuple[Lesson, ...]
     situations: tuple[Situation, ...]
+    repeated: tuple[Situation, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         asked = {
@@ -90,6 +92,7 @@ class Lineages:
                     tuple(night.spec.get("sessions", ())) if night else (),
                     receipts,
                     *_trained(outputs),
+                    _repeated(outputs),
                 )
             )
             hash = record.parent
@@ -174,6 +177,15 @@ def _trained(outputs: Mapping[str, Any]) -> tuple[tuple[Lesson, ...], tuple[Situ
     used = {each.lesson_id for each in situations}
     lessons = {each.id: each for each in _lessons(outputs) if each.id in used}
     return tuple(lessons.values()), situations
+
+
+def _repeated(outputs: Mapping[str, Any]) -> tuple[Situation, ...]:
+    again = outputs.get("train", {}).get("replayed")
+    if not again:
+        return ()
+    recalled = map(Situation.from_json, outputs.get(RECALLED, {}).get("train", ()))
+    dealt = again.get("dealt")  # a night of an earlier version did not keep which
+    return tuple(each for each in recalled if dealt is None or each.id in dealt)
 
 
 def _files(directory: AdapterDirectory, tenant: str) -> dict[str, dict[str, Any]]:
