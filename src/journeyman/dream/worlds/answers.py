@@ -68,7 +68,7 @@ class Answers:
             if kind is not None and (birth := self._birth(kind, field, moments, born, text)):
                 made.append(birth)
         program.made = tuple(made)
-        program.answer = (Reading("answer", 0.0),)
+        program.answer = (Reading("answered", 0.0),)
 
     def _kind_born(self, moments: list[Moment], born: list[int], field: str) -> Kind | None:
         """What kind of thing has this field's value as its name."""
@@ -108,7 +108,7 @@ class Answers:
             fields.append((name, said(readings) if readings else ""))
         fields += [(name, "") for name in sorted(self.kinds.partial.get(clean[0].call.tool, ()))]
         when = text.partition(" is not None")[0].rpartition(" ")[2] if " is not None" in text else ""
-        return Made(kind.name, f'answer["{field}"]', tuple(fields), f"{when} is None" if when else "", scope)
+        return Made(kind.name, f'answered["{field}"]', tuple(fields), f"{when} is None" if when else "", scope)
 
     def document(self, program: Program, explainer: Explainer, moments: list[Moment], oks: list[int]) -> None:
         """The answer is a document: what of it has changed?"""

@@ -79,7 +79,7 @@ def _writable(call: Call) -> bool:
     if not named or call.tool in _TAKEN or any(map(keyword.iskeyword, (call.tool, *call.arguments))):
         return False
     try:
-        return not {"here", "desk"} & call.arguments.keys() and not _lone(call)
+        return not {"here", "desk", "answered"} & call.arguments.keys() and not _lone(call)
     except RecursionError:
         return False
 

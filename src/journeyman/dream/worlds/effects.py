@@ -275,10 +275,11 @@ class Explainer:
         if cases and (everything & ~left).bit_count() >= 0.4 * everything.bit_count():
             yield Reading(f"case({', '.join(cases)})", 3.0)
 
-    def _new(self, wanted: Wanted, _: str) -> Iterator[Reading]:
+    def _new(self, wanted: Wanted, old: str) -> Iterator[Reading]:
         """A string that nothing had named before, another one each time: an id, or a label."""
         values = list(wanted.values())
-        names = all(isinstance(value, str) and not any(map(str.isspace, value)) for value in values)
+        # What stood there before is followed by a name, not by a text that nobody could have foreseen.
+        names = all(isinstance(value, str) and not (old and any(map(str.isspace, value))) for value in values)
         if not self._makes or len(values) < _POSITIVE or not names:
             return
         most = max(values.count(value) for value in set(values))

@@ -92,6 +92,8 @@ def measured(
         horizon: int | None = None
         induced.world.restore(induced.start)
         for place, call in enumerate(session.calls):
+            for _, text in (each for each in session.said if each[0] == place):
+                induced.hear(text)
             outcome = induced.observe(call)
             if outcome.ok and call.ok:
                 names |= renamed(outcome.value, call.value, induced.is_new)

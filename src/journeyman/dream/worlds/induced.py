@@ -12,6 +12,7 @@ Knows worlds; nothing of how programs were induced.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,6 +28,8 @@ from journeyman.world.outcome import Outcome, Tier
 from journeyman.world.state import State
 from journeyman.world.world import Rules, World
 
+_MARKS = ".,;:!?()[]'\"`"
+_LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
 _SURE = 0.95  # so many of the calls that were made again were answered as before
 
 
@@ -48,6 +51,8 @@ class Induced:
         self.loose: dict[str, set[tuple[str, str]]] = {}  # what each tool changes besides what it answers with
         self.start = self._initial(history)
         self.world = World(rules, self.start)
+        closed = [(name, each) for name, each in documents.items() if each.closed]
+        self._shapes = {name: {_shape(row[0]) for row in self.start.rows(each.table.name)} for name, each in closed}
 
     @classmethod
     def of(cls, induction: Induction, name: str) -> Induced:
@@ -82,6 +87,17 @@ class Induced:
     def is_new(self, text: str) -> bool:
         """Whether the world has made this up, as a name for something new."""
         return any(text.startswith(f"{kind}-") for kind in self.world.state.counters)
+
+    def hear(self, text: str) -> None:
+        """Somebody names things: what looks like a name, and is none that is known, may be there all the same."""
+        here = Context(self.world.state, True, Tier.RECORDED)
+        words = {word.strip(_MARKS) for word in text.split()}
+        for kind, shapes in self._shapes.items():
+            documents = self.documents[kind]
+            for word in sorted(each for each in words if _shape(each) in shapes - {""}):
+                if not here.has(documents.table, word):
+                    here.put(documents.table, documents.row(word, None))
+        self.world.restore(here.result())
 
     def _loosen(self, here: Context, call: Call) -> None:
         """The real tool did what the world did not dare to: what it may have changed is not known any more."""
@@ -144,6 +160,12 @@ class Induced:
                     here.put(documents.table, documents.row(key, None))
             self.world.restore(here.result())
         return outcome
+
+
+def _shape(name: str) -> str:
+    """What a name looks like: R-17 and K-3 look alike. Nothing, if there is no number in it: that may be any word."""
+    shape = _DIGITS.sub("9", _LETTERS.sub("a", name))
+    return shape if "9" in shape else ""
 
 
 def _changed(before: State, after: State, table: str) -> list[tuple[str, Any]]:

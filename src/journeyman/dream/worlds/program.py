@@ -165,13 +165,13 @@ class _Body:
             self.add("})")
             self.lines += [f"desk.forget(new_{made.kind}, {_text(field)})" for field, text in made.fields if not text]
         else:
-            self.add("answer = {" + ", ".join(f"{_text(field)}: {text}" for field, text in made.fields) + "}")
+            self.add("answered = {" + ", ".join(f"{_text(field)}: {text}" for field, text in made.fields) + "}")
             bound |= self._bound
         lines, self.lines = self.lines[start:], self.lines[:start]
         if made.when:
             self.add(f"if {made.when}:")
         self.lines += [inner + line for line in lines]
-        self._bound = bound | {"answer"} if not made.when and not made.kind else bound
+        self._bound = bound | {"answered"} if not made.when and not made.kind else bound
         self.program.scope, self.program.names = before, names
 
     def need(self, text: str, softly: bool = False) -> None:

@@ -36,6 +36,7 @@ _LISTED = 100  # things that were seen to work are listed; of more, another one 
 _ONE_WORD = re.compile(r'(\w+) == "(?:[^"\\\\]|\\\\.)*"')
 _WORD = re.compile(r"[a-z]+")
 _MISSING = frozenset("found exist unknown invalid such missing".split())  # what is said of what is not there
+_GONE = re.compile(r"\b(?:there (?:is|are) no|not there|(?:cannot|can't|could not|couldn't) find)\b", re.IGNORECASE)
 _EMPTY = frozenset("the not and can cannot should could must with for none has len zip".split())
 
 
@@ -153,7 +154,7 @@ def _put_together(
         at = 0
         for says in members:
             at |= groups[says]
-        places = [place for place in range(at.bit_length()) if at & ~dark >> place & 1]
+        places = [place for place in range(at.bit_length()) if (at & ~dark) >> place & 1]
         seen = {place: str(scope.moments[place].call.value) for place in places}
         if len(members) == 1:
             sessions = {scope.moments[place].session for place in places}
@@ -192,7 +193,7 @@ def _distinct(doubts: Sequence[Condition]) -> tuple[Condition, ...]:
 
 def is_missing(says: str) -> bool:
     """Whether these words are said of what is not there."""
-    return bool(_MISSING & set(_words(says)))
+    return bool(_MISSING & set(_words(says)) or _GONE.search(says))
 
 
 def _sought(scope: Scope) -> list[Name]:

@@ -31,7 +31,17 @@ class _Unknown:
 
 UNKNOWN = _Unknown()
 NAMES = 90  # at most so many for one tool
-_TAKEN = {*vars(documents), *vars(builtins), "desk", "here", "answer", "each", "value", "x", "y"}  # mean something else
+_TAKEN = {
+    *vars(documents),
+    *vars(builtins),
+    "desk",
+    "here",
+    "answered",
+    "each",
+    "value",
+    "x",
+    "y",
+}  # mean something else
 _WORDS = ("entry", "first", "beyond", "culprit", "present", "merged", "calculated", "case", "agreed", "past", "shown")
 
 
@@ -72,7 +82,7 @@ class Name(NamedTuple):
 
 
 class Scope:
-    """`answers`: what the tool answered, where that may be spoken of, as the name `answer`."""
+    """`answers`: what the tool answered, where that may be spoken of, as the name `answered`."""
 
     def __init__(
         self,
@@ -108,9 +118,9 @@ class Scope:
                 shape = "row"
             self.names[name] = Name(name, name, shape, values, name if shape in ("texts", "row") else "")
         if answers is not None:
-            self.names["answer"] = Name("answer", "answer", "part", tuple(answers))
+            self.names["answered"] = Name("answered", "answered", "part", tuple(answers))
             for space, value in zip(self.spaces, answers, strict=True):
-                space["answer"] = value
+                space["answered"] = value
         self._grow()
 
     # -- terms
