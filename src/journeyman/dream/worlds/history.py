@@ -184,15 +184,17 @@ class History:
         changed: set[tuple[str, str]] = set()
         for number, (session, shows) in enumerate(zip(self.sessions, self.shows, strict=True)):
             last: dict[Key, int] = {}
+            named = [
+                set(leaves(call.value)) - set(leaves(call.arguments)) if call.ok and call.tool in self.writers else ()
+                for call in session.calls
+            ]
             for place, docs in enumerate(shows):
                 for key in docs:
                     for at in range(last.get(key, place), place):
-                        call = session.calls[at]
-                        named = call.ok and call.tool in self.writers and key not in shows[at]
-                        if named and key[1] in set(leaves(call.value)) - set(leaves(call.arguments)):
-                            stayed[call.tool, key[0]] += 1
+                        if key[1] in named[at] and key not in shows[at]:
+                            stayed[session.calls[at].tool, key[0]] += 1
                             if self._differs(number, last[key], place, key):
-                                changed.add((call.tool, key[0]))
+                                changed.add((session.calls[at].tool, key[0]))
                     if session.calls[place].tool not in self.kinds.partial:
                         last[key] = place
         return frozenset(each for each, n in stayed.items() if n >= _STAYED and each not in changed)

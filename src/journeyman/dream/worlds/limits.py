@@ -12,7 +12,7 @@ Knows numbers and words; nothing of other conditions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import comb
 from typing import Any
 
@@ -26,7 +26,12 @@ _NAMED = 0.5  # less, where the words name the number
 
 
 def limits(
-    numbers: Sequence[Scalar], says: str, wanted: int, rest: int, spoken: frozenset[str], words: Any
+    numbers: Sequence[Scalar],
+    says: str,
+    wanted: int,
+    rest: int,
+    spoken: frozenset[str],
+    words: Callable[[str], list[str]],
 ) -> Iterator[Condition]:
     """Conditions that hold at all of `wanted` and at none of `rest` (bits). `says`: the refusal; `spoken`: its words,
     as `words` takes them from a text."""
