@@ -78,26 +78,26 @@ def main() -> int:
     return 0
 
 
-def coffee(args: argparse.Namespace, _: str) -> list[dict[str, Any]]:
+def coffee(args: argparse.Namespace, name: str) -> list[dict[str, Any]]:
     sessions: list[Recording] = []
     for path in sorted((args.data / "taskmaster_coffee").glob("dialogues_*.json.gz")):
         sessions += recordings(read(path))
-    return [row("coffee", n, sessions[:n], sessions[-500:]) for n in COFFEE]
+    return [row(name, n, sessions[:n], sessions[-500:]) for n in COFFEE]
 
 
-def airline(args: argparse.Namespace, _: str) -> list[dict[str, Any]]:
+def airline(args: argparse.Namespace, name: str) -> list[dict[str, Any]]:
     sessions = read(args.data / "tau_airline" / "gpt4o_trajectories.json.gz")
     train = recordings([each for each in sessions if each["task_id"] < LAST_TASKS])
     test = recordings([each for each in sessions if each["task_id"] >= LAST_TASKS])
-    return [row("airline", n, train[:n], test) for n in AIRLINE]
+    return [row(name, n, train[:n], test) for n in AIRLINE]
 
 
-def retail(args: argparse.Namespace, _: str) -> list[dict[str, Any]]:
+def retail(args: argparse.Namespace, name: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for other, seed in SEEDS[: args.seeds]:
         train, _ = probed(args.python, seed, max(RETAIL))
         test, skip = probed(args.python, other, 120)
-        rows += [{"seed": seed, **row("retail", n, train[:n], test, skip)} for n in RETAIL]
+        rows += [{"seed": seed, **row(name, n, train[:n], test, skip)} for n in RETAIL]
     return rows
 
 

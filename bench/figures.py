@@ -188,6 +188,7 @@ _SPEEDS = ("tokens_per_second", "tokens_per_cpu_second")
 TABLES = {
     "serve": serve,
     "gate": night_figures.gate,
+    "gate_adapters": night_figures.gate_adapters,
     "fidelity": world_figures.fidelity,
     "grind": world_figures.grind,
     "worlds": world_figures.worlds,

@@ -1,6 +1,6 @@
 """How often the gate is wrong: simulated adapters of known worth, and whole months of them, through the real gate.
 
-    python bench/gate.py [--adapters 1000] [--months 500] [--seed 0] [--evidence DIR]
+    python bench/gate.py [--adapters 1000] [--months 500] [--seed 0]
 
 A simulated adapter changes single answers: a wrong one becomes right, and a right one wrong, with chances that are its
 kind's, times a strength of its own from 0.5 to 1.5. Its answers go through `evaluate.statistics` and `evaluate.gate` as
@@ -12,8 +12,7 @@ A month is 30 nights, each on new held-out situations: with no gain at all, with
 that costs general ability anew each night, judged against the frozen base (as the gate does) or the last champion.
 What is lost is counted over all items there might be: those of the gate, looked at each night, come to flatter.
 
-`--evidence DIR` judges real adapters: DIR/KIND/*.json, each what `evaluate.evidence.gather` returned for one, as a
-store keeps it for a night's phase "evaluate".
+Real adapters are judged by bench/gate_adapters.py.
 
 Writes bench/results/gate.json: counts of verdicts, rates with exact (Clopper-Pearson) 95 % intervals.
 """
@@ -79,31 +78,24 @@ def main() -> int:
     parser.add_argument("--adapters", type=int, default=1000, help="of each kind (default: 1000)")
     parser.add_argument("--months", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--evidence", type=Path, help="judge real adapters: a folder for each kind")
     args = parser.parse_args()
-    if args.evidence:
-        result = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
-        result["real"] = {**signed(), "kinds": real(args.evidence)}
-    else:
-        kept = json.loads(RESULT.read_text()).get("real") if RESULT.is_file() else None
-        begun = time.process_time()
-        result = {
-            **signed(),
-            "setting": {
-                "general": GENERAL,
-                "probes": PROBES,
-                "general_right_before": GENERAL_RIGHT,
-                "claims_before": CLAIMS,
-            },
-            "kinds": [
-                simulated(name, kind, situations, args.adapters, random.Random(f"{args.seed}:{name}:{situations}"))
-                for name, kind in KINDS.items()
-                for situations in SITUATIONS
-            ],
-            "months": months(args.months, args.seed),
-        }
-        result["cpu_seconds"] = round(time.process_time() - begun, 1)
-        result |= {"real": kept} if kept else {}
+    begun = time.process_time()
+    result = {
+        **signed(),
+        "setting": {
+            "general": GENERAL,
+            "probes": PROBES,
+            "general_right_before": GENERAL_RIGHT,
+            "claims_before": CLAIMS,
+        },
+        "kinds": [
+            simulated(name, kind, situations, args.adapters, random.Random(f"{args.seed}:{name}:{situations}"))
+            for name, kind in KINDS.items()
+            for situations in SITUATIONS
+        ],
+        "months": months(args.months, args.seed),
+    }
+    result["cpu_seconds"] = round(time.process_time() - begun, 1)
     RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 0
 
@@ -218,17 +210,6 @@ def creep(anchored: bool, budget: bool, n: int, rng: random.Random) -> dict[str,
         "lost": {"mean": sum(lost) / n, "worst": lost[-1]},
         "beyond_margin": rate(sum(each > 0.05 for each in lost), n),
     }
-
-
-def real(folder: Path) -> list[dict[str, Any]]:
-    from journeyman.evaluate.evidence import judged  # with torch
-
-    rows = []
-    for kind in sorted(each for each in folder.iterdir() if each.is_dir()):
-        found = [judged(json.loads(path.read_text()), FIRST) for path in sorted(kind.glob("*.json"))]
-        rows.append({"kind": kind.name, **counted(found)})
-        print(f"{kind.name}: {rows[-1]['verdicts']}", flush=True)
-    return rows
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ import picture
 import rows as month_rows
 from cells import percent
 
+from journeyman.evaluate.statistics import clopper_pearson
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -119,10 +121,33 @@ def gate() -> str:
             f"| judged against {anchor} | {row['promoted']:.1f} nights | {100 * row['lost']['mean']:.1f} points "
             f"| {100 * row['lost']['worst']:.1f} points | {rate(row['beyond_margin'])} |"
         )
-    if real := found.get("real", {}).get("kinds"):
-        lines += ["", "| real adapters | number | promoted |", "| --- | --- | --- |"]
-        lines += [f"| {row['kind']} | {row['promoted']['n']} | {rate(row['promoted'])} |" for row in real]
     lines += ["", f"- `bench/results/{path.name}` (with its command): {found['machine']}, {found['date'][:10]}"]
+    return "\n".join(lines)
+
+
+def gate_adapters() -> str:
+    """A row for each kind of real adapter: how often it was promoted, and what it gained and lost."""
+    path = RESULTS / "gate_adapters.jsonl"
+    if not path.is_file():
+        return "Not measured yet: `python bench/gate_adapters.py`."
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = [
+        "| real adapters | number | promoted | held-out work right, mean: before, after "
+        "| general ability, mean: before, after |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        own = [row for row in rows if row["kind"] == kind]
+        promoted = sum(row["verdict"] == "PROMOTE" for row in own)
+        low, high = clopper_pearson(promoted, len(own))
+        share = f"{percent(promoted / len(own))} ({100 * low:.1f}–{100 * high:.1f})"
+        means = [
+            ", ".join(percent(sum(row[what][side] for row in own) / len(own)) for side in (0, 1))
+            for what in ("heldout", "general")
+        ]
+        lines.append(f"| {kind} | {len(own)} | {share} | {means[0]} | {means[1]} |")
+    last = rows[-1]
+    lines += ["", f"- `bench/results/{path.name}`: {last['model']}, {last['machine']}, {last['date'][:10]}"]
     return "\n".join(lines)
 
 
