@@ -2,7 +2,7 @@
 
     python bench/retention.py --data DIR --adapter DIR [--model MODEL] [--cache DIR]
 
-DIR of the data holds arc_easy, blimp, lambada, piqa and wikidata as JSONL; `evaluate.general.load_suite`
+DIR of the data holds arc_easy, blimp, lambada, piqa and wikidata as JSONL; `bench/public_suites.py`
 knows their formats and how each is scored. All zero-shot, on raw text. Writes
 bench/results/retention_TAG.json and prints a table.
 
@@ -26,8 +26,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+import public_suites
+
 from journeyman.errors import JourneymanError, UsageError
-from journeyman.evaluate.general import Item, load_suite, run_suite
+from journeyman.evaluate.general import Item, run_suite
 from journeyman.evaluate.statistics import PairedDifference, noninferiority, paired_difference
 from journeyman.model import Engine, load_engine
 from journeyman.model.source import DEFAULT_MODEL
@@ -95,7 +98,7 @@ def load_suites(folder: Path, limit: int | None = None) -> dict[str, list[Item]]
             f"{folder} lacks {', '.join(f'{name}.jsonl' for name in missing)}",
             "pass the folder of the retention suites with --data; they are not part of this project",
         )
-    return {name: load_suite(folder / f"{name}.jsonl")[:limit] for name in SUITES}
+    return {name: public_suites.load(folder / f"{name}.jsonl")[:limit] for name in SUITES}
 
 
 def base_answers(engine: Engine, items: Sequence[Item], folder: Path | None) -> list[bool]:

@@ -27,16 +27,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
 import coffee
 import facts
 import form
 import measure
+import public_suites
 import torch
 from arms import ARMS
 from measure import Row
 from work import Shard, Work
 
-from journeyman.evaluate.general import Item, load_suite
+from journeyman.evaluate.general import Item
 from journeyman.learn import LIVE
 from journeyman.model import load_engine
 from journeyman.model.source import DEFAULT_MODEL
@@ -187,7 +189,7 @@ class Bench:
 
     def suites(self, seed: int) -> dict[str, list[Item]]:
         part = slice(seed * ITEMS, (seed + 1) * ITEMS)
-        return {name: load_suite(self.data / "retention_a" / f"{name}.jsonl")[part] for name in SUITES}
+        return {name: public_suites.load(self.data / "retention_a" / f"{name}.jsonl")[part] for name in SUITES}
 
 
 if __name__ == "__main__":
