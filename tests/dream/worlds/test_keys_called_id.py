@@ -6,10 +6,12 @@ import pytest
 import tickets
 
 from journeyman.dream.worlds.admission import Admitted, admitted
-from journeyman.dream.worlds.calls import Call, Recording
+from journeyman.dream.worlds.calls import Call, Recording, spoken
 from journeyman.dream.worlds.conditions import Scalar
 from journeyman.dream.worlds.fidelity import measured
+from journeyman.dream.worlds.induction import Induction
 from journeyman.dream.worlds.phrases import phrase
+from journeyman.dream.worlds.scope import Sight
 from journeyman.world.documents import Documents
 from journeyman.world.world import World
 
@@ -119,3 +121,15 @@ def test_a_look_that_shows_what_another_changed_is_no_change_and_invents_nothing
     found = admitted([Recording(str(n), (reader(n, 2), back(n), reader(n, 1))) for n in range(12)], "readers")
     assert not found.induced.rules.tools["get_reader"].writes
     assert "desk.new" not in found.induced.source.partition("def get_reader")[2].partition("\n\n\n")[0]
+
+
+def test_what_was_only_named_by_people_does_not_pass_for_missing_when_refusals_are_learnt() -> None:
+    """Sight of a closed kind: a key in somebody's words is unknown, one that nobody spoke of is not there."""
+    sight = Sight({}, frozenset(), frozenset({"ticket"}), frozenset(spoken("What of (T-5), please?")))
+    assert sight.find("ticket", "T-6") is None
+    with pytest.raises(KeyError):
+        sight.find("ticket", "T-5")
+    asked = Call("get_ticket", {"ticket": "T-5"}, True, {})
+    later = ((0, "Hello."), (1, "And T-7?"))
+    history = Induction([Recording("one", (asked, asked), later)]).history
+    assert ["T-7" in each.heard for each in history.moments[0]] == [False, True]

@@ -24,6 +24,7 @@ from journeyman.world import documents
 
 _ERROR = re.compile(r"\s*error\b[:\s-]*", re.IGNORECASE)
 _ABSENT = object()
+_MARKS = ".,;:!?()[]'\"`"
 _DEEP = 40  # objects and lists in each other: Python cannot write as terms, or compare, what is much deeper
 _WIDE = 1e300  # a number that is further from zero cannot be reckoned with
 _TAKEN = {*vars(documents), "Context", "read", "write", "here", "desk"}  # names that world.py has for something else
@@ -196,6 +197,11 @@ def _arguments(value: Any) -> Any:
         except (ValueError, RecursionError):
             return _ABSENT
     return dict(value) if isinstance(value, Mapping) else value
+
+
+def spoken(text: str) -> set[str]:
+    """The words of what somebody said, as names that they may be."""
+    return {word.strip(_MARKS) for word in text.split()}
 
 
 def leaves(value: Any) -> Iterator[str]:

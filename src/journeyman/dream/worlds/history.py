@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from journeyman.dream.worlds.calls import Call, Recording, leaves
+from journeyman.dream.worlds.calls import Call, Recording, leaves, spoken
 from journeyman.dream.worlds.kinds import Kinds, looks
 from journeyman.world.documents import UNSAID
 
@@ -30,10 +30,17 @@ Docs = dict[Key, dict[str, Any]]
 class Moment:
     """One call, and what was known before it."""
 
-    __slots__ = ("call", "docs", "mentioned", "place", "session", "shows")
+    __slots__ = ("call", "docs", "heard", "mentioned", "place", "session", "shows")
 
     def __init__(
-        self, call: Call, session: int, place: int, docs: Docs, mentioned: frozenset[str], shows: Docs
+        self,
+        call: Call,
+        session: int,
+        place: int,
+        docs: Docs,
+        mentioned: frozenset[str],
+        shows: Docs,
+        heard: frozenset[str] = frozenset(),
     ) -> None:
         self.call = call
         self.session = session
@@ -41,6 +48,7 @@ class Moment:
         self.docs = docs
         self.mentioned = mentioned
         self.shows = shows  # the documents in its answer
+        self.heard = heard  # what people had said: who is named there may be there, though nobody has shown it
 
 
 class History:
@@ -237,8 +245,11 @@ class History:
                 first.add(key)
         moments: list[Moment] = []
         words: set[str] = set()
+        heard: frozenset[str] = frozenset()
         for place, call in enumerate(session.calls):
-            moments.append(Moment(call, at, place, docs, frozenset(words), shows[place]))
+            if said := [text for said_at, text in session.said if said_at == place]:
+                heard |= {word for text in said for word in spoken(text)}
+            moments.append(Moment(call, at, place, docs, frozenset(words), shows[place], heard))
             if call.ok and call.tool in after:
                 docs = {**docs, **self._settled(at, place, after[call.tool](docs, call))}
             if shows[place]:

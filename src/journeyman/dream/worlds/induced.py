@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from journeyman.dream.worlds import book
-from journeyman.dream.worlds.calls import Call, leaves
+from journeyman.dream.worlds.calls import Call, leaves, spoken
 from journeyman.dream.worlds.history import History, initial, named, references
 from journeyman.dream.worlds.induction import Induction
 from journeyman.dream.worlds.rehearsal import renamed, settled
@@ -28,7 +28,6 @@ from journeyman.world.outcome import Outcome, Tier
 from journeyman.world.state import State
 from journeyman.world.world import Rules, World
 
-_MARKS = ".,;:!?()[]'\"`"
 _LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
 _SURE = 0.95  # so many of the calls that were made again were answered as before
 
@@ -91,7 +90,7 @@ class Induced:
     def hear(self, text: str) -> None:
         """Somebody names things: what looks like a name, and is none that is known, may be there all the same."""
         here = Context(self.world.state, True, Tier.RECORDED)
-        words = {word.strip(_MARKS) for word in text.split()}
+        words = spoken(text)
         for kind, shapes in self._shapes.items():
             documents = self.documents[kind]
             for word in sorted(each for each in words if _shape(each) in shapes - {""}):

@@ -48,14 +48,19 @@ _WORDS = ("entry", "first", "beyond", "culprit", "present", "merged", "calculate
 class Sight:
     """The documents known at a moment, in the place of a Desk."""
 
-    def __init__(self, docs: Docs, mentioned: frozenset[str], closed: frozenset[str]) -> None:
+    def __init__(
+        self, docs: Docs, mentioned: frozenset[str], closed: frozenset[str], heard: frozenset[str] = frozenset()
+    ) -> None:
         self._docs = docs
         self._mentioned = mentioned
+        self._heard = heard
         self._closed = closed
 
     def find(self, kind: str, key: Any) -> Any:
         found = self._docs.get((kind, key))
-        if found is None and (type(key) is not str or kind not in self._closed or key in self._mentioned):
+        if found is not None:
+            return found
+        if type(key) is not str or kind not in self._closed or key in self._mentioned or key in self._heard:
             raise KeyError(key)
         return found
 
@@ -99,7 +104,7 @@ class Scope:
         self.arguments = sorted(counts, key=lambda name: (-counts[name], name))
         self.spaces: list[dict[str, Any]] = []
         for moment in moments:
-            space = {**words, "desk": Sight(moment.docs, moment.mentioned, closed)}
+            space = {**words, "desk": Sight(moment.docs, moment.mentioned, closed, moment.heard)}
             space |= {name: moment.call.arguments.get(name) for name in self.arguments}
             self.spaces.append(space)
         self.keys = frozenset(key for moment in moments for _, key in moment.docs)  # of documents: no words
