@@ -52,7 +52,8 @@ def test_a_part_in_an_answer_changes_the_whole(desk: Admitted) -> None:
     place, key = world(desk), ticket(desk, "open")
     before = place.call("get_ticket", {"ticket": key}).value
     assert place.call("close_ticket", {"ticket": key}).value == {"id": key, "status": "closed"}
-    assert place.call("get_ticket", {"ticket": key}).value == {**before, "status": "closed"}
+    assert before["open_for"] is not None
+    assert place.call("get_ticket", {"ticket": key}).value == {**before, "status": "closed", "open_for": None}
 
 
 def test_a_text_is_put_together(desk: Admitted) -> None:

@@ -28,6 +28,7 @@ class Tickets:
                 "person": chance.choice(sorted(self.people)),
                 "status": chance.choice(("open", "open", "closed")),
                 "team": chance.choice(TEAMS),
+                "open_for": chance.randrange(1, 90),
                 "text": f"It does not work {chance.randrange(900)}.",
             }
             for n in range(6)
@@ -48,7 +49,7 @@ class Tickets:
         found = self._ticket(ticket)
         if found["status"] == "closed":
             raise ValueError(f"{ticket} of {found['person']} is closed already")
-        found["status"] = "closed"
+        found["status"], found["open_for"] = "closed", None
         return {"id": ticket, "status": "closed"}
 
     def move_ticket(self, ticket: str, team: str) -> Any:
@@ -67,7 +68,7 @@ class Tickets:
         self.made += 1
         made = {
             "id": f"T-{self.number}{90 + self.made}", "title": title, "person": person, "status": "open",
-            "team": "west", "text": "",
+            "team": "west", "open_for": 0, "text": "",
         }  # fmt: skip
         self.tickets[made["id"]] = made
         return {field: made[field] for field in ("id", "title", "person", "status", "team")}

@@ -19,6 +19,7 @@ from journeyman.dream.worlds.program import Made, Program
 from journeyman.dream.worlds.reading import Reading, said
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
 from journeyman.dream.worlds.values import same
+from journeyman.world.documents import UNSAID
 
 _TWICE = 2  # a document was known before a call with more than its key, for that to be a mere look
 _BIRTHS = 400  # new documents that are looked at
@@ -132,7 +133,8 @@ class Answers:
         for at in known if program.writes else ():
             old, new = moments[at].docs[shown[at][0]], shown[at][1]
             for name in new if program.tool in self.kinds.partial else {**old, **new}:
-                if not same(old.get(name, UNKNOWN), new.get(name, UNKNOWN)):
+                unsaid = name == UNSAID or name in old.get(UNSAID, ())
+                if not unsaid and not same(old.get(name, UNKNOWN), new.get(name, UNKNOWN)):
                     changed[name] = None
         unexplained: list[str] = []
         for name in sorted(changed):

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from journeyman.dream.worlds.history import History
+from journeyman.dream.worlds.history import History, Key
 from journeyman.dream.worlds.program import Program
 from journeyman.dream.worlds.reading import said
 from journeyman.dream.worlds.values import same
@@ -35,15 +35,24 @@ def windows(history: History, programs: Mapping[str, Program], at: int, place: i
     own = programs[call.tool].own()
     for key, document in history.shows[at][place].items():
         before = history.moments[at][place].docs.get(key)
-        since = next((p for p in range(place - 1, -1, -1) if key in history.shows[at][p]), -1)
-        between = {c.tool for c in history.sessions[at].calls[since + 1 : place] if c.ok and c.tool in history.writers}
         if before is None:
             continue
         for field in document:
             if (key[0], field) not in own and not same(before.get(field), document[field]):
+                since = next((p for p in range(place - 1, -1, -1) if _shows(history, at, p, key, field)), -1)
+                calls = history.sessions[at].calls[since + 1 : place]
+                between = {each.tool for each in calls if each.ok and each.tool in history.writers}
                 tools = tuple(tool for tool in sorted(between) if _may_forget(programs[tool], key[0], field))
                 if tools:
                     yield Window(key[0], field, tools)
+
+
+def _shows(history: History, session: int, place: int, key: Key, field: str) -> bool:
+    """Whether a call showed this field of the document, or would have if there had been one."""
+    shown = history.shows[session][place].get(key)
+    return shown is not None and (
+        field in shown or history.sessions[session].calls[place].tool not in history.kinds.partial
+    )
 
 
 def blame(programs: Mapping[str, Program], found: Iterable[Window]) -> bool:

@@ -84,10 +84,17 @@ class SideEffects:
         watched = self._watched.get(program.tool, frozenset())
         for name in program.names.values():
             own = program.scope is not None and _is_answer(name, program.scope)
-            if name.shape == "doc" and name.kind not in watched and not own:
+            if own and program.tool not in self.kinds.partial:
+                continue
+            if name.shape == "doc" and name.kind not in watched:
                 known = {effect.field for effect in program.side if effect.target == name.name}
+                known |= self.kinds.told[program.tool] if own else set()
                 new = sorted(self.history.changing.get(name.kind, set()) - known)
                 program.forgets = tuple(dict.fromkeys((*program.forgets, *((name.name, field) for field in new))))
+
+    def _is_told(self, program: Program, target: Name, scope: Scope) -> bool:
+        """Whether what becomes of it is in the tool's answer, all of it."""
+        return program.tool not in self.kinds.partial and _is_answer(target, scope)
 
     def _own_fields(self, moment: Moment) -> set[str]:
         """What the call that shows a document has itself changed of it."""
@@ -137,7 +144,7 @@ class SideEffects:
         if not open_:
             return
         for target in scope.names.values():  # a whole list or object that an argument gives
-            if target.shape not in ("doc", "part") or _is_answer(target, scope):
+            if target.shape not in ("doc", "part") or self._is_told(program, target, scope):
                 continue
             held = {at: places[at][id(v)] for at, v in enumerate(target.values) if at in places and id(v) in places[at]}
             for name in sorted({name for at in held for name in held[at][1] if name != UNSAID}):
@@ -147,7 +154,7 @@ class SideEffects:
                     program.writes = True
                     open_ -= inside
         for target in scope.names.values():
-            if target.shape not in ("doc", "part") or _is_answer(target, scope):
+            if target.shape not in ("doc", "part") or self._is_told(program, target, scope):
                 continue
             held = {at: places[at][id(v)] for at, v in enumerate(target.values) if at in places and id(v) in places[at]}
             for name in sorted({n for at, where, n in open_ if at in held and id(target.values[at]) == where}):
@@ -157,7 +164,7 @@ class SideEffects:
                     program.writes = True
                     open_ -= {(at, id(target.values[at]), name) for at in held}
         for target in scope.names.values():  # what is left has no explanation: it is not known afterwards
-            if target.shape == "doc" and not _is_answer(target, scope):
+            if target.shape == "doc" and not self._is_told(program, target, scope):
                 fields = {
                     field
                     for at, where, _ in open_
