@@ -285,7 +285,7 @@ class AdapterRecord(Record):
     withdrawn_at: str = ""
 
 
-Why = Literal["", "night", "promote", "rollback", "pin", "unpin", "erasure", "harm"]
+Why = Literal["", "night", "promote", "rollback", "pin", "unpin", "erasure", "harm", "try", "tried"]
 
 
 @dataclass(frozen=True)
@@ -294,7 +294,8 @@ class ServiceRecord(Record):
 
     number  of the entry: entries of one tenant and base are in the order of their numbers
     pinned  a night that proves another adapter does not put it in this one's place
-    evidence  of harm, where that is why: what was counted (`registry.shadow`), as plain JSON
+    evidence  where harm is why, or a trial has ended: what was counted (`registry.shadow`); where one has begun: which
+              `adapter` is tried, on which `share` of the sessions
     """
 
     number: int

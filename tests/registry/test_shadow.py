@@ -203,7 +203,7 @@ def test_people_are_told(store: Store, tmp_path: Path, capsys: pytest.CaptureFix
     assert "(harm)" in capsys.readouterr().out
     assert main(["status", "--json", *where]) == 0
     said = [each["what"] for each in json.loads(capsys.readouterr().out)["attention"]]
-    assert any(f"adapter {two} did harm and was rolled back" in each for each in said)
+    assert any(f"adapter {two} was rolled back, as it did harm" in each for each in said)
 
 
 def test_a_remark_reads_no_answer_and_nothing_that_was_said_of_others(

@@ -24,8 +24,8 @@ from asking import ask, user
 from served import Served, serving
 
 
-def made(engine: TransformersEngine, store: Store, seed: int) -> str:
-    """A random adapter, registered and in service."""
+def made(engine: TransformersEngine, store: Store, seed: int, verdict: str = "PROMOTE") -> str:
+    """A random adapter, registered and, if it was proved, in service."""
     state = engine.new_adapter(LoRAConfig(rank=4, alpha=8), seed)
     generator = torch.Generator().manual_seed(seed)
     for _, B_OR in state.matrices.values():
@@ -33,8 +33,9 @@ def made(engine: TransformersEngine, store: Store, seed: int) -> str:
     engine.put_adapter("made", state)
     lineage = {"sessions": [], "parent": "", canary.FIELD: canary.sing(engine, "made")}
     hash = AdapterDirectory.beside(store).add(lambda folder: lora.save(state, "tiny", folder), lineage)
-    store.add_adapter(AdapterRecord(hash, engine.fingerprint, "night", "PROMOTE"))
-    store.set_champion(engine.fingerprint, hash)
+    store.add_adapter(AdapterRecord(hash, engine.fingerprint, "night", verdict))
+    if verdict == "PROMOTE":
+        store.set_champion(engine.fingerprint, hash)
     return hash
 
 
@@ -81,11 +82,37 @@ def test_the_worse_of_two_goes_and_of_two_alike_none(
         assert {answered(served, f"later-{number}")[1] for number in range(8)} == {one}
         code, log = served.end()
         assert code == 0
-        assert f"adapter {two} was rolled back to {one}: marked bad: 7 of " in log
+        assert f"adapter {two} was rolled back; {one} serves: marked bad: 7 of " in log
     assert main(["adapters", "history", "--json", "--store", str(path)]) == 0
     history = json.loads(capsys.readouterr().out)["service"]
     assert [each["why"] for each in history] == ["promote", "promote", "harm"]
     assert history[-1]["evidence"]["held_out_bad"] == 0
+
+
+def test_who_is_on_trial_answers_a_share_and_goes_when_it_does_harm(tiny_directory: Path, tmp_path: Path) -> None:
+    """Begun while the server runs, which was asked for nothing."""
+    engine, path = load_engine(tiny_directory), tmp_path / "day.db"
+    with open_store(path) as store:
+        champion, candidate = made(engine, store, 1), made(engine, store, 2, "INSUFFICIENT")
+    with serving(path, None, "--model", str(tiny_directory)) as served:
+        assert {answered(served, f"early-{number}")[1] for number in range(8)} == {champion}
+        assert main(["adapters", "try", candidate, "--share", "0.25", "--store", str(path)]) == 0
+        time.sleep(1.1)
+        sides: dict[str, str] = {}
+        complaints = 0
+        while complaints < 3 and len(sides) < 60:
+            session = f"user-{len(sides)}"
+            receipt, sides[session] = answered(served, session)
+            if sides[session] == candidate:
+                ask(served, "/v1/feedback", {"receipt": receipt, "rating": 0})
+                complaints += 1
+        assert set(sides.values()) == {champion, candidate}
+        with open_store(path) as store:
+            newest = store.service(engine.fingerprint)[-1]
+        assert (newest.why, newest.hash, newest.evidence["bad"]) == ("harm", champion, 3)
+        time.sleep(1.1)
+        assert {answered(served, session)[1] for session in sides} == {champion}
+        assert f"the trial of adapter {candidate} was ended; {champion} serves" in served.end()[1]
 
 
 def test_without_being_asked_to_nobody_is_held_out(tiny_directory: Path, tmp_path: Path) -> None:

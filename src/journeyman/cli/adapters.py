@@ -18,7 +18,7 @@ from rich.table import Column, Table
 from journeyman.cli import common
 from journeyman.errors import UsageError
 from journeyman.records import AdapterRecord, ServiceRecord
-from journeyman.registry import difference, exporting, service, shadow
+from journeyman.registry import difference, exporting, service, shadow, trial
 from journeyman.registry.adapters import AdapterDirectory, there
 from journeyman.registry.lineage import Lineages
 from journeyman.web.values import percent
@@ -47,8 +47,17 @@ def add_parser(subparsers: Subparsers) -> None:
     back = actions.add_parser("rollback", help="put back what was in service before")
     history = actions.add_parser("history", help="who came into service when, and why")
     pinning = actions.add_parser("pin", help="put one in service and hold it there, whatever nights prove")
-    _name(pinning, optional=True)
+    _name(pinning, "champion")
     pinning.add_argument("--off", action="store_true", help="hold it no longer")
+    trying = actions.add_parser("try", help="let one that is not in service answer a share of the sessions, watched")
+    trying.add_argument("adapter", nargs="?", default="", metavar="HASH", help="the beginning of an adapter's hash")
+    trying.add_argument(
+        "--share",
+        type=float,
+        default=trial.SHARE,
+        help=f"of the sessions, at most {trial.MOST} (default: {trial.SHARE})",
+    )
+    trying.add_argument("--off", action="store_true", help="end the trial that goes on")
     export = actions.add_parser("export", help="write one for use elsewhere")
     _name(export)
     export.add_argument("directory", metavar="DIRECTORY", help="a new one")
@@ -62,37 +71,37 @@ def add_parser(subparsers: Subparsers) -> None:
         "--model", default="", metavar="NAME_OR_DIR", help="its base, for merged (default: the one its night names)"
     )
     work = ((listing, _list), (showing, _show), (differing, _diff), (promoting, _promote), (back, _rollback))
-    for action, run in (*work, (history, _history), (pinning, _pin), (export, _export)):
+    for action, run in (*work, (history, _history), (pinning, _pin), (trying, _try), (export, _export)):
         common.add_store(action)
         if action in (listing, history):
             common.add_tenant(action, "only this tenant's (default: all)", None)
         else:
             common.add_tenant(action, "whose (default: the store's own)")
-        if action in (promoting, back, pinning):
+        if action in (promoting, back, pinning, trying):
             said = "the fingerprint of the base, where adapters of several are in service"
             action.add_argument("--base", default="", metavar="FINGERPRINT", help=said)
         common.add_json(action)
         action.set_defaults(run=run)
 
 
-def _name(parser: argparse.ArgumentParser, optional: bool = False) -> None:
-    said = "the beginning of an adapter's hash, or champion" + ("; default: champion" if optional else "")
-    if optional:
-        parser.add_argument("adapter", nargs="?", default="champion", metavar="HASH", help=said)
+def _name(parser: argparse.ArgumentParser, default: str = "") -> None:
+    said = "the beginning of an adapter's hash, or champion" + (f"; default: {default}" if default else "")
+    if default:
+        parser.add_argument("adapter", nargs="?", default=default, metavar="HASH", help=said)
     else:
         parser.add_argument("adapter", metavar="HASH", help=said)
 
 
 def _list(args: argparse.Namespace) -> int:
     with common.existing_store(args.store) as store:
-        serving = _serving(store)
+        newest = _newest(store)
         rows = []
         for tenant in [args.tenant] if args.tenant is not None else sorted({a.tenant for a in store.adapters()}):
             lineages = Lineages(store, tenant)
             wanted = lineages.learned_from(args.session) if args.session else None
             for each in store.adapters(tenant):
                 if wanted is None or each.hash in wanted:
-                    rows.append(_row(each, lineages, serving))
+                    rows.append(_row(each, lineages, newest))
     if args.json:
         print(json.dumps({"adapters": rows}))
         return 0
@@ -118,35 +127,38 @@ _COLUMNS = {
 _TYPED = ("hash", "tenant", "night_id", "parent")  # into other commands
 
 
-def _row(record: AdapterRecord, lineages: Lineages, serving: dict[str, ServiceRecord]) -> dict[str, Any]:
+def _row(record: AdapterRecord, lineages: Lineages, newest: list[ServiceRecord]) -> dict[str, Any]:
     line = lineages.of(record.hash)
     return {
         **record.to_json(),
-        "state": _state(record, serving),
+        "state": _state(record, newest),
         "sessions": len({id for making in line for id in making.sessions}),
         "lessons": len({lesson.id for making in line for lesson in making.lessons}),
     }
 
 
-def _state(record: AdapterRecord, serving: dict[str, ServiceRecord]) -> str:
+def _state(record: AdapterRecord, newest: list[ServiceRecord]) -> str:
     if record.withdrawn_at:
         return "withdrawn"
-    if record.hash in serving:
-        return "in service, pinned" if serving[record.hash].pinned else "in service"
+    for each in newest:
+        if each.hash == record.hash:
+            return "in service, pinned" if each.pinned else "in service"
+        if each.why == shadow.TRIAL and each.evidence["adapter"] == record.hash:
+            return "on trial"
     return "can serve" if record.verdict == "PROMOTE" else "out of service"
 
 
-def _serving(store: Store) -> dict[str, ServiceRecord]:
-    """The newest entry for each tenant and base, by the adapter that it names."""
-    newest = {(each.tenant, each.base): each for each in store.service()}
-    return {each.hash: each for each in newest.values() if each.hash}
+def _newest(store: Store) -> list[ServiceRecord]:
+    """For each tenant and base the entry that says who serves."""
+    return list({(each.tenant, each.base): each for each in store.service()}.values())
 
 
 def _find(store: Store, name: str, tenant: str) -> AdapterRecord:
     """By the beginning of its hash; "champion": the one that is in service for the tenant, if there is one."""
     if name != "champion":
         return store.adapter(name, tenant)
-    found = [record for record in store.adapters(tenant) if record.hash in _serving(store)]
+    serving = {each.hash for each in _newest(store)}
+    found = [record for record in store.adapters(tenant) if record.hash in serving]
     if len(found) != 1:
         what = "no adapter is in service" if not found else "adapters of several bases are in service"
         raise UsageError(what, "give the beginning of a hash: journeyman adapters list")
@@ -162,10 +174,11 @@ def _show(args: argparse.Namespace) -> int:
         entries = store.service(record.base, args.tenant)
         shown = {
             **record.to_json(),
-            "state": _state(record, _serving(store)),
+            "state": _state(record, _newest(store)),
             "path": None if record.withdrawn_at else str(AdapterDirectory.beside(store).path(record.hash)),
             "measured": difference.measured(night.result if night and night.result else {}),
             "service": _periods(entries, record.hash),
+            "trials": _trials(store, entries, record.hash),
             "line": [making.to_json() for making in line],
         }
     if args.json:
@@ -182,6 +195,11 @@ def _show(args: argparse.Namespace) -> int:
         console.print(f"in service from {began} to {period['to'] or 'now'}{ended}")
         if period["evidence"]:
             console.print(f"  {shadow.said(period['evidence'])}")
+    for tried in shown["trials"]:
+        ended = f" ({tried['ended']})" if tried["ended"] else ""
+        console.print(f"on trial from {tried['from']} to {tried['to'] or 'now'}{ended}, share {tried['share']:g}")
+        if tried["evidence"]:
+            console.print(f"  {shadow.said(tried['evidence'])}")
     for making in line:
         console.print(f"night {making.night}: {len(making.sessions)} sessions, from {making.parent or 'the base'}")
         for lesson in making.lessons:
@@ -204,6 +222,23 @@ def _periods(entries: list[ServiceRecord], hash: str) -> list[dict[str, Any]]:
     return found
 
 
+def _trials(store: Store, entries: list[ServiceRecord], hash: str) -> list[dict[str, Any]]:
+    """When it was tried, and what was counted: of a trial that goes on, so far."""
+    found: list[dict[str, Any]] = []
+    for each, following in zip(entries, [*entries[1:], None], strict=True):
+        if each.why != shadow.TRIAL or each.evidence["adapter"] != hash:
+            continue
+        so_far = trial.counted(store, each) if following is None else None
+        found.append(
+            {
+                **{"from": each.at, "share": each.evidence["share"]},
+                **{"to": following.at if following else "", "ended": following.why if following else ""},
+                "evidence": so_far.to_json() if so_far else following.evidence if following else {},
+            }
+        )
+    return found
+
+
 def _history(args: argparse.Namespace) -> int:
     with common.existing_store(args.store) as store:
         entries = store.service(tenant=args.tenant)
@@ -215,7 +250,9 @@ def _history(args: argparse.Namespace) -> int:
         whose = f" for {each.tenant}" if each.tenant else ""
         held = ", pinned" if each.pinned else ""
         console.print(f"{each.at[:19]}  {each.hash or 'base'}{whose}  {each.why or 'unknown'}{held}")
-        if each.evidence:
+        if each.why == shadow.TRIAL:
+            console.print(f"    {each.evidence['adapter']} answers {each.evidence['share']:g} of the sessions")
+        elif each.evidence:
             console.print(f"    {each.evidence['adapter']} was {shadow.said(each.evidence)}")
     if not entries:
         console.print("nothing has been in service yet")
@@ -264,6 +301,26 @@ def _pin(args: argparse.Namespace) -> int:
         return service.pin(store, args.adapter, args.tenant, args.base)
 
     return _change(args, change)
+
+
+def _try(args: argparse.Namespace) -> int:
+    if not args.off and not args.adapter:
+        raise UsageError("which adapter is to be tried?", "journeyman adapters try HASH; adapters list has them")
+    with common.existing_store(args.store) as store:
+        if args.off:
+            entry = trial.end(store, args.tenant, args.base)
+        else:
+            entry = trial.begin(store, args.adapter, args.tenant, args.share)
+    if args.json:
+        print(json.dumps({**entry.to_json(), "hash": entry.hash or "base"}))
+        return 0
+    tried = entry.evidence["adapter"]
+    serves = f"{entry.hash or 'the base'} stays in service"
+    if args.off:
+        common.console().print(f"the trial of {tried} has ended, {serves}; {shadow.said(entry.evidence)}")
+    else:
+        common.console().print(f"{tried} answers {entry.evidence['share']:g} of the sessions, {serves}")
+    return 0
 
 
 def _change(args: argparse.Namespace, change: Callable[[Store], ServiceRecord]) -> int:

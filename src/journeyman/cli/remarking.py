@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     common.console().print("kept" if found["new"] else "it was there already")
     for each in found.get("rolled_back", ()):
-        common.console().print(f"adapter {each['adapter']} was rolled back: {shadow.said(each)}")
+        common.console().print(f"{shadow.ended(each)}: {shadow.said(each)}")
     return 0
 
 

@@ -139,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
             limits=Limits(args.limit, args.at_once),
             hosts={*LOOPBACK, args.host},
             redaction=redaction,
-            after_remark=_rolling_back(backend) if args.shadow else None,
+            after_remark=None if args.upstream else _rolling_back(backend),
         )
         config = uvicorn.Config(
             gateway,  # type: ignore[arg-type]  # scopes as plain mappings
@@ -172,7 +172,7 @@ def _backend(args: argparse.Namespace, reader: Store) -> Backend:
 
 
 def _rolling_back(backend: Any) -> AfterRemark:
-    """After each remark: whether the tenant's champion has to go."""
+    """After each remark: whether the tenant's champion, or who is on trial, has to go."""
     from journeyman.registry import shadow
 
     base: str = backend.engine.fingerprint
@@ -184,7 +184,7 @@ def _rolling_back(backend: Any) -> AfterRemark:
 
         def roll_back(store: Store) -> None:
             if entry := shadow.roll_back(store, base, tenant, found):
-                what = f"adapter {found.adapter} was rolled back to {entry.hash or 'the base'}"
+                what = f"{shadow.ended(entry.evidence)}; {entry.hash or 'the base'} serves"
                 print(f"{what}: {shadow.said(entry.evidence)}", file=sys.stderr, flush=True)
 
         return roll_back

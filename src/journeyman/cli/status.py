@@ -23,7 +23,7 @@ from journeyman.cli import common, rounds
 from journeyman.ledger.fates import serving
 from journeyman.nightly import hours
 from journeyman.nightly.book import ROUND, WAITING, Book, held
-from journeyman.registry import shadow
+from journeyman.registry import shadow, trial
 from journeyman.registry.adapters import LEARNING, AdapterDirectory
 from journeyman.store import without_secrets
 from journeyman.web.values import counted
@@ -99,6 +99,7 @@ def _tenant(store: Store, tenant: str) -> Output:
             {
                 **{"base": base, "adapter": each.hash or None, "since": each.at, "pinned": each.pinned},
                 **({"rolled_back": each.evidence} if each.why == "harm" else {}),
+                **({"trial": found.to_json()} if each.why == "try" and (found := trial.counted(store, each)) else {}),
             }
             for base, each in newest.items()
         ],
@@ -136,7 +137,7 @@ def _attention(store: Store, found: Mapping[str, Any], where: str, now: float) -
                 yield f"{whose}the files of adapter {hash}, which is in service, are gone", f"put {path} back"
             later = [a.hash for a in store.adapters(tenant) if a.base == champion["base"] and _could_serve(a, champion)]
             if gone := champion.get("rolled_back"):
-                what = f"{whose}adapter {gone['adapter']} did harm and was rolled back ({shadow.said(gone)})"
+                what = f"{whose}{shadow.ended(gone)}, as it did harm ({shadow.said(gone)})"
                 yield what, f"{program} adapters show {gone['adapter']}{option}; the next proved adapter takes over"
             if champion["pinned"] and later:
                 yield (
@@ -181,7 +182,12 @@ def _show(found: Mapping[str, Any]) -> None:
     )
     for each in tenants[:ROWS]:
         night = each["last_night"] or {}
-        champions = [(c["adapter"] or "base")[:8] + " (pinned)" * c["pinned"] for c in each["champions"]]
+        champions = [
+            (c["adapter"] or "base")[:8]
+            + " (pinned)" * c["pinned"]
+            + (f", on trial {c['trial']['adapter'][:8]}" if "trial" in c else "")
+            for c in each["champions"]
+        ]
         counts = (str(each[name]) for name in ("sessions", "not_read", "in_service"))
         ended = night.get("ended", "")[:10]
         table.add_row(

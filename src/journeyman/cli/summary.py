@@ -110,6 +110,8 @@ def show_places(console: Console, result: Result, store: str, model: str, questi
         which = "" if result.get("verdict") == "PROMOTE" else f" --adapter {adapter}"
         over = "" if model == DEFAULT_MODEL else f" --model {shlex.quote(model)}"
         console.print(f'{"ask":<8} {program} ask "{question}"{where}{over}{which}')
+    if adapter and result.get("verdict") == "INSUFFICIENT":  # users may tell what held-out work is too little for
+        console.print(f"{'try':<8} {program} adapters try {adapter}{where}")
 
 
 def _right(*names: str) -> list[Any]:

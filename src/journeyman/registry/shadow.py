@@ -13,8 +13,12 @@ What makes this valid is that sides are drawn at random, session by session, and
 other: not that users are alike, that many of them remark, or that days are. It sees nothing where nobody says a bad
 word, and nothing of a user who comes back in a session of the other side to complain of the first.
 
-Always holds: only answers that say which side of this very promotion they were are counted; a rollback is one entry of
-the history, with what was counted, made only if nobody changed service meanwhile; a pinned champion is not watched.
+A trial (`registry.trial`) is watched in the same way, but that the champion is held out, for all sessions but a share:
+the rollback of a candidate is the end of its trial.
+
+Always holds: only answers that say which side of this very promotion, or trial, they were are counted; a rollback is
+one entry of the history, with what was counted, made only if nobody changed service meanwhile; a pinned champion is not
+watched.
 
 Knows what is kept of answers and remarks; nothing of engines or HTTP.
 """
@@ -32,24 +36,35 @@ from typing import Any
 
 from journeyman.errors import AdapterError, StoreError
 from journeyman.evaluate.eprocess import log_share_above
-from journeyman.records import Arm, Feedback, Outcome, ServiceRecord
+from journeyman.records import Arm, Feedback, Outcome, ServiceRecord, Why
 from journeyman.registry.service import before
 from journeyman.store import Store
 
 ALPHA = 0.05
 FIELD = "arm"  # of an exchange's details
+TRIAL: Why = "try"
 
 
 @dataclass(frozen=True)
 class Watch:
     """A promotion that may be undone: `number` of its entry, who came into service, and who served before ("": the
-    base)."""
+    base). Or a trial: then `adapter` answers that share of the sessions, and `held_out` is in service."""
 
     tenant: str
     base: str
     number: int
     adapter: str
     held_out: str
+    trial: float = 0.0
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """Who is in service, and the other one."""
+        return (self.held_out, self.adapter) if self.trial else (self.adapter, self.held_out)
+
+    def share(self, asked: float) -> float:
+        """Of the sessions to hold out, where so many are asked for after promotions."""
+        return 1.0 - self.trial if self.trial else asked
 
     def holds_out(self, session: str, share: float) -> bool:
         word = json.dumps([self.tenant, self.base, self.number, session]).encode()
@@ -59,7 +74,7 @@ class Watch:
 @dataclass(frozen=True)
 class Found:
     """Of both sides: sessions that were answered (None: nobody counted) and those that were marked bad; and the
-    e-value of harm."""
+    e-values of harm and of its opposite, that the adapter is complained of less. `trial`: as a watch has it."""
 
     number: int
     adapter: str
@@ -69,6 +84,8 @@ class Found:
     held_out_sessions: int | None
     held_out_bad: int
     log_e: float
+    log_e_better: float = 0.0
+    trial: float = 0.0
     alpha: float = ALPHA
 
     @property
@@ -76,17 +93,24 @@ class Found:
         return self.log_e >= -math.log(self.alpha)
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "e": round(math.exp(min(self.log_e, 700.0)), 4)}
+        e, better = (round(math.exp(min(log, 700.0)), 4) for log in (self.log_e, self.log_e_better))
+        return {**asdict(self), "e": e, "e_better": better}
 
 
 def watch(store: Store, base: str, tenant: str = "") -> Watch | None:
-    """Over the newest entry of the tenant's service, if that is a promotion that is not pinned."""
+    """Over the newest entry of the tenant's service, if that is a trial, or a promotion that is not pinned."""
     history = store.service(base, tenant)
-    if not history or history[-1].why not in ("night", "promote") or history[-1].pinned or not history[-1].hash:
+    newest = history[-1] if history else None
+    if newest is None or newest.why not in ("night", "promote", TRIAL):
         return None
     withdrawn = {each.hash for each in store.adapters(tenant) if each.withdrawn_at}
+    if newest.why == TRIAL:
+        adapter, share = newest.evidence["adapter"], newest.evidence["share"]
+        return None if adapter in withdrawn else Watch(tenant, base, newest.number, adapter, newest.hash, share)
     below = before(history, withdrawn)
-    return None if below is None else Watch(tenant, base, history[-1].number, history[-1].hash, below)
+    if below is None or newest.pinned or not newest.hash:
+        return None
+    return Watch(tenant, base, newest.number, newest.hash, below)
 
 
 def counted(store: Store, watched: Watch, *, whole: bool = True) -> Found:
@@ -98,6 +122,7 @@ def counted(store: Store, watched: Watch, *, whole: bool = True) -> Found:
         by_share[share][held_out] += 1
     # A bet for each share that was ever asked for: of independent bets the capitals multiply.
     log_e = sum(log_share_above(found[False], found.total(), 1.0 - share) for share, found in by_share.items())
+    better = sum(log_share_above(found[True], found.total(), share) for share, found in by_share.items())
     sides = Counter(held_out for held_out, _ in bad.values())
     sessions = Counter(held_out for held_out, _ in _sides(store.arms(*where)).values()) if whole else None
     return Found(
@@ -109,11 +134,13 @@ def counted(store: Store, watched: Watch, *, whole: bool = True) -> Found:
         None if sessions is None else sessions[True],
         sides[True],
         log_e,
+        better,
+        watched.trial,
     )
 
 
 def harm(store: Store, base: str, tenant: str = "") -> Found | None:
-    """What shows that the champion does harm; None if nothing does. Nothing is changed."""
+    """What shows that the champion, or who is on trial, does harm; None if nothing does. Nothing is changed."""
     watched = watch(store, base, tenant)
     if watched is None or not counted(store, watched, whole=False).harmful:
         return None  # without counting every session
@@ -141,10 +168,18 @@ def settle(store: Store, tenant: str | None = None) -> list[ServiceRecord]:
 
 def said(evidence: Mapping[str, Any]) -> str:
     """What was counted, in a clause for a person."""
+    other = "by the champion" if evidence.get("trial") else "held out"
     sides = (("by it", evidence["bad"], evidence["sessions"]),)
-    sides += (("held out", evidence["held_out_bad"], evidence["held_out_sessions"]),)
+    sides += ((other, evidence["held_out_bad"], evidence["held_out_sessions"]),)
     shares = ", ".join(f"{bad} of {n} sessions {whose} ({_percent(bad, n)})" for whose, bad, n in sides)
-    return f"marked bad: {shares}; e-value {evidence['e']:.3g}, {1 / evidence['alpha']:.3g} was enough"
+    better = f"; of its opposite {evidence['e_better']:.3g}" if evidence.get("trial") else ""
+    return f"marked bad: {shares}; e-value {evidence['e']:.3g}, {1 / evidence['alpha']:.3g} was enough{better}"
+
+
+def ended(evidence: Mapping[str, Any]) -> str:
+    """What has become of who did harm, in a clause for a person."""
+    adapter = f"adapter {evidence['adapter']}"
+    return f"the trial of {adapter} was ended" if evidence.get("trial") else f"{adapter} was rolled back"
 
 
 def _percent(k: int, n: int | None) -> str:

@@ -4,8 +4,8 @@ Always holds: a promotion, a rollback or a withdrawal is noticed within a second
 only after its canary has sung, alone and in a batch that it shares, while others' tokens go on; one that cannot be
 loaded never takes another's place; one that is in use stays loaded until the last request under it has ended; within a
 second of an erasure nothing is kept any more of what was read for its tenant, nor of the adapters that it withdrew,
-unless one is in use; sessions are held out for what served before (`registry.shadow`) only while both sides can answer,
-so that none is on a side for a reason of that side.
+unless one is in use; sessions are held out for what served before, or are a trial's (`registry.shadow`), only while
+both sides can answer, so that none is on a side for a reason of that side.
 
 Knows the store, the registry and the worker; nothing of requests.
 """
@@ -142,17 +142,19 @@ class Champions:
             self._users[adapter] -= 1
 
     async def _side(self, tenant: str, session: str, champion: str | None) -> Serving:
-        watched = self._watches.get(tenant) if self.share and session else None
-        if watched is None or watched.adapter != champion:
+        watched = self._watches.get(tenant) if session else None
+        share = watched.share(self.share) if watched else 0.0
+        if watched is None or not share or watched.sides[0] != (champion or ""):
             return Serving(champion)
+        _, other = watched.sides
         refused, when = self._refused.get(tenant, ("", 0.0))
-        waits = refused == watched.held_out and time.monotonic() - when < AGAIN_SECONDS
-        ready = not watched.held_out or watched.held_out in self._loaded
-        if not ready and (waits or not await self._load(tenant, watched.held_out)):
+        waits = refused == other and time.monotonic() - when < AGAIN_SECONDS
+        ready = not other or other in self._loaded
+        if not ready and (waits or not await self._load(tenant, other)):
             return Serving(champion)
-        held_out = watched.holds_out(session, self.share)
-        arm = {"of": watched.number, "held_out": held_out, "share": self.share}
-        return Serving((watched.held_out or None) if held_out else champion, arm)
+        held_out = watched.holds_out(session, share)
+        arm = {"of": watched.number, "held_out": held_out, "share": share}
+        return Serving((watched.held_out if held_out else watched.adapter) or None, arm)
 
     async def _current(self, tenant: str) -> str | None:
         now = time.monotonic()
@@ -160,8 +162,7 @@ class Champions:
         if now - self._asked.get(tenant, -FRESH_SECONDS) >= FRESH_SECONDS:
             champion = await self._read(lambda store: store.champion(self.base, tenant))
             wanted = champion.hash if champion else None
-            if self.share:
-                self._watches[tenant] = await self._read(lambda store: shadow.watch(store, self.base, tenant))
+            self._watches[tenant] = await self._read(lambda store: shadow.watch(store, self.base, tenant))
             self._asked[tenant] = now
         before = self._serving.get(tenant)
         refused, when = self._refused.get(tenant, ("", 0.0))
@@ -206,8 +207,7 @@ class Champions:
         if adapter is None:
             return False
         try:
-            known = await self._read(lambda store: store.adapter(adapter, tenant))
-            return known.verdict == "PROMOTE" and not known.withdrawn_at
+            return not (await self._read(lambda store: store.adapter(adapter, tenant))).withdrawn_at
         except (AdapterError, StoreError):
             return False
 
