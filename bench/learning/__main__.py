@@ -6,9 +6,10 @@ DIR holds bfcl_memory, taskmaster_coffee and retention_a. Three stages, each mad
 bench/results/learning.jsonl as they end; a run whose row is there is not run again, so that the command may be stopped
 and given again at any time:
 
-    pilot   an arm's cost a step; from it the number of steps that fit in the CPU-seconds that every arm has
+    pilot   an arm's cost a step; from it the number of steps for its trials
     tune    two learning rates an arm, on the selection shard, one seed
-    report  the best of them, on the report shard: five seeds of the arms that decide, two of the others
+    report  the best of them, on the report shard, until every arm has spent the same CPU-seconds: five seeds of the
+            arms that decide, two of the others
 
 Always holds: what is reported was not looked at while an arm was tuned; all arms get the same CPU-seconds and as many
 tuning trials; probes are answered at the end and, for a comparison at equal tokens, when as many tokens have gone
@@ -167,8 +168,9 @@ class Bench:
                 arm,
                 self.anchors,
                 seed=seed,
-                steps=self.steps(name, arm_name),
                 rate=self.rate(name, arm_name),
+                steps=self.steps(name, arm_name),
+                seconds=self.seconds,
                 halfway=halfway,
             )
             row |= measure.evaluate(self.engine, work, LIVE)

@@ -7,9 +7,10 @@ Knows a run's row as it is written, not where to.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from arms import ANCHOR_ROWS, ROWS, Arm
@@ -25,6 +26,7 @@ from journeyman.model.lora import LoRAConfig
 from journeyman.model.transformers_engine import TransformersEngine
 
 PILOT_STEPS = 3
+_ENDLESS = 1 << 30
 Row = dict[str, Any]
 
 
@@ -40,28 +42,37 @@ def train(
     anchored: Sequence[Exposure],
     *,
     seed: int,
-    steps: int,
     rate: float,
+    steps: int,
+    seconds: float = math.inf,
     halfway: int = 0,
 ) -> Row:
-    """Train `LIVE` anew. `halfway`: tokens after which the probes are answered once before the end."""
+    """Train `LIVE` anew: so many steps, or, where `seconds` are given, until these CPU-seconds are spent, the
+    preparation among them; `steps` is then how many are expected. `halfway`: tokens after which the probes are answered
+    once before the end."""
     first_layer = engine.model.config.num_hidden_layers // 2
     engine.put_adapter(LIVE, engine.new_adapter(LoRAConfig(16, 32, first_layer=first_layer), seed))
     clock = Clock(engine)
     lot = arm.prepare(engine, work, seed)
-    schedule = Schedule(steps, rows=ROWS, anchor_rows=ANCHOR_ROWS if arm.anchored else 0, learning_rate=rate, seed=seed)
-    row: Row = {"seed": seed, "steps": steps, "learning_rate": rate, "stopped": ""}
+    beside = ANCHOR_ROWS if arm.anchored else 0
+    schedule = Schedule(steps, rows=ROWS, anchor_rows=beside, learning_rate=rate, seed=seed)
+    if seconds < math.inf:
+        schedule = Timed(_ENDLESS, ROWS, beside, rate, seed=seed, clock=clock, seconds=seconds, expected=steps)
+    row: Row = {"seed": seed, "learning_rate": rate, "stopped": ""}
     prepared = clock.spent()
     last: Step | None = None
     try:
         for step in Trainer(engine, lot.stored, anchored if arm.anchored else [], schedule, lot.fresh):
             last = step
+            if clock.spent()["cpu_seconds"] >= seconds:
+                break
             if halfway and "at_tokens" not in row and clock.spent()["tokens"] >= halfway:
                 with clock:
                     row["at_tokens"] = _bits(_answers(engine, work.probes, LIVE, work.reply_tokens)[0])
     except TrainingError as error:
         row["stopped"] = error.message
     row |= {"spent": clock.spent(), "prepared": prepared}
+    row["steps"] = last.step if last else 0
     if last:
         row["last"] = asdict(last)
     if lot.rounds:
@@ -124,6 +135,21 @@ class Clock:
             start + now - before for start, now, before in zip(self.start, self._now(), self._before, strict=True)
         )
         self.start = (a, b, int(c))
+
+
+@dataclass(frozen=True)
+class Timed(Schedule):
+    """The shape of a `Schedule` over CPU-seconds instead of steps: what a step costs is not known before."""
+
+    clock: Clock | None = None
+    seconds: float = math.inf
+    expected: int = 1
+
+    def rate(self, step: int) -> float:  # noqa: ARG002
+        assert self.clock
+        spent = self.clock.spent()["cpu_seconds"] / self.seconds
+        shape = Schedule(self.expected, learning_rate=self.learning_rate, warmup=self.warmup)
+        return shape.rate(min(int(spent * self.expected), self.expected))
 
 
 def _answers(
