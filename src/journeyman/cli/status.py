@@ -99,7 +99,7 @@ def _tenant(store: Store, tenant: str) -> Output:
             {
                 **{"base": base, "adapter": each.hash or None, "since": each.at, "pinned": each.pinned},
                 **({"rolled_back": each.evidence} if each.why == "harm" else {}),
-                **({"trial": found.to_json()} if each.why == "try" and (found := trial.counted(store, each)) else {}),
+                **({"trial": trial.counted(store, each).to_json()} if each.why == "try" else {}),
             }
             for base, each in newest.items()
         ],
