@@ -194,12 +194,40 @@ def test_what_was_counted_is_known_however_it_ended(
     assert "(pin), share 0.5\n  marked bad: 1 of " in capsys.readouterr().out
 
 
-def test_one_whose_files_are_gone_is_not_tried(store: Store) -> None:
+def test_one_whose_files_are_gone_is_not_tried_and_missed_on_trial(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """No server could load it: it would answer nobody, and nothing would say so."""
     _, two = nights(store, "PROMOTE", "INSUFFICIENT")
+    trial.begin(store, two)
     shutil.rmtree(AdapterDirectory.beside(store).path(two))
+    assert main(["status", "--json", "--store", str(tmp_path / "day.db")]) == 0
+    (said,) = json.loads(capsys.readouterr().out)["attention"]
+    assert f"{two}, which is on trial, are gone" in said["what"]
+    trial.end(store)
     with pytest.raises(AdapterError, match="cannot be read"):
         trial.begin(store, two)
+
+
+def test_a_nightly_and_the_status_tell_what_ended(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That is no rollback: who was in service has been so all the time."""
+    one, two = nights(store, "PROMOTE", "INSUFFICIENT")
+    trial.begin(store, two)
+    for number in range(60):
+        receipt, by_candidate = answered(store, number)
+        if by_candidate:
+            store.add_feedback(Feedback(receipt, rating=0.0))
+    where = ["--store", str(tmp_path / "day.db")]
+    assert main(["nightly", "--once", "--model", str(tmp_path / "none"), *where]) == 0, "nobody has anything new"
+    assert f"of no tenant: the trial of adapter {two} was ended" in capsys.readouterr().out
+    assert main(["status", "--json", *where]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (champion,) = found["tenants"][0]["champions"]
+    assert (champion["adapter"], champion["since"]) == (one, store.service(BASE)[0].at)
+    (said,) = found["attention"]
+    assert "takes over" not in said["remedy"]
 
 
 def test_commands_tell_of_it(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
