@@ -107,6 +107,12 @@ def test_what_the_user_said_first_is_the_users_own() -> None:
     "once",
     [
         "Just this once, send the parcel to Bonn.",
+        "For this order only, waive the fee of $20.",
+        "Waive the fee of $20 only for this one order.",
+        "Please waive the fee in this case only.",
+        "Today only, the shop closes at noon.",
+        "In this particular case the limit is $900.",
+        "Exceptionally, the limit is $900.",
         "Please ship it to the depot in Bonn, only this time.",
         "For this one time the limit is $900.",
         "I make an exception: Tom may order for $900.",
@@ -127,6 +133,9 @@ def test_what_is_said_to_hold_once_is_no_lesson(once: str) -> None:
         "I go to Rome once a year.",
         "My time is short, and I only drive to work.",
         "The rule has an exception for veterans.",
+        "Only in this city do we deliver on Sundays.",
+        "For this order form only blue ink counts.",
+        "She is an exceptionally good cook, they say.",
     ],
 )
 def test_what_holds_is_not_taken_for_an_exception(lasting: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from journeyman.cli import main
 from journeyman.errors import AdapterError, UsageError
 from journeyman.records import Exchange, Feedback
 from journeyman.registry import erasure, service, shadow, trial
+from journeyman.registry.adapters import AdapterDirectory
 from journeyman.store import Store, open_store
 
 
@@ -134,7 +136,7 @@ def test_what_cannot_be_tried(store: Store) -> None:
         trial.begin(store, two)
     with pytest.raises(AdapterError, match="in service already"):
         trial.begin(store, one)
-    for share in (0.0, 0.6, float("nan")):
+    for share in (0.0, 1e-17, 0.6, float("nan")):
         with pytest.raises(UsageError, match="not a share"):
             trial.begin(store, three, share=share)
     service.pin(store, "champion")
@@ -143,15 +145,89 @@ def test_what_cannot_be_tried(store: Store) -> None:
     assert [each.why for each in store.service(BASE)] == ["night", "pin"]
 
 
-def test_what_an_erasure_withdraws_is_tried_no_longer(store: Store) -> None:
-    _, two = nights(store, "PROMOTE", "INSUFFICIENT")
+def test_what_an_erasure_withdraws_is_tried_no_longer(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = nights(store, "PROMOTE", "INSUFFICIENT")
     entry = trial.begin(store, two)
     (last,) = next(each.spec["sessions"] for each in store.nights() if each.key == "n1")
     erasure.erase(store, session=last)
     assert shadow.watch(store, BASE) is None
-    assert trial.counted(store, entry) is None
+    assert [(each.why, each.hash) for each in store.service(BASE)] == [("night", one), ("try", one), ("erasure", one)]
+    assert trial.under_way(store) == []
+    with pytest.raises(AdapterError, match="no adapter is on trial"):
+        trial.end(store)
     with pytest.raises(AdapterError, match="withdrawn"):
         trial.begin(store, two)
+    assert main(["adapters", "show", two, "--json", "--store", str(tmp_path / "day.db")]) == 0
+    (tried,) = json.loads(capsys.readouterr().out)["trials"]
+    assert (tried["from"], tried["ended"], bool(tried["to"])) == (entry.at, "erasure", True)
+
+
+def test_one_is_tried_at_a_time(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody's trial ends because somebody begins, or means to end, another one."""
+    _, two, three = nights(store, "PROMOTE", "INSUFFICIENT", "INSUFFICIENT")
+    entry = trial.begin(store, two)
+    for name in (two, three):
+        with pytest.raises(AdapterError, match=f"{two} is on trial"):
+            trial.begin(store, name)
+    with pytest.raises(AdapterError, match=f"no adapter {three} is on trial"):
+        trial.end(store, name=three)
+    assert trial.under_way(store) == [entry]
+    assert main(["adapters", "try", two[:6], "--off", "--store", str(tmp_path / "day.db")]) == 0
+    assert trial.under_way(store) == []
+
+
+def test_what_was_counted_is_known_however_it_ended(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, two = nights(store, "PROMOTE", "INSUFFICIENT")
+    trial.begin(store, two, share=0.5)
+    sides = [answered(store, number) for number in range(12)]
+    store.add_feedback(Feedback(next(receipt for receipt, by_candidate in sides if by_candidate), rating=0.0))
+    service.pin(store, "champion")
+    assert main(["adapters", "show", two, "--json", "--store", str(tmp_path / "day.db")]) == 0
+    (tried,) = json.loads(capsys.readouterr().out)["trials"]
+    assert (tried["ended"], tried["evidence"]["bad"]) == ("pin", 1)
+    assert tried["evidence"]["sessions"] == sum(by_candidate for _, by_candidate in sides)
+    assert main(["adapters", "show", two, "--store", str(tmp_path / "day.db")]) == 0
+    assert "(pin), share 0.5\n  marked bad: 1 of " in capsys.readouterr().out
+
+
+def test_one_whose_files_are_gone_is_not_tried_and_missed_on_trial(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No server could load it: it would answer nobody, and nothing would say so."""
+    _, two = nights(store, "PROMOTE", "INSUFFICIENT")
+    trial.begin(store, two)
+    shutil.rmtree(AdapterDirectory.beside(store).path(two))
+    assert main(["status", "--json", "--store", str(tmp_path / "day.db")]) == 0
+    (said,) = json.loads(capsys.readouterr().out)["attention"]
+    assert f"{two}, which is on trial, are gone" in said["what"]
+    trial.end(store)
+    with pytest.raises(AdapterError, match="cannot be read"):
+        trial.begin(store, two)
+
+
+def test_a_nightly_and_the_status_tell_what_ended(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That is no rollback: who was in service has been so all the time."""
+    one, two = nights(store, "PROMOTE", "INSUFFICIENT")
+    trial.begin(store, two)
+    for number in range(60):
+        receipt, by_candidate = answered(store, number)
+        if by_candidate:
+            store.add_feedback(Feedback(receipt, rating=0.0))
+    where = ["--store", str(tmp_path / "day.db")]
+    assert main(["nightly", "--once", "--model", str(tmp_path / "none"), *where]) == 0, "nobody has anything new"
+    assert f"of no tenant: the trial of adapter {two} was ended" in capsys.readouterr().out
+    assert main(["status", "--json", *where]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (champion,) = found["tenants"][0]["champions"]
+    assert (champion["adapter"], champion["since"]) == (one, store.service(BASE)[0].at)
+    (said,) = found["attention"]
+    assert "takes over" not in said["remedy"]
 
 
 def test_commands_tell_of_it(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -126,7 +126,8 @@ def test_without_being_asked_to_nobody_is_held_out(tiny_directory: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "words", [["--shadow", "0.6"], ["--shadow", "x"], ["--shadow", "0.1", "--upstream", "http://h"]]
+    "words",
+    [["--shadow", "0.6"], ["--shadow", "1e-17"], ["--shadow", "x"], ["--shadow", "0.1", "--upstream", "http://h"]],
 )
 def test_a_share_that_cannot_be_is_refused(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -55,7 +55,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--share",
         type=float,
         default=trial.SHARE,
-        help=f"of the sessions, at most {trial.MOST} (default: {trial.SHARE})",
+        help=f"of the sessions, from {shadow.LEAST} to {shadow.MOST} (default: {trial.SHARE})",
     )
     trying.add_argument("--off", action="store_true", help="end the trial that goes on")
     export = actions.add_parser("export", help="write one for use elsewhere")
@@ -198,8 +198,7 @@ def _show(args: argparse.Namespace) -> int:
     for tried in shown["trials"]:
         ended = f" ({tried['ended']})" if tried["ended"] else ""
         console.print(f"on trial from {tried['from']} to {tried['to'] or 'now'}{ended}, share {tried['share']:g}")
-        if tried["evidence"]:
-            console.print(f"  {shadow.said(tried['evidence'])}")
+        console.print(f"  {shadow.said(tried['evidence'])}")
     for making in line:
         console.print(f"night {making.night}: {len(making.sessions)} sessions, from {making.parent or 'the base'}")
         for lesson in making.lessons:
@@ -223,17 +222,17 @@ def _periods(entries: list[ServiceRecord], hash: str) -> list[dict[str, Any]]:
 
 
 def _trials(store: Store, entries: list[ServiceRecord], hash: str) -> list[dict[str, Any]]:
-    """When it was tried, and what was counted: of a trial that goes on, so far."""
+    """When it was tried, and what had been counted when it ended; where nobody noted that, what is known now."""
     found: list[dict[str, Any]] = []
     for each, following in zip(entries, [*entries[1:], None], strict=True):
         if each.why != shadow.TRIAL or each.evidence["adapter"] != hash:
             continue
-        so_far = trial.counted(store, each) if following is None else None
+        noted = following.evidence if following and following.why in ("harm", "tried") else None
         found.append(
             {
                 **{"from": each.at, "share": each.evidence["share"]},
                 **{"to": following.at if following else "", "ended": following.why if following else ""},
-                "evidence": so_far.to_json() if so_far else following.evidence if following else {},
+                "evidence": noted or trial.counted(store, each).to_json(),
             }
         )
     return found
@@ -308,7 +307,7 @@ def _try(args: argparse.Namespace) -> int:
         raise UsageError("which adapter is to be tried?", "journeyman adapters try HASH; adapters list has them")
     with common.existing_store(args.store) as store:
         if args.off:
-            entry = trial.end(store, args.tenant, args.base)
+            entry = trial.end(store, args.tenant, args.base, args.adapter)
         else:
             entry = trial.begin(store, args.adapter, args.tenant, args.share)
     if args.json:

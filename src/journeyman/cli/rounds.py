@@ -172,7 +172,7 @@ def told(store: Store, line: Mapping[str, Any]) -> Output:
 def summary(line: Mapping[str, Any]) -> str:
     """In one line of text."""
     words = [f"{each['tenant'] or 'of no tenant'}: {each.get('verdict') or each['state']}" for each in line["nights"]]
-    words += [f"{each['tenant'] or 'of no tenant'}: rolled back" for each in line.get("rolled_back", ())]
+    words += [f"{each['tenant'] or 'of no tenant'}: {shadow.ended(each)}" for each in line.get("rolled_back", ())]
     words += [f"stopped by {line['stopped']}"] if line["stopped"] else []
     return f"night of {line['began']}: {', '.join(words) or 'nothing new'}"
 

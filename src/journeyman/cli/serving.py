@@ -103,8 +103,10 @@ def _share(word: str) -> float:
         share = float(word)
     except ValueError:
         share = -1.0
-    if not 0 <= share <= 0.5:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a share from 0 to 0.5")
+    from journeyman.registry.shadow import LEAST, MOST
+
+    if share and not LEAST <= share <= MOST:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a share from {LEAST} to {MOST}, nor 0")
     return share
 
 

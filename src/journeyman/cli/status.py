@@ -30,6 +30,7 @@ from journeyman.web.values import counted
 
 if TYPE_CHECKING:
     from journeyman.cli.common import Subparsers
+    from journeyman.records import ServiceRecord
     from journeyman.store import Store
 
 LATE = 2 * 86_400.0  # seconds without a round after which somebody may have forgotten to start it again
@@ -86,7 +87,12 @@ def _tenant(store: Store, tenant: str) -> Output:
     learned = {id for night in nights if night.key in makers for id in night.spec.get("sessions", ())}
     ended = sorted((night for night in nights if night.result is not None), key=lambda night: night.finished_at)
     last = ended[-1] if ended else None
-    newest = {each.base: each for each in store.service(tenant=tenant)}
+    history = store.service(tenant=tenant)
+    newest = {each.base: each for each in history}
+    came: dict[str, ServiceRecord] = {}  # into service: later entries may pin, or try another one beside it
+    for each in history:
+        if each.base not in came or came[each.base].hash != each.hash:
+            came[each.base] = each
     return {
         "tenant": tenant,
         "sessions": len(kept),
@@ -97,9 +103,9 @@ def _tenant(store: Store, tenant: str) -> Output:
         "begun": nights[-1].key if nightly.begun(store, tenant) else None,
         "champions": [
             {
-                **{"base": base, "adapter": each.hash or None, "since": each.at, "pinned": each.pinned},
+                **{"base": base, "adapter": each.hash or None, "since": came[base].at, "pinned": each.pinned},
                 **({"rolled_back": each.evidence} if each.why == "harm" else {}),
-                **({"trial": found.to_json()} if each.why == "try" and (found := trial.counted(store, each)) else {}),
+                **({"trial": trial.counted(store, each).to_json()} if each.why == "try" else {}),
             }
             for base, each in newest.items()
         ],
@@ -132,13 +138,14 @@ def _attention(store: Store, found: Mapping[str, Any], where: str, now: float) -
             yield f"{whose}night {each['begun']} has not ended", f"unless it runs now, go on: {program} night{option}"
         for champion in each["champions"]:
             hash = champion["adapter"]
-            if hash and not AdapterDirectory.beside(store).path(hash).is_dir():
-                path = AdapterDirectory.beside(store).path(hash)
-                yield f"{whose}the files of adapter {hash}, which is in service, are gone", f"put {path} back"
+            for answers, as_what in ((hash, "in service"), (champion.get("trial", {}).get("adapter"), "on trial")):
+                if answers and not (path := AdapterDirectory.beside(store).path(answers)).is_dir():
+                    yield f"{whose}the files of adapter {answers}, which is {as_what}, are gone", f"put {path} back"
             later = [a.hash for a in store.adapters(tenant) if a.base == champion["base"] and _could_serve(a, champion)]
             if gone := champion.get("rolled_back"):
                 what = f"{whose}{shadow.ended(gone)}, as it did harm ({shadow.said(gone)})"
-                yield what, f"{program} adapters show {gone['adapter']}{option}; the next proved adapter takes over"
+                then = "" if gone.get("trial") else "; the next proved adapter takes over"
+                yield what, f"{program} adapters show {gone['adapter']}{option}{then}"
             if champion["pinned"] and later:
                 yield (
                     f"{whose}adapter {later[-1]} was proved, and {hash or 'the base'} is pinned",

@@ -47,12 +47,21 @@ _TAGGED = re.compile(
     r"<(tool_response|tool_result|function_results?|tool_output|document|untrusted\w*)\b[^>]*>.*?(?:</\1>|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
+# What ends: "only in this city" may hold for ever, "only for this order" does not.
+_MATTER = (
+    r"(?:one |single |particular )?"
+    r"(?:booking|call|case|chat|conversation|delivery|invoice|month|night|occasion|order|payment|purchase|request|return"
+    r"|session|shipment|ticket|trip|visit|week|weekend)"
+)
 # What is said to hold once is no lesson: it must neither be learned nor take the place of what holds otherwise.
 _ONCE = re.compile(
     r"\b(?:just|only) for once\b|\bthis once\b|\b(?:just|only|for) this (?:one |single )?time\b"
     r"|\bthis (?:one |single )?time only\b|\b(?:just|only) for (?:today|tonight)\b|\bfor (?:today|tonight) only\b"
     r"|\b(?:as|is|it's|make|makes|made|making) an? (?:(?:single|one-time|one-off|rare) )?exception\b"
-    r"|\b(?:as|is|it's) an? one-(?:off|time thing)\b",
+    r"|\b(?:as|is|it's) an? one-(?:off|time thing)\b"
+    r"|\b(?:today|tonight) only\b|\bone[- ]time only\b|\bin this (?:one|single|particular) (?:case|instance)\b"
+    rf"|\b(?:for|in|on) this {_MATTER} only\b|\b(?:just|only) (?:for|in|on) this {_MATTER}\b"
+    r"|(?:^|[.!?;:] *)exceptionally,",
     re.IGNORECASE,
 )
 _NOT = re.compile(r"\b(?:not|no|never|none|without|nobody|nothing)\b|n't\b", re.IGNORECASE)

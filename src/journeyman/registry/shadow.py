@@ -43,6 +43,7 @@ from journeyman.store import Store
 ALPHA = 0.05
 FIELD = "arm"  # of an exchange's details
 TRIAL: Why = "try"
+LEAST, MOST = 0.001, 0.5  # shares of the sessions to hold out, or to try somebody on
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,17 @@ def watch(store: Store, base: str, tenant: str = "") -> Watch | None:
         return None
     withdrawn = {each.hash for each in store.adapters(tenant) if each.withdrawn_at}
     if newest.why == TRIAL:
-        adapter, share = newest.evidence["adapter"], newest.evidence["share"]
-        return None if adapter in withdrawn else Watch(tenant, base, newest.number, adapter, newest.hash, share)
+        return None if newest.evidence["adapter"] in withdrawn else over_trial(newest)
     below = before(history, withdrawn)
     if below is None or newest.pinned or not newest.hash:
         return None
     return Watch(tenant, base, newest.number, newest.hash, below)
+
+
+def over_trial(entry: ServiceRecord) -> Watch:
+    """Over the trial that this entry began, also if it has ended."""
+    adapter, share = entry.evidence["adapter"], entry.evidence["share"]
+    return Watch(entry.tenant, entry.base, entry.number, adapter, entry.hash, share)
 
 
 def counted(store: Store, watched: Watch, *, whole: bool = True) -> Found:

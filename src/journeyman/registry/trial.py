@@ -5,8 +5,9 @@ champion (`registry.shadow`) the other way round. The champion goes on serving, 
 candidate, and if that share is marked bad more often, the trial ends by itself.
 
 Always holds: a trial is one entry in the history of service that leaves in service who was; whoever comes into service,
-by whatever way, ends it; what a night rejected or an erasure withdrew is not tried. That a trial goes well is
-reported and promotes nothing: fewer complaints are neither a gain nor proof that nothing was forgotten.
+by whatever way, ends it, and so does an erasure that withdraws the adapter; what a night rejected is not tried. That a
+trial goes well is reported and promotes nothing: fewer complaints are neither a gain nor proof that nothing was
+forgotten.
 
 Knows the store; nothing of engines or HTTP.
 """
@@ -16,17 +17,17 @@ from __future__ import annotations
 from journeyman.errors import AdapterError, UsageError
 from journeyman.records import ServiceRecord
 from journeyman.registry import shadow
-from journeyman.registry.shadow import TRIAL, Found
+from journeyman.registry.adapters import AdapterDirectory
+from journeyman.registry.shadow import LEAST, MOST, TRIAL, Found
 from journeyman.store import Store
 
 SHARE = 0.1
-MOST = 0.5
 
 
 def begin(store: Store, name: str, tenant: str = "", share: float = SHARE) -> ServiceRecord:
     """Let the tenant's adapter whose hash begins with `name` answer this share of the sessions."""
-    if not 0 < share <= MOST:
-        raise UsageError(f"{share} is not a share above 0 and up to {MOST}", f"leave it out for {SHARE}")
+    if not LEAST <= share <= MOST:
+        raise UsageError(f"{share} is not a share from {LEAST} to {MOST}", f"leave it out for {SHARE}")
     adapter = store.adapter(name, tenant)
     if adapter.withdrawn_at:
         raise AdapterError(f"adapter {adapter.hash} was withdrawn", "try another one: journeyman adapters list")
@@ -35,8 +36,14 @@ def begin(store: Store, name: str, tenant: str = "", share: float = SHARE) -> Se
             f"adapter {adapter.hash} was rejected: that it does harm, or gains nothing, is known already",
             "try one whose verdict is INSUFFICIENT: journeyman adapters list",
         )
+    AdapterDirectory.beside(store).lineage(adapter.hash)  # AdapterError if no server can load it
     history = store.service(adapter.base, tenant)
     newest = history[-1] if history else None
+    if newest and newest.why == TRIAL:
+        raise AdapterError(
+            f"adapter {newest.evidence['adapter']} is on trial, and one is at a time",
+            "end that trial first: journeyman adapters try --off",
+        )
     serves, after = (newest.hash, newest.number) if newest else ("", 0)
     if serves == adapter.hash:
         raise AdapterError(
@@ -44,23 +51,24 @@ def begin(store: Store, name: str, tenant: str = "", share: float = SHARE) -> Se
         )
     evidence = {"adapter": adapter.hash, "share": share}
     store.set_champion(adapter.base, serves or None, tenant, why=TRIAL, after=after, evidence=evidence)
-    return store.service(adapter.base, tenant)[-1]
+    return next(each for each in store.service(adapter.base, tenant) if each.number > after)
 
 
-def end(store: Store, tenant: str = "", base: str = "") -> ServiceRecord:
-    """End the tenant's trial (`base`: the beginning of a fingerprint, where there are several); the entry that says so,
-    with what was counted. AdapterError if there is none."""
+def end(store: Store, tenant: str = "", base: str = "", name: str = "") -> ServiceRecord:
+    """End the tenant's trial (`base`: the beginning of a fingerprint, where there are several; `name`: of its adapter's
+    hash); the entry that says so, with what was counted. AdapterError if there is none."""
     found = [each for each in under_way(store, tenant) if each.base.startswith(base)]
+    found = [each for each in found if each.evidence["adapter"].startswith(name)]
     if not found:
-        raise AdapterError("no adapter is on trial", "begin one: journeyman adapters try HASH")
+        what = f"no adapter {name} is on trial" if name else "no adapter is on trial"
+        raise AdapterError(what, "journeyman adapters list has them; journeyman adapters try HASH begins a trial")
     if len(found) > 1:
         bases = ", ".join(each.base for each in found)
         raise UsageError(f"adapters of {len(found)} bases are on trial", f"name one with --base: {bases}")
     (trial,) = found
-    so_far = counted(store, trial)
-    evidence = so_far.to_json() if so_far else {}
+    evidence = counted(store, trial).to_json()
     store.set_champion(trial.base, trial.hash or None, tenant, why="tried", after=trial.number, evidence=evidence)
-    return store.service(trial.base, tenant)[-1]
+    return next(each for each in store.service(trial.base, tenant) if each.number > trial.number)
 
 
 def under_way(store: Store, tenant: str | None = None) -> list[ServiceRecord]:
@@ -69,7 +77,6 @@ def under_way(store: Store, tenant: str | None = None) -> list[ServiceRecord]:
     return [each for each in newest.values() if each.why == TRIAL]
 
 
-def counted(store: Store, trial: ServiceRecord) -> Found | None:
-    """What is known of a trial that goes on; None if its adapter was withdrawn meanwhile."""
-    watched = shadow.watch(store, trial.base, trial.tenant)
-    return None if watched is None else shadow.counted(store, watched)
+def counted(store: Store, trial: ServiceRecord) -> Found:
+    """What is known of a trial, also if it has ended."""
+    return shadow.counted(store, shadow.over_trial(trial))

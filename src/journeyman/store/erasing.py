@@ -80,6 +80,9 @@ class Erasing(Registered):
                 self._db.changes(withdraw, at, hash, tenant)
             for base, _, then in erasure.service:
                 self._insert_champion(base, then or None, tenant, "erasure")
+            for each in {each.base: each for each in self.service(tenant=tenant)}.values():
+                if each.why == "try" and each.evidence["adapter"] in erasure.adapters:  # its trial ends with it
+                    self._insert_champion(each.base, each.hash or None, tenant, "erasure")
             insert = "INSERT INTO erasures (id, tenant, created_at, body) VALUES (?, ?, ?, ?)"
             self._db.changes(insert, erasure.id, tenant, at, dump(erasure.to_json()))
         return True
