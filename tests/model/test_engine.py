@@ -269,7 +269,13 @@ def test_more_than_the_model_reads_is_an_error(
     assert len(engine.score([(full[:-1], full[-1:])])[0]) == 1
     with pytest.raises(ModelError, match=f"reads {limit} at most"):
         engine.score([(full, [1, 2])])
-    assert len(engine.generate([full[:-2]], max_new_tokens=9)[0]) <= 2  # a reply ends where the model's reach ends
+    with pytest.raises(ModelError, match=f"reads {limit} at most"):
+        engine.generate([[*full, 1]], max_new_tokens=9)
+    engine.end_ids = frozenset()
+    prompts = [full[:-2], full[:5], full, full[:-4]]
+    found = engine.generate(prompts, max_new_tokens=9)
+    assert [len(reply) for reply in found] == [2, 9, 0, 4]  # each ends where the model's reach ends for it
+    assert found == [engine.generate([prompt], max_new_tokens=9)[0] for prompt in prompts]
 
 
 # Adapters
