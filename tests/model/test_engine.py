@@ -102,6 +102,12 @@ def test_scoring_nothing(tiny_engine: TransformersEngine) -> None:
         tiny_engine.score([([], [1, 2])])
 
 
+def test_text_in_the_place_of_token_ids(tiny_engine: TransformersEngine) -> None:
+    for ask in (lambda: tiny_engine.generate(["Hi?"], max_new_tokens=1), lambda: tiny_engine.score([("Hi", "you")])):  # type: ignore[list-item]
+        with pytest.raises(ValueError, match=r"engine\.user"):
+            ask()
+
+
 def test_a_shared_prefix_is_paid_for_once(tiny_engine: TransformersEngine) -> None:
     shared = random_ids(1, 50)
     assert tiny_engine.tokens == 0

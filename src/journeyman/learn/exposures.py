@@ -47,6 +47,8 @@ class Exposure:
     def __post_init__(self) -> None:
         if not self.prompt or not self.response:
             raise ValueError("an exposure needs a prompt and a response of at least one token each")
+        if min(*self.prompt, *self.response) < 0:
+            raise ValueError("an id is negative: give no -100 for what does not count, but prompt and response apart")
         for name in ("veteran_RH", "hard_R", "weight_R", "then_R"):
             given = getattr(self, name)
             if given is not None and len(given) != len(self.response):

@@ -162,7 +162,9 @@ class TransformersEngine:
 
     def adapter(self, name: str) -> AdapterState | FullState:
         if name not in self._adapters:
-            raise AdapterError(f"no adapter {name!r} is loaded", "load it first")
+            raise AdapterError(
+                f"no adapter {name!r} is loaded", f'load it first, or engine.put_adapter("{name}", ...) a new one'
+            )
         return self._adapters[name]
 
     def new_adapter(self, config: LoRAConfig, seed: int) -> AdapterState:
