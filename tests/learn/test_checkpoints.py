@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_a_checkpoint_of_another_shape_is_refused(tiny_engine: TransformersEngin
     start(tiny_engine)
     held = anchors_of(tiny_engine)
     saved = Trainer(tiny_engine, [], held, Schedule(steps=1)).state_dict()
-    start(tiny_engine, LoRAConfig(rank=2, alpha=8))
+    start(tiny_engine, LoRAConfig(rank=2, alpha=4))
     other = Trainer(tiny_engine, [], held, Schedule(steps=1))
     with pytest.raises(TrainingError, match="other layers"):
         other.load_state_dict(saved)
@@ -70,6 +71,25 @@ def test_a_checkpoint_of_another_run_is_refused(tiny_engine: TransformersEngine)
     ):
         with pytest.raises(TrainingError, match=r"other (items|schedule|objective)"):
             other.load_state_dict(saved)
+    mine = Trainer(tiny_engine, [], held, Schedule(steps=1))
+    mine.load_state_dict(saved)
+    for other in (saved["optimizer"], {}):  # no checkpoint at all
+        with pytest.raises(TrainingError, match="other model, scale, layers"):
+            mine.load_state_dict(other)
+    start(tiny_engine, LoRAConfig(rank=4, alpha=9))  # the same matrices, and yet another adapter
+    with pytest.raises(TrainingError, match="other scale"):
+        Trainer(tiny_engine, [], held, Schedule(steps=1)).load_state_dict(saved)
+
+
+def test_a_checkpoint_over_another_base_is_refused(
+    tiny_engine: TransformersEngine, make_tiny: Callable[..., Path], tmp_path: Path
+) -> None:
+    start(tiny_engine)
+    saved = Trainer(tiny_engine, [], anchors_of(tiny_engine), Schedule(steps=1)).state_dict()
+    other = load_engine(make_tiny("llama", tmp_path, seed=5))
+    start(other)
+    with pytest.raises(TrainingError, match=r"other model$"):
+        Trainer(other, [], anchors_of(other), Schedule(steps=1)).load_state_dict(saved)
 
 
 def test_a_checkpoint_finds_its_layers_in_a_state_that_was_loaded(tiny_directory: Path, tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ R2 = torch.ones(2, dtype=torch.bool)
     [
         (((), (1, 2), None, R2), "at least one token"),
         (((1,), (), None, R2[:0]), "at least one token"),
+        (((1,), (-100, 2), None, R2), "no -100"),
         (((1,), (1, 2), None, R2[:1]), "hard_R has 1 rows"),
         (((1,), (1, 2), torch.zeros(3, 4), R2), "veteran_RH has 3 rows"),
         (((1,), (1, 2), None, R2, torch.ones(1)), "weight_R has 1 rows"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -49,6 +50,28 @@ def test_a_group_without_a_difference_teaches_nothing_and_is_counted(tiny_engine
     assert all(e.hard_R.all() and e.sampled and e.veteran_RH is None for e in found.exposures)
 
 
+def test_a_reward_hears_a_reply_without_its_end_and_may_be_scaled(tiny_engine: TransformersEngine) -> None:
+    start(tiny_engine)
+    prompts = [prompt for prompt, _, _ in cases(count=2)]
+    free = roll_out(tiny_engine, prompts, share, group=4, max_new_tokens=5, seed=0)
+    tiny_engine.end_ids = frozenset({free.exposures[0].response[1], free.exposures[5].response[0]})
+    heard: list[list[int]] = []
+
+    def number(_: int, reply: list[int]) -> float:
+        heard.append(reply)
+        return float(len(heard) % 3)
+
+    found = roll_out(tiny_engine, prompts, number, group=4, max_new_tokens=5, seed=0, scaled=True)
+    said = [list(each.response) for each in found.exposures]
+    assert heard == [reply[:-1] if reply[-1] in tiny_engine.end_ids else reply for reply in said]
+    assert heard[0] == said[0][:1]
+    assert len(said[0]) == 2
+    right = [
+        each for rewards in ([1.0, 2.0, 0.0, 1.0], [2.0, 0.0, 1.0, 2.0]) for each in advantages(rewards, scaled=True)
+    ]
+    assert [float(each.weight_R[0]) for each in found.exposures if each.weight_R is not None] == pytest.approx(right)
+
+
 def test_the_same_seed_gives_the_same_round(tiny_engine: TransformersEngine) -> None:
     start(tiny_engine)
     prompts = [prompt for prompt, _, _ in cases(count=2)]
@@ -88,10 +111,10 @@ def test_a_round_that_teaches_nothing_changes_nothing(tiny_engine: TransformersE
     assert all(torch.equal(a, b) for a, b in zip(before, state.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_reward_that_is_no_number_is_an_error(value: float, tiny_engine: TransformersEngine) -> None:
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "good"])
+def test_a_reward_that_is_no_number_is_an_error(value: Any, tiny_engine: TransformersEngine) -> None:
     start(tiny_engine)
-    with pytest.raises(TrainingError, match="reply to prompt 0"):
+    with pytest.raises(TrainingError, match=f"reply to prompt 0 is {value}"):
         roll_out(tiny_engine, [[1, 2]], lambda *_: value, group=2, max_new_tokens=2, seed=0)
 
 

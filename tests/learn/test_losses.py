@@ -323,6 +323,18 @@ def test_no_positions_are_no_losses() -> None:
     losses.sum().backward()
 
 
+@pytest.mark.parametrize("name", ["target_N", "teacher_NH", "hard_N", "mask_N"])
+@pytest.mark.parametrize(
+    "change", [lambda each: each[:-1], lambda each: torch.cat([each, each]), lambda each: each[None]]
+)
+def test_what_is_not_of_the_same_positions_is_refused(name: str, change: Any) -> None:
+    """A shorter list of targets would leave positions out in silence, and a longer teacher be heard out of step."""
+    case = make(5)
+    given = {**case._asdict(), "mask_N": torch.ones(5, dtype=torch.bool)}
+    with pytest.raises(ValueError, match="same N positions"):
+        token_losses(**{**given, name: change(given[name])})
+
+
 @pytest.mark.parametrize(
     "options",
     [

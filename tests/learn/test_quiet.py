@@ -6,7 +6,7 @@ import pytest
 
 from journeyman.evaluate.abstaining import abstains
 from journeyman.learn.exposures import LIVE
-from journeyman.learn.quiet import NOT_SAID, quiet
+from journeyman.learn.quiet import ANCHOR_TOKENS, NOT_SAID, quiet
 from journeyman.model.lora import LoRAConfig
 from journeyman.model.transformers_engine import TransformersEngine
 from journeyman.records import Situation
@@ -33,6 +33,9 @@ def test_anchors_are_the_bases_own_words(trained: TransformersEngine) -> None:
     cases = [(list(e.prompt), list(e.response)) for e in found]
     with trained.using(None):
         states = trained.states(cases)
+        assert trained.generate([p for p, _ in cases], max_new_tokens=ANCHOR_TOKENS, keep_end=True) == [
+            r for _, r in cases
+        ]
     for exposure, states_RH in zip(found, states, strict=True):
         assert exposure.veteran_RH.allclose(states_RH, atol=1e-5)
         assert not exposure.hard_R.any()

@@ -39,3 +39,7 @@ def test_the_veterans_words_are_said_with_the_lesson_and_taught_without_it(tiny_
         assert not other.hard_R.any()
         assert other.veteran_RH is not None
         assert torch.equal(other.veteran_RH, states_RH)
+    cold = veteran_samples(tiny_engine, "veteran", prompts, max_new_tokens=6, seed=3, temperature=0.0)
+    with tiny_engine.using("veteran"):
+        greedy = tiny_engine.generate([shown for _, shown in prompts], max_new_tokens=6, keep_end=True)
+    assert [list(each.response) for each in cold] == greedy

@@ -139,6 +139,12 @@ def test_what_is_no_objective_is_refused(options: dict[str, Any]) -> None:
         Objective(**options)
 
 
+@pytest.mark.parametrize("options", [{"warmup": 100}, {"warmup": -0.1}, {"clip": 0.0}])
+def test_what_is_no_schedule_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Schedule(steps=10, **options)
+
+
 def test_entropy_and_signal_are_those_of_the_rows(tiny_engine: TransformersEngine) -> None:
     start(tiny_engine)
     rows = observe(tiny_engine, None, [(p, p, r) for p, _, r in cases()])  # the teacher is the student: no signal

@@ -102,6 +102,12 @@ def test_scoring_nothing(tiny_engine: TransformersEngine) -> None:
         tiny_engine.score([([], [1, 2])])
 
 
+def test_text_in_the_place_of_token_ids(tiny_engine: TransformersEngine) -> None:
+    for ask in (lambda: tiny_engine.generate(["Hi?"], max_new_tokens=1), lambda: tiny_engine.score([("Hi", "you")])):  # type: ignore[list-item]
+        with pytest.raises(ValueError, match=r"engine\.user"):
+            ask()
+
+
 def test_a_shared_prefix_is_paid_for_once(tiny_engine: TransformersEngine) -> None:
     shared = random_ids(1, 50)
     assert tiny_engine.tokens == 0
@@ -269,7 +275,13 @@ def test_more_than_the_model_reads_is_an_error(
     assert len(engine.score([(full[:-1], full[-1:])])[0]) == 1
     with pytest.raises(ModelError, match=f"reads {limit} at most"):
         engine.score([(full, [1, 2])])
-    assert len(engine.generate([full[:-2]], max_new_tokens=9)[0]) <= 2  # a reply ends where the model's reach ends
+    with pytest.raises(ModelError, match=f"reads {limit} at most"):
+        engine.generate([[*full, 1]], max_new_tokens=9)
+    engine.end_ids = frozenset()
+    prompts = [full[:-2], full[:5], full, full[:-4]]
+    found = engine.generate(prompts, max_new_tokens=9)
+    assert [len(reply) for reply in found] == [2, 9, 0, 4]  # each ends where the model's reach ends for it
+    assert found == [engine.generate([prompt], max_new_tokens=9)[0] for prompt in prompts]
 
 
 # Adapters

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from journeyman.errors import AdapterError
+from journeyman.errors import AdapterError, StoreError
 from journeyman.learn import LIVE, Schedule, observe, train
 from journeyman.model import full, load_engine
 from journeyman.model.full import FullConfig
@@ -66,6 +66,12 @@ def test_the_base_stays_and_the_state_is_a_model_on_disk(tiny_engine: Transforme
     with tiny_engine.using(LIVE):
         trained = tiny_engine.score([(PROMPT, RESPONSE)])[0]
     assert load_engine(tmp_path / "whole").score([(PROMPT, RESPONSE)])[0] == pytest.approx(trained, abs=1e-4)
+
+
+def test_a_place_that_cannot_be_written_to_is_an_error(tiny_engine: TransformersEngine, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="could not be written"):
+        full.save(tiny_engine.new_weights(), tiny_engine.model, tiny_engine.tokenizer, tmp_path / "file")
 
 
 def test_a_clone_shares_nothing(tiny_engine: TransformersEngine) -> None:

@@ -14,8 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoModelForCausalLM
 
-from journeyman.errors import AdapterError
+from journeyman.errors import AdapterError, StoreError
 from journeyman.model import load_engine, lora
+from journeyman.model.full import FullConfig
 from journeyman.model.lora import AdapterState, LoRAConfig, LoRALinear
 from journeyman.model.packing import pack
 from journeyman.model.transformers_engine import TransformersEngine
@@ -130,8 +131,13 @@ def test_a_state_has_the_targets_and_layers_it_was_asked_for(tiny_engine: Transf
     ]
     with pytest.raises(AdapterError):
         tiny_engine.new_adapter(LoRAConfig(first_layer=4), seed=0)
-    with pytest.raises(AdapterError):
-        tiny_engine.new_adapter(LoRAConfig(targets=("c_attn",)), seed=0)
+    for targets in (("c_attn",), ("q_proj", "vproj"), "q_proj"):  # also beside one that is known, and no tuple
+        with pytest.raises(AdapterError, match="can be trained"):
+            tiny_engine.new_adapter(LoRAConfig(targets=targets), seed=0)  # type: ignore[arg-type]
+        with pytest.raises(AdapterError, match="can be trained"):
+            tiny_engine.new_weights(FullConfig(targets=targets))  # type: ignore[arg-type]
+    with pytest.raises(AdapterError, match="rank 0"):
+        LoRAConfig(rank=0)
 
 
 def test_a_clone_shares_nothing(tiny_engine: TransformersEngine) -> None:
@@ -228,6 +234,14 @@ def test_a_half_precision_file_becomes_float32(tiny_engine: TransformersEngine, 
     save_file({key: tensor.bfloat16() for key, tensor in tensors.items()}, tmp_path / lora.WEIGHTS)
     state = lora.load(tmp_path, tiny_engine.layers)
     assert {parameter.dtype for parameter in state.parameters()} == {torch.float32}
+
+
+def test_a_place_that_cannot_be_written_to_is_an_error(tiny_engine: TransformersEngine, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "taken" / lora.CONFIG).mkdir(parents=True)
+    for directory in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / "taken"):
+        with pytest.raises(StoreError, match="could not be written"):
+            lora.save(trained(tiny_engine, CONFIGS[0]), "base", directory)
 
 
 # Damage

@@ -269,3 +269,9 @@ def test_weights_are_loaded_in_float32(model: Path) -> None:
     loaded, _ = source.load(model)
     expected = torch.float32 if not torch.cuda.is_available() else loaded.dtype
     assert loaded.dtype == expected
+
+
+def test_a_type_of_weights_that_is_none(tiny_directory: Path) -> None:
+    with pytest.raises(ModelError, match="weights of int8") as refusal:
+        load_engine(tiny_directory, dtype="int8")  # type: ignore[arg-type]
+    assert "bfloat16" in refusal.value.remedy

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from journeyman.errors import TrainingError
 from journeyman.model import Ids
 from journeyman.model.transformers_engine import TransformersEngine
 
@@ -46,6 +47,8 @@ class Exposure:
     def __post_init__(self) -> None:
         if not self.prompt or not self.response:
             raise ValueError("an exposure needs a prompt and a response of at least one token each")
+        if min(*self.prompt, *self.response) < 0:
+            raise ValueError("an id is negative: give no -100 for what does not count, but prompt and response apart")
         for name in ("veteran_RH", "hard_R", "weight_R", "then_R"):
             given = getattr(self, name)
             if given is not None and len(given) != len(self.response):
@@ -57,6 +60,28 @@ class Exposure:
     def sequence(self) -> tuple[int, ...]:
         """What goes through the model: all but the last token, which only has to be predicted."""
         return (*self.prompt, *self.response[:-1])
+
+
+def replies_of(
+    engine: TransformersEngine,
+    adapter: str | None,
+    prompts: Sequence[Ids],
+    *,
+    max_new_tokens: int,
+    temperature: float = 0.0,
+    seed: int = 0,
+) -> list[list[int]]:
+    """What the adapter answers to each prompt, with the token that ended it: one token at least."""
+    with engine.using(adapter):
+        replies = engine.generate(
+            prompts, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed, keep_end=True
+        )
+    if silent := [prompt for prompt, reply in zip(prompts, replies, strict=True) if not reply]:
+        raise TrainingError(
+            f"a prompt of {len(silent[0])} tokens leaves no room for a reply (max_new_tokens is {max_new_tokens})",
+            "shorten it, use a model with a longer context, or give max_new_tokens of at least 1",
+        )
+    return replies
 
 
 def observe(engine: TransformersEngine, teacher: str | None, cases: Sequence[tuple[Ids, Ids, Ids]]) -> list[Exposure]:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from journeyman.errors import TrainingError
-from journeyman.learn.exposures import LIVE, Exposure, observe, verbatim
+from journeyman.learn.exposures import LIVE, Exposure, observe, replies_of, verbatim
 from journeyman.model import Ids
 from journeyman.model.transformers_engine import TransformersEngine
 
@@ -67,15 +67,18 @@ def roll_out(
     if group < 2:
         raise ValueError("a group of one has no mean to be compared with: give at least 2")
     asked = [prompt for prompt in prompts for _ in range(group)]
-    with engine.using(LIVE):
-        replies = engine.generate(asked, max_new_tokens=max_new_tokens, temperature=1.0, seed=seed, keep_end=True)
+    replies = replies_of(engine, LIVE, asked, max_new_tokens=max_new_tokens, temperature=1.0, seed=seed)
     rewards: list[float] = []
     for place, reply in enumerate(replies):
         said = reply[:-1] if reply[-1] in engine.end_ids else reply
-        rewards.append(float(reward(place // group, said)))
+        earned: object = reward(place // group, said)
+        try:
+            rewards.append(float(earned))  # type: ignore[arg-type]  # whatever the caller's function gives
+        except (TypeError, ValueError):
+            rewards.append(math.nan)
         if not math.isfinite(rewards[-1]):
             raise TrainingError(
-                f"the reward of a reply to prompt {place // group} is {rewards[-1]}",
+                f"the reward of a reply to prompt {place // group} is {earned}",
                 "give a finite number for any reply",
             )
     found = weighed(

@@ -18,7 +18,7 @@ from journeyman.errors import TrainingError
 from journeyman.model import Ids
 
 ROUNDS = 3  # in a row that must be bad
-FEW = 8  # rounds of fewer replies are too small to judge
+FEW = 8  # fewer replies are too few to judge: they wait for those of the next rounds
 MOST = 0.5  # more than this share of empty or looping replies is bad
 
 
@@ -51,19 +51,21 @@ def loops(reply: Ids) -> bool:
 class Watch:
     """Sees every round of a run's rollouts and stops the run, with a `TrainingError`, when they have collapsed."""
 
-    bad: int = field(default=0)
+    bad: int = 0
+    waiting: list[Ids] = field(default_factory=list)  # replies that are not judged yet
 
     def see(self, step: int, replies: Sequence[Ids]) -> Rollouts:
-        found = rollouts(replies)
-        complaint = ""
-        if found.empty > MOST:
-            complaint = f"{found.empty:.0%} of the student's replies are empty"
-        elif found.looping > MOST:
-            complaint = f"{found.looping:.0%} of the student's replies repeat one phrase without end"
-        self.bad = self.bad + 1 if complaint and len(replies) >= FEW else 0
-        if self.bad >= ROUNDS:
-            raise TrainingError(
-                f"the replies have collapsed by step {step}: {complaint}, {ROUNDS} rounds in a row",
-                "use a smaller learning rate, more anchor rows, or fewer on-policy steps",
-            )
-        return found
+        self.waiting += replies
+        if len(self.waiting) >= FEW:
+            judged, self.waiting, complaint = rollouts(self.waiting), [], ""
+            if judged.empty > MOST:
+                complaint = f"{judged.empty:.0%} of the student's replies are empty"
+            elif judged.looping > MOST:
+                complaint = f"{judged.looping:.0%} of the student's replies repeat one phrase without end"
+            self.bad = self.bad + 1 if complaint else 0
+            if self.bad >= ROUNDS:
+                raise TrainingError(
+                    f"the replies have collapsed by step {step}: {complaint}, {ROUNDS} rounds in a row",
+                    "use a smaller learning rate, more anchor rows, or fewer on-policy steps",
+                )
+        return rollouts(replies)

@@ -94,6 +94,9 @@ def token_losses(
     teacher, whose states are [N, H] under `head`, or [N, H'] under its own head over the same vocabulary. Where
     mask_N is False: zeros, and no work.
     """
+    for given, dimensions in ((student_NH, 2), (target_N, 1), (teacher_NH, 2), (hard_N, 1), (mask_N, 1)):
+        if given is not None and (given.ndim != dimensions or len(given) != len(student_NH)):
+            raise ValueError("give states as [N, H] and all else of the same N positions: flatten batches first")
     if teacher_NH is None:
         hard_N = torch.ones_like(target_N, dtype=torch.bool)
         teacher_NH = student_NH.detach()

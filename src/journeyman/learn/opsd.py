@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from journeyman.learn.exposures import LIVE, Exposure, observe
+from journeyman.learn.exposures import LIVE, Exposure, observe, replies_of
 from journeyman.model import Ids
 from journeyman.model.transformers_engine import TransformersEngine
 
@@ -30,13 +30,13 @@ def roll_out(
     temperature: float = 1.0,
 ) -> list[Exposure]:
     """The live student answers each (student's prompt, teacher's prompt); the teacher scores what it said."""
-    with engine.using(LIVE):
-        replies = engine.generate(
-            [prompt for prompt, _ in prompts],
-            max_new_tokens=max_new_tokens,
-            temperature=temperature,
-            seed=seed,
-            keep_end=True,
-        )
+    replies = replies_of(
+        engine,
+        LIVE,
+        [prompt for prompt, _ in prompts],
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        seed=seed,
+    )
     cases = [(prompt, shown, reply) for (prompt, shown), reply in zip(prompts, replies, strict=True)]
     return [replace(each, sampled=True) for each in observe(engine, teacher, cases)]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from journeyman.learn.exposures import Exposure, observe, proven
+from journeyman.learn.exposures import Exposure, observe, proven, replies_of
 from journeyman.model.transformers_engine import TransformersEngine
 from journeyman.records import Situation
 
@@ -31,8 +31,7 @@ def quiet(engine: TransformersEngine, situations: Sequence[Situation]) -> list[E
         if s.kind == "anchor"
     ]
     declined = [*engine.encode(NOT_SAID), engine.end_id]
-    with engine.using(None):
-        replies = engine.generate(general, max_new_tokens=ANCHOR_TOKENS, keep_end=True)
+    replies = replies_of(engine, None, general, max_new_tokens=ANCHOR_TOKENS)
     own_words = [(prompt, prompt, reply) for prompt, reply in zip(general, replies, strict=True)]
     near_misses, _ = proven(engine, observe(engine, None, [(prompt, prompt, declined) for prompt in unknown]))
     return [*near_misses, *observe(engine, None, own_words)]

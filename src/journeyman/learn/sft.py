@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from journeyman.learn.exposures import Exposure, observe, verbatim
+from journeyman.learn.exposures import Exposure, observe, replies_of, verbatim
 from journeyman.model import Ids
 from journeyman.model.transformers_engine import TransformersEngine
 
@@ -33,14 +33,14 @@ def veteran_samples(
     soft: bool = False,
 ) -> list[Exposure]:
     """The veteran answers each (student's prompt, teacher's prompt), and the student is to say the same unprompted."""
-    with engine.using(teacher):
-        responses = engine.generate(
-            [shown for _, shown in prompts],
-            max_new_tokens=max_new_tokens,
-            temperature=temperature,
-            seed=seed,
-            keep_end=True,
-        )
+    responses = replies_of(
+        engine,
+        teacher,
+        [shown for _, shown in prompts],
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        seed=seed,
+    )
     if not soft:
         return replay(engine, [(prompt, response) for (prompt, _), response in zip(prompts, responses, strict=True)])
     cases = [(prompt, shown, response) for (prompt, shown), response in zip(prompts, responses, strict=True)]

@@ -44,6 +44,12 @@ class Schedule:
     clip: float = 1.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.warmup <= 1.0:
+            raise ValueError(f"warmup is a share of the steps, from 0 to 1, not {self.warmup}")
+        if self.clip <= 0.0:
+            raise ValueError("clip must be positive, or nothing is learnt; give math.inf for none")
+
     def rate(self, step: int) -> float:
         warm = max(1, round(self.warmup * self.steps))
         if step < warm:
@@ -296,6 +302,8 @@ class Trainer:
     def _terms(self) -> dict[str, Any]:
         """What two runs have to agree in for one to go on where the other stopped."""
         return {
+            "model": self.engine.fingerprint,
+            "scale": getattr(self.engine.adapter(LIVE).config, "scale", None),  # of LoRA; full weights have none
             "layers": {name: tuple(each.shape) for name, each in zip(self._names, self._parameters, strict=True)},
             "items": [len(deck.items) for deck in self._decks],
             "schedule": asdict(self.schedule),
@@ -310,14 +318,14 @@ class Trainer:
             "parameters": [parameter.detach().clone() for parameter in self._parameters],
             "optimizer": deepcopy(self._optimizer.state_dict()),
             "generator": self._generator.get_state(),
-            "bad": self._watch.bad,
+            "watch": asdict(self._watch),
             "orders": [list(deck.order) for deck in self._decks],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint of a run with the same exposures, anchors, schedule and objective."""
-        mine = self._terms()
-        if other := [name for name, value in mine.items() if state["terms"].get(name) != value]:
+        theirs = state.get("terms", {})
+        if other := [name for name, value in self._terms().items() if theirs.get(name) != value]:
             raise TrainingError(
                 f"the checkpoint is of a run with other {', '.join(other)}",
                 "go on with the options that the run was begun with",
@@ -330,7 +338,7 @@ class Trainer:
         for deck, order in zip(self._decks, state["orders"], strict=True):
             deck.order = list(order)
         self.done = state["done"]
-        self._watch.bad = state["bad"]
+        self._watch = Watch(**deepcopy(state["watch"]))
 
 
 def train(

@@ -50,11 +50,11 @@ def _render(
     begins: bool,
     options: Mapping[str, Any] | None,
 ) -> list[int]:
-    def write(conversation: Sequence[Mapping[str, Any]]) -> str:
+    def write(conversation: Sequence[Mapping[str, Any]], shown: Any = tools) -> str:
         try:
             return tokenizer.apply_chat_template(
                 [dict(message) for message in conversation],
-                tools=tools,
+                tools=shown,
                 tokenize=False,
                 add_generation_prompt=begins,
                 **(options or {}),
@@ -64,7 +64,6 @@ def _render(
                 f"the chat template of {name} cannot express this conversation ({error})", _REMEDY
             ) from error
 
-    text = write(messages)
     # With a mark in the place of every content and every call's name one sees what becomes of them, however a template
     # trims or quotes them.
     held: list[str] = []
@@ -74,16 +73,33 @@ def _render(
         before, place = place, place + _marks(message)
         if not all(_MARK.format(number) in marked for number in range(before, place)):
             raise ModelError(f"the chat template of {name} leaves out a message of role {message['role']}", _REMEDY)
-    control = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
-    if not any(token in said for said in held for token in control):
-        return tokenizer(text, add_special_tokens=False)["input_ids"]
+    # A mark for every control token that is named, wherever that is (and for every mark): what is left of such tokens
+    # are the template's own.
+    control = sorted((token.content for token in tokenizer.added_tokens_decoder.values() if token.special), key=len)
+    names = re.compile("|".join([_MARK.format(r"\d+"), *map(re.escape, reversed(control))]))
     held = []
-    text = write([_marked(message, held, control) for message in messages])
+    text = write([_without(message, names, held) for message in messages], _without(tools, names, held))
     ids: list[int] = []
     for number, part in enumerate(re.split(_MARK.format(r"(\d+)"), text)):
         said = held[int(part)] if number % 2 else part
         ids += tokenizer(said, add_special_tokens=False, split_special_tokens=bool(number % 2))["input_ids"]
     return ids
+
+
+def _without(given: Any, names: re.Pattern[str], held: list[str]) -> Any:
+    """The same with marks in the place of such names, which go into `held`."""
+    if isinstance(given, Mapping):
+        return {_without(key, names, held): _without(each, names, held) for key, each in given.items()}
+    if isinstance(given, list | tuple):
+        return [_without(each, names, held) for each in given]
+    if not isinstance(given, str):
+        return given
+
+    def mark(found: re.Match[str]) -> str:
+        held.append(found[0])
+        return _MARK.format(len(held) - 1)
+
+    return names.sub(mark, given)
 
 
 def _arguments_as_text(message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -111,12 +127,11 @@ _SPELLINGS: tuple[Callable[[Mapping[str, Any]], Mapping[str, Any]], ...] = (
 )
 
 
-def _marked(message: Mapping[str, Any], held: list[str], only: Sequence[str] | None = None) -> dict[str, Any]:
-    """The message with marks in the place of what it says, which goes into `held`: all of it, or what holds one of
-    `only`."""
+def _marked(message: Mapping[str, Any], held: list[str]) -> dict[str, Any]:
+    """The message with marks in the place of what it says, which goes into `held`."""
 
     def mark(said: Any) -> Any:
-        if not isinstance(said, str) or not said.strip() or (only is not None and not any(o in said for o in only)):
+        if not isinstance(said, str) or not said.strip():
             return said
         held.append(said)
         return _MARK.format(len(held) - 1)

@@ -84,24 +84,25 @@ COMPACT_AT = 0.7  # share of a batch that is still speaking below which the othe
 def decode_batch(
     engine: TransformersEngine,
     prompts: Sequence[Ids],
-    max_new_tokens: int,
+    rooms: Sequence[int],
     temperature: float,
     generator: torch.Generator,
     keep_end: bool = False,
 ) -> list[list[int]]:
-    """Replies to all of `prompts` at once; one ends at an end-of-turn token, kept or not, or at `max_new_tokens`."""
+    """Replies to all of `prompts` at once; one ends at an end-of-turn token, kept or not, or where its room does."""
     replies: list[list[int]] = [[] for _ in prompts]
-    if max_new_tokens <= 0:
+    room = max(rooms)
+    if room <= 0:
         return replies
-    cache, hidden_BH, lengths_B = _prefill(engine, prompts, max_new_tokens)
+    cache, hidden_BH, lengths_B = _prefill(engine, prompts, room)
     device = engine.device
     longest = int(lengths_B.max())
     rows = list(range(len(prompts)))
-    ended: set[int] = set()  # places in the batch, not rows of the input
+    ended = {place for place, each in enumerate(rooms) if each <= 0}  # places in the batch, not rows of the input
     # Prompts are padded on the right, and replies follow the padding: it stays masked.
-    mask_BL = torch.zeros(len(rows), longest + max_new_tokens, dtype=torch.bool, device=device)
+    mask_BL = torch.zeros(len(rows), longest + room, dtype=torch.bool, device=device)
     mask_BL[:, :longest] = torch.arange(longest, device=device) < lengths_B[:, None]
-    for step in range(max_new_tokens):
+    for step in range(room):
         token_B = _choose(engine.logits(hidden_BH), temperature, generator)
         tokens = token_B.tolist()
         ending = {place for place, token in enumerate(tokens) if token in engine.end_ids} - ended
@@ -109,8 +110,10 @@ def decode_batch(
         alive = [place for place in range(len(rows)) if place not in ended]
         for place in [*alive, *(ending if keep_end else ())]:
             replies[rows[place]].append(tokens[place])
-        if not alive or step == max_new_tokens - 1:
+        alive = [place for place in alive if rooms[rows[place]] > step + 1]
+        if not alive:
             break
+        ended = set(range(len(rows))).difference(alive)
         if len(alive) <= COMPACT_AT * len(rows):  # leaving copies what stays, so it has to pay
             kept = torch.tensor(alive, device=device)
             cache.keep(kept)

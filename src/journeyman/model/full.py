@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from journeyman.errors import AdapterError
-from journeyman.model.lora import TARGETS, LoRALinear, layer_index
+from journeyman.errors import StoreError
+from journeyman.model.lora import TARGETS, LoRALinear, meant
 
 
 @dataclass(frozen=True)
@@ -53,22 +53,14 @@ class FullState:
 
 def fresh(layers: dict[str, LoRALinear], config: FullConfig) -> FullState:
     """The base's own weights, copied."""
-    weights = {
-        name: layer.weight.detach().float().clone()
-        for name, layer in layers.items()
-        if layer_index(name) >= config.first_layer and name.rpartition(".")[2] in config.targets
-    }
-    if not weights:
-        raise AdapterError(
-            f"no layer from {config.first_layer} on is named {', '.join(config.targets)}",
-            f"this model's decoder layers are 0 to {max(map(layer_index, layers))}",
-        )
-    return FullState(weights, config)
+    chosen = meant(layers, config.targets, config.first_layer)
+    return FullState({name: layer.weight.detach().float().clone() for name, layer in chosen.items()}, config)
 
 
 @torch.no_grad()
 def save(state: FullState, model: Any, tokenizer: Any, directory: Path) -> None:
     """Write the base with the state's weights in the place of its own; `model` is the engine's, and stays as it is."""
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     whole: Any = AutoModelForCausalLM.from_config(model.config, dtype=model.dtype)
@@ -76,5 +68,14 @@ def save(state: FullState, model: Any, tokenizer: Any, directory: Path) -> None:
     for name, weight_OI in state.weights.items():
         whole.get_submodule(name).weight.copy_(weight_OI)
     whole.generation_config = model.generation_config  # it names the tokens that end a turn
-    whole.save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
+    try:
+        directory.mkdir(
+            parents=True, exist_ok=True
+        )  # where a file is, transformers would write nothing and say nothing
+        whole.save_pretrained(directory)
+        tokenizer.save_pretrained(directory)
+    except (OSError, SafetensorError) as error:
+        raise StoreError(
+            f"the model could not be written to {directory} ({error})",
+            "free some space or give another directory, then do the same again",
+        ) from error

@@ -44,6 +44,10 @@ class LoRAConfig:
     targets: tuple[str, ...] = TARGETS
     first_layer: int = 0
 
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise AdapterError(f"an adapter of rank {self.rank} adds nothing", "give a rank of at least 1")
+
     @property
     def scale(self) -> float:
         return self.alpha / self.rank
@@ -181,23 +185,35 @@ def mix(layers: dict[str, LoRALinear], states: Sequence[AdapterState | None]) ->
         layer.active = Mixed(parts) if parts else None
 
 
+def meant(layers: Mapping[str, LoRALinear], targets: Sequence[str], first_layer: int) -> dict[str, LoRALinear]:
+    """Those of the layers that are targets and lie in `first_layer` or above: one at least."""
+    if other := sorted(set(targets) - set(TARGETS)):
+        raise AdapterError(
+            f"no layer named {', '.join(other)} can be trained", f"give a tuple with some of {', '.join(TARGETS)}"
+        )
+    found = {
+        name: layer
+        for name, layer in layers.items()
+        if layer_index(name) >= first_layer and name.rpartition(".")[2] in targets
+    }
+    if not found:
+        raise AdapterError(
+            f"no layer from {first_layer} on is named {', '.join(targets)}",
+            f"this model's decoder layers are 0 to {max(map(layer_index, layers))}",
+        )
+    return found
+
+
 def fresh(layers: dict[str, LoRALinear], config: LoRAConfig, seed: int) -> AdapterState:
     """A new state: A uniform as in peft (Kaiming with a = sqrt 5), B zero."""
     generator = torch.Generator().manual_seed(seed)
     matrices: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
-    for name, layer in layers.items():
-        if layer_index(name) < config.first_layer or name.rpartition(".")[2] not in config.targets:
-            continue
+    for name, layer in meant(layers, config.targets, config.first_layer).items():
         out_features, in_features = layer.weight.shape
         bound = 1.0 / math.sqrt(in_features)
         A_RI = torch.empty(config.rank, in_features).uniform_(-bound, bound, generator=generator)
         device = layer.weight.device
         matrices[name] = (A_RI.to(device), torch.zeros(out_features, config.rank, device=device))
-    if not matrices:
-        raise AdapterError(
-            f"no layer from {config.first_layer} on is named {', '.join(config.targets)}",
-            f"this model's decoder layers are 0 to {max(map(layer_index, layers))}",
-        )
     return AdapterState(matrices, config)
 
 
@@ -211,14 +227,6 @@ def save(state: AdapterState, base: str, directory: Path) -> None:
         A_RI, B_OR = state.matrices[name]
         tensors[f"{_PREFIX}{name}.lora_A.weight"] = A_RI.detach().float().cpu().contiguous()
         tensors[f"{_PREFIX}{name}.lora_B.weight"] = B_OR.detach().float().cpu().contiguous()
-    directory.mkdir(parents=True, exist_ok=True)
-    try:
-        save_file(tensors, directory / WEIGHTS, metadata={"format": "pt"})
-    except SafetensorError as error:  # its only reason here: the file could not be written
-        raise StoreError(
-            f"the adapter could not be written to {directory} ({error})",
-            "free some space, then give the same command again",
-        ) from error
     settings = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
@@ -232,7 +240,15 @@ def save(state: AdapterState, base: str, directory: Path) -> None:
         "target_modules": sorted(state.config.targets),
         "layers_to_transform": sorted({layer_index(name) for name in state.matrices}),
     }
-    (directory / CONFIG).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, directory / WEIGHTS, metadata={"format": "pt"})
+        (directory / CONFIG).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
+    except (OSError, SafetensorError) as error:  # of the latter the only reason here: it could not be written
+        raise StoreError(
+            f"the adapter could not be written to {directory} ({error})",
+            "free some space or give another directory, then do the same again",
+        ) from error
 
 
 def load(directory: Path, layers: Mapping[str, LoRALinear | nn.Linear]) -> AdapterState:

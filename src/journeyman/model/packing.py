@@ -95,6 +95,8 @@ def _in_order(sequences: Sequence[Sequence[int]]) -> Iterator[tuple[int, Sequenc
     """Index, sequence, and how many tokens it shares with the one before, in lexicographic order."""
     if any(len(sequence) == 0 for sequence in sequences):
         raise ValueError("cannot pack an empty sequence")
+    if any(isinstance(sequence[0], str) for sequence in sequences):
+        raise ValueError("this is text, not token ids: give what engine.user or engine.chat make of it")
     previous: Sequence[int] = ()
     for row in sorted(range(len(sequences)), key=lambda index: tuple(sequences[index])):
         yield row, sequences[row], common_prefix(previous, sequences[row])

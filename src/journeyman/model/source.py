@@ -133,6 +133,8 @@ def load(source: Path | str, dtype: str | None = None) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    if dtype not in (None, "auto", "float32", "bfloat16", "float16"):
+        raise ModelError(f"weights of {dtype} cannot be trained over", "give float32, bfloat16 or float16")
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(source)

@@ -162,7 +162,9 @@ class TransformersEngine:
 
     def adapter(self, name: str) -> AdapterState | FullState:
         if name not in self._adapters:
-            raise AdapterError(f"no adapter {name!r} is loaded", "load it first")
+            raise AdapterError(
+                f"no adapter {name!r} is loaded", f'load it first, or engine.put_adapter("{name}", ...) a new one'
+            )
         return self._adapters[name]
 
     def new_adapter(self, config: LoRAConfig, seed: int) -> AdapterState:
@@ -359,6 +361,7 @@ class TransformersEngine:
         keep_end: bool = False,
     ) -> list[list[int]]:
         """See `Engine`; `keep_end`: with the token that ended a reply, where one did."""
+        self._must_fit(max(map(len, prompts), default=0))
         replies: list[list[int]] = [[]] * len(prompts)
         generator = torch.Generator().manual_seed(seed)
         # Prompts of one length together: a batch runs as long as its longest row.
@@ -366,11 +369,11 @@ class TransformersEngine:
         for start in range(0, len(order), self.batching.decode_rows):
             batch = order[start : start + self.batching.decode_rows]
             texts = [prompts[index] for index in batch]
-            room = max_new_tokens
+            rooms = [max_new_tokens] * len(texts)
             if self.limit:  # a reply ends where the model's reach does
-                room = min(room, max(0, self.limit - max(map(len, texts))))
+                rooms = [min(max_new_tokens, self.limit - len(text)) for text in texts]
             for index, reply in zip(
-                batch, decode_batch(self, texts, room, temperature, generator, keep_end), strict=True
+                batch, decode_batch(self, texts, rooms, temperature, generator, keep_end), strict=True
             ):
                 replies[index] = reply
         return replies
