@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +26,7 @@ from journeyman.dream.asking import Asked
 from journeyman.dream.worlds import book
 from journeyman.dream.worlds.admission import admitted, broken, card, contradicted
 from journeyman.dream.worlds.agreement import agreement
-from journeyman.dream.worlds.calls import called, unwritable
+from journeyman.dream.worlds.calls import Recording, called, unwritable
 from journeyman.dream.worlds.fidelity import ANSWERED, measured
 from journeyman.dream.worlds.filler import fill
 from journeyman.dream.worlds.history import History
@@ -52,12 +52,10 @@ class Dreamed:
     """A world, the Python file that it is made of (`source`), its fidelity card (JSON), and its tasks: `budget` of them
     are tried."""
 
-    def __init__(
-        self, induced: Induced, source: str, found: dict[str, Any], history: History, budget: int = BUDGET
-    ) -> None:
+    def __init__(self, induced: Induced, card: dict[str, Any], history: History, budget: int = BUDGET) -> None:
         self.induced = induced
-        self.source = source
-        self.card = found
+        self.source = induced.source
+        self.card = card
         self._history = history
         self._budget = budget
         self.imitator: Imitated | None = None
@@ -143,9 +141,9 @@ def dream(
     and nobody is to do it like that. `filler`: make up what was only named; the card's counts are of the world without
     it. `imitator`: a model that answers reads where the world does not know. InputError if no session calls a tool."""
     came = outcomes or {}
-    everything = called(sessions)
-    missing = dict(Counter(tool for each in everything for tool in unwritable(each)).most_common())
-    calls = [each._replace(score=came.get(each.id, each.score)) for each in everything if not unwritable(each)]
+    everything = [(each, unwritable(each)) for each in called(sessions)]
+    missing = dict(Counter(tool for _, tools in everything for tool in tools).most_common())
+    calls = [each._replace(score=came.get(each.id, each.score)) for each, tools in everything if not tools]
     if not calls and missing:
         names = ", ".join(list(missing)[:5])
         raise InputError(
@@ -153,36 +151,36 @@ def dream(
         )
     if not calls:
         raise InputError("none of these sessions calls a tool", "give some with calls and their answers")
-    if not world:
+    if world:
+        induced, history, report = _corrected(Path(world), calls, name)
+    else:
         found, proposed = admitted(calls, name), dict[str, Outcome]()
         if proposer is not None:
             found, proposed = completed(found, calls, proposer, name)
-        report = card(found)
+        induced, history, report = found.induced, found.induction.history, card(found)
         report["users"] = foreseen(calls)
-        report["left_out"] = missing
         if proposer is not None:
             wrote = {tool: outcome._asdict() for tool, outcome in proposed.items()}
             report["proposed"] = {"model": proposer.model, "tokens": proposer.tokens, "tools": wrote}
-        if filler:
-            report["filled"] = fill(found.induced)
-        made = Dreamed(found.induced, found.induced.source, report, found.induction.history, budget)
-        made.imitator = Imitated(imitator, calls) if imitator is not None else None
-        return made
-    history = History(calls, Kinds(calls))
-    path = Path(world)
-    opened = book.opened(path)
-    induced = Induced(*book.rules(opened, name), history, path.read_text(encoding="utf-8"))
-    again = measured(induced, calls, calls)
-    report = {"sessions": len(calls), "on_path": again.to_json(), "contradicted": contradicted(again)}
-    report["tools"] = {tool: {"on_path": tally.to_json()} for tool, tally in sorted(again.tools.items())}
-    report["broken"] = broken(again)
-    enough = again.all.answered >= ANSWERED * again.all.n
-    passes = {"passes": enough and not report["contradicted"] and not report["broken"], "left_out": missing}
+    report["left_out"] = missing
     if filler:
         report["filled"] = fill(induced)
-    made = Dreamed(induced, induced.source, {**report, **passes}, history, budget)
+    made = Dreamed(induced, report, history, budget)
     made.imitator = Imitated(imitator, calls) if imitator is not None else None
     return made
+
+
+def _corrected(path: Path, calls: Sequence[Recording], name: str) -> tuple[Induced, History, dict[str, Any]]:
+    """A world that a person has corrected, and what is known of it: how it answers the whole log."""
+    history = History(calls, Kinds(calls))
+    induced = Induced(*book.rules(book.opened(path), name), history, path.read_text(encoding="utf-8"))
+    found = measured(induced, calls, calls)
+    report: dict[str, Any] = {"sessions": len(calls), "on_path": found.to_json()}
+    report["tools"] = {tool: {"on_path": tally.to_json()} for tool, tally in sorted(found.tools.items())}
+    report["contradicted"], report["broken"] = contradicted(found), broken(found)
+    enough = found.all.answered >= ANSWERED * found.all.n
+    report["passes"] = enough and not report["contradicted"] and not report["broken"]
+    return induced, history, report
 
 
 def _hash(text: str) -> str:

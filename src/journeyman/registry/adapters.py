@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 import tempfile
@@ -24,6 +23,7 @@ from journeyman.capture.conversations import Conversation
 from journeyman.errors import AdapterError
 from journeyman.records import AdapterRecord, Purpose
 from journeyman.store import Store
+from journeyman.world.directory import flushed
 
 LINEAGE = "lineage.json"
 LEARNING: tuple[Purpose, ...] = ("train", "dream")  # what a night uses a session for
@@ -61,10 +61,10 @@ class AdapterDirectory:
                     encoding="utf-8",
                 )
                 for file in scratch.iterdir():
-                    _flush(file)
+                    flushed(file)
                 scratch.chmod(0o755)
                 scratch.rename(self.path(hash))
-                _flush(self.root)
+                flushed(self.root)
             return hash
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -160,11 +160,3 @@ def versions() -> dict[str, str]:
     """The programs that an adapter's bits depend on."""
     packages = ("journeyman", "torch", "transformers", "safetensors")
     return {name: version(name) for name in packages} | {"python": platform.python_version()}
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

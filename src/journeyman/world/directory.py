@@ -39,10 +39,10 @@ def replacing(directory: Path, gone: Sequence[str] = ()) -> Iterator[Callable[[s
     try:
         yield new
         for name in names:
-            _flushed(_beside(directory, name))
+            flushed(_beside(directory, name))
         partial = directory / f"{_LIST}.{os.getpid()}"
         partial.write_text(json.dumps({"new": names, "gone": [each for each in gone if each not in names]}))
-        _flushed(partial)
+        flushed(partial)
         partial.replace(directory / _LIST)
     except BaseException:
         left = [*(_beside(directory, name) for name in names), directory / f"{_LIST}.{os.getpid()}"]
@@ -66,7 +66,7 @@ def settled(directory: Path) -> None:
     for name in found["gone"]:
         (directory / name).unlink(missing_ok=True)
     with suppress(OSError):  # what was renamed is on the disk before the list is gone
-        _flushed(directory)
+        flushed(directory)
     listed.unlink(missing_ok=True)
 
 
@@ -74,7 +74,8 @@ def _beside(directory: Path, name: str) -> Path:
     return directory / f".new-{name}"
 
 
-def _flushed(path: Path) -> None:
+def flushed(path: Path) -> None:
+    """See to it that a file, or a directory's list of files, is on the disk. OSError if it cannot be."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)

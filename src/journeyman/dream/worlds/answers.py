@@ -116,16 +116,13 @@ class Answers:
         scope = explainer.scope
         shown = {at: next(iter(moments[at].shows.items())) for at in oks if moments[at].shows}
         known = [at for at in shown if shown[at][0] in moments[at].docs]
+        docs = [name for name in scope.names.values() if name.shape == "doc"] if known else []
         target = next(
-            (
-                name
-                for name in scope.names.values()
-                if name.shape == "doc" and all(name.values[at] is moments[at].docs[shown[at][0]] for at in known)
-            ),
-            None,
+            (name for name in docs if all(name.values[at] is moments[at].docs[shown[at][0]] for at in known)), None
         )
+        program.document = target.name if target is not None else ""
         further = any(name != self.kinds.whole[program.tool].argument for name in program.parameters)
-        if target is None or not known or (further and not program.writes and len(known) < _TWICE):
+        if target is None or (further and not program.writes and len(known) < _TWICE):
             program.unexplained = ("a document that is new",)
             return
         changed: dict[str, None] = {}

@@ -10,6 +10,7 @@ Knows terms and what they have to give; nothing of where either comes from.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, permutations
 from math import log10
@@ -17,13 +18,14 @@ from typing import Any
 
 from journeyman.dream.worlds.conditions import Scalar
 from journeyman.dream.worlds.reading import Reading
-from journeyman.dream.worlds.values import back, close, is_number, minus, plus, same, times
+from journeyman.dream.worlds.values import is_number, same
 
 _ENOUGH = 2  # a number is seen so often
 _NEAR = 80  # terms that are tried two at a time
 _NEAREST = 16  # and three at a time
 _DIGITS = 8.0  # that what was seen has to have in all, for one of ten thousands of formulas not to fit by chance
 _PLACES = 4  # decimals of a factor
+_CENT = 0.011  # what is further from what was seen than this is not near it, rounded or not
 
 _ALONE: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("round({0}, 2)", lambda v: round(v, 2)),
@@ -34,10 +36,10 @@ _ALONE: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("int({0})", int),
 )
 _PAIRED: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
-    ("{0} + {1}", plus),
-    ("{0} - {1}", minus),
-    ("{0} * {1}", times),
-    ("{1} - {0}", back),
+    ("{0} + {1}", operator.add),
+    ("{0} - {1}", operator.sub),
+    ("{0} * {1}", operator.mul),
+    ("{1} - {0}", lambda a, b: b - a),
 )
 _PERCENT: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
     ("{0} * {1} / 100", lambda a, b: a * b / 100),
@@ -90,7 +92,7 @@ class _Fit:
 
     def near(self, made: Callable[..., Any], *terms: Scalar) -> bool:
         try:
-            return all(close(made(*(each.values[at] for each in terms)), self.wanted[at]) for at in self._some)
+            return all(abs(made(*(each.values[at] for each in terms)) - self.wanted[at]) < _CENT for at in self._some)
         except (ArithmeticError, ValueError):
             return False
 

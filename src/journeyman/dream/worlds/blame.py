@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 from journeyman.dream.worlds.history import History, Key
 from journeyman.dream.worlds.program import Program
-from journeyman.dream.worlds.reading import said
 from journeyman.dream.worlds.values import same
 
 
@@ -69,9 +68,8 @@ def blame(programs: Mapping[str, Program], found: Iterable[Window]) -> bool:
 
 def _named(program: Program, kind: str) -> str:
     """The name that the tool has for a document of this kind, other than the one that it answers with."""
-    own = said(program.answer).removeprefix("shown(").partition(",")[0] if program.answer else ""
     names = [name.name for name in program.names.values() if name.shape == "doc" and name.kind == kind]
-    return next((name for name in names if name != own), "".join(names[:1]))
+    return next((name for name in names if name != program.document), "".join(names[:1]))
 
 
 def _may_forget(program: Program, kind: str, field: str) -> bool:

@@ -27,7 +27,7 @@ _ABSENT = object()
 _MARKS = ".,;:!?()[]'\"`"
 _DEEP = 40  # objects and lists in each other: Python cannot write as terms, or compare, what is much deeper
 _WIDE = 1e300  # a number that is further from zero cannot be reckoned with
-_TAKEN = {*vars(documents), "Context", "read", "write", "here", "desk"}  # names that world.py has for something else
+TAKEN = frozenset((*vars(documents), "read", "write", "here", "desk"))  # names that world.py has for something else
 
 
 class Call(NamedTuple):
@@ -77,7 +77,7 @@ def called(sessions: Iterable[Session | Mapping[str, Any]]) -> list[Recording]:
 def _writable(call: Call) -> bool:
     """Whether world.py can have a function for it: its name and its arguments' are names in Python."""
     named = all(isinstance(each, str) and each.isidentifier() for each in (call.tool, *call.arguments))
-    if not named or call.tool in _TAKEN or any(map(keyword.iskeyword, (call.tool, *call.arguments))):
+    if not named or call.tool in TAKEN or any(map(keyword.iskeyword, (call.tool, *call.arguments))):
         return False
     try:
         return not {"here", "desk", "answered"} & call.arguments.keys() and not _lone(call)

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from journeyman.dream.worlds.calls import Call, Recording, leaves, spoken
-from journeyman.dream.worlds.kinds import Kinds, looks
+from journeyman.dream.worlds.kinds import Kinds, at_odds, looks
 from journeyman.world.documents import UNSAID
 
 _MOSTLY = 0.7
@@ -59,6 +59,8 @@ class History:
         self.kinds = kinds
         self.sessions = sessions
         self.shows: list[list[Docs]] = [[_together(kinds, call) for call in session.calls] for session in sessions]
+        self._asked = [[set(leaves(call.arguments)) for call in session.calls] for session in sessions]
+        self._told = [[set(leaves(call.value)) for call in session.calls] for session in sessions]
         self.births = self._births()
         self.writers = self._writers()
         self.fixed = self._fixed()
@@ -79,37 +81,43 @@ class History:
 
     def named_between(self, session: int, first: int, last: int, names: set[str]) -> list[int]:
         """Calls in between that name one of these."""
-        calls = self.sessions[session].calls
-        return [at for at in range(first + 1, last) if calls[at].ok and names & set(leaves(calls[at].arguments))]
+        calls, asked = self.sessions[session].calls, self._asked[session]
+        return [at for at in range(first + 1, last) if calls[at].ok and names & asked[at]]
 
     def replay(self, after: Mapping[str, Callable[..., Docs]]) -> None:
         """Once more, with what tools are known to change unseen: tool -> the documents after it."""
         self.moments = [self._replayed(at, after) for at in range(len(self.sessions))]
 
+    def _again(self) -> Iterator[tuple[int, int, int, Key]]:
+        """Each two sights of one document with none in between: session, both places, and whose. What shows only some
+        of it is the later of two, and never the earlier."""
+        for number, (session, shows) in enumerate(zip(self.sessions, self.shows, strict=True)):
+            last: dict[Key, int] = {}
+            for place, docs in enumerate(shows):
+                for key in docs:
+                    if key in last:
+                        yield number, last[key], place, key
+                    if session.calls[place].tool not in self.kinds.partial:
+                        last[key] = place
+
     def _windows(self) -> Iterator[tuple[bool, str, list[str], list[str]]]:
         """For each two sights of one document: whether it changed, who shows it, and which tools were called since:
         those that named it or a part of it, and all."""
         foreign = {kind.field for kind in self.kinds.all.values()}
-        for number, (session, shows) in enumerate(zip(self.sessions, self.shows, strict=True)):
-            last: dict[Key, int] = {}
-            for place, docs in enumerate(shows):
-                for key, doc in docs.items():
-                    if self.kinds.all[key[0]].part:
-                        continue
-                    if key in last:
-                        between = [call for call in session.calls[last[key] + 1 : place] if call.ok]
-                        own = {key[1], *_ids(doc, foreign)}
-                        naming = {call.tool for call in between if own & set(leaves(call.arguments))}
-                        changed = self._differs(number, last[key], place, key)
-                        yield changed, session.calls[place].tool, sorted(naming), sorted({c.tool for c in between})
-                    if session.calls[place].tool not in self.kinds.partial:
-                        last[key] = place
+        for number, first, then, key in self._again():
+            if not self.kinds.all[key[0]].part:
+                calls, asked = self.sessions[number].calls, self._asked[number]
+                between = [at for at in range(first + 1, then) if calls[at].ok]
+                own = {key[1], *_ids(self.shows[number][then][key], foreign)}
+                naming = {calls[at].tool for at in between if own & asked[at]}
+                changed = self._differs(number, first, then, key)
+                yield changed, calls[then].tool, sorted(naming), sorted({calls[at].tool for at in between})
 
     def _differs(self, session: int, first: int, then: int, key: Key) -> bool:
         """Whether a document is not as it was, as far as both calls show it."""
         before, after = self.shows[session][first][key], self.shows[session][then][key]
         if any(self.sessions[session].calls[at].tool in self.kinds.partial for at in (first, then)):
-            return any(field in before and before[field] != value for field, value in after.items())
+            return at_odds(before, after)
         return before != after
 
     def _writers(self) -> frozenset[str]:
@@ -138,10 +146,8 @@ class History:
             if not kind.part and kind.field:
                 fields[kind.field].append(name)
         makers = self._makers()
-        for at, session in enumerate(self.sessions):
-            known: set[str] = set()
-            for place, (call, docs) in enumerate(zip(session.calls, self.shows[at], strict=True)):
-                known |= set(leaves(call.arguments))
+        for at in range(len(self.sessions)):
+            for place, (call, docs, known) in enumerate(self._calls(at)):
                 if call.ok and isinstance(call.value, dict) and (not docs or call.tool in makers):
                     for field in sorted(fields.keys() & call.value.keys()):
                         key = call.value[field]
@@ -150,21 +156,25 @@ class History:
                             seen = [kind for kind in kinds if self.sight(at, place, (kind, key)) is not None]
                             if kinds:
                                 found[at, place, field] = (call.tool, ((seen or kinds)[0], key))
-                known |= set(leaves(call.value))
         return found
+
+    def _calls(self, session: int) -> Iterator[tuple[Call, Docs, set[str]]]:
+        """Each call with what it shows, and all that was named before its answer."""
+        known: set[str] = set()
+        for place, call in enumerate(self.sessions[session].calls):
+            known |= self._asked[session][place]
+            yield call, self.shows[session][place], known
+            known |= self._told[session][place]
 
     def _makers(self) -> frozenset[str]:
         """Tools that answer with a document that is new: no argument says which, another one comes of each call, and
         nobody had seen it before."""
         calls: dict[str, list[tuple[Key, bool]]] = defaultdict(list)
-        for session, shows in zip(self.sessions, self.shows, strict=True):
-            known: set[str] = set()
-            for call, docs in zip(session.calls, shows, strict=True):
-                known |= set(leaves(call.arguments))
+        for at in range(len(self.sessions)):
+            for call, docs, known in self._calls(at):
                 seen = self.kinds.whole.get(call.tool)
                 if seen is not None and not seen.argument and not looks(call.tool):
                     calls[call.tool] += [(key, key[1] in known) for key in docs]
-                known |= set(leaves(call.value)) if call.ok else set()
         return frozenset(
             tool
             for tool, made in calls.items()
@@ -190,21 +200,15 @@ class History:
         says whose it is, and who is named there has not changed."""
         stayed: Counter[tuple[str, str]] = Counter()
         changed: set[tuple[str, str]] = set()
-        for number, (session, shows) in enumerate(zip(self.sessions, self.shows, strict=True)):
-            last: dict[Key, int] = {}
-            named = [
-                set(leaves(call.value)) - set(leaves(call.arguments)) if call.ok and call.tool in self.writers else ()
-                for call in session.calls
-            ]
-            for place, docs in enumerate(shows):
-                for key in docs:
-                    for at in range(last.get(key, place), place):
-                        if key[1] in named[at] and key not in shows[at]:
-                            stayed[session.calls[at].tool, key[0]] += 1
-                            if self._differs(number, last[key], place, key):
-                                changed.add((session.calls[at].tool, key[0]))
-                    if session.calls[place].tool not in self.kinds.partial:
-                        last[key] = place
+        for number, first, then, key in self._again():
+            calls, asked, told = self.sessions[number].calls, self._asked[number], self._told[number]
+            for at in range(first, then):
+                tool, wrote = calls[at].tool, calls[at].ok and calls[at].tool in self.writers
+                only_named = key[1] in told[at] and key[1] not in asked[at] and key not in self.shows[number][at]
+                if wrote and only_named:
+                    stayed[tool, key[0]] += 1
+                    if self._differs(number, first, then, key):
+                        changed.add((tool, key[0]))
         return frozenset(each for each, n in stayed.items() if n >= _STAYED and each not in changed)
 
     def _fixed(self) -> frozenset[str]:
@@ -216,8 +220,7 @@ class History:
             for call, docs in zip(session.calls, shows, strict=True):
                 for key, doc in docs.items():
                     if call.tool in self.kinds.partial:
-                        held = first.get(key, doc)
-                        if any(field in held and held[field] != value for field, value in doc.items()):
+                        if at_odds(first.get(key, doc), doc):
                             differs.add(key[0])
                         continue
                     twice[key[0]] += key in first and key not in own
@@ -228,16 +231,15 @@ class History:
         return frozenset(name for name in whole - differs if twice[name] >= 2)
 
     def _replayed(self, at: int, after: Mapping[str, Callable[..., Docs]] = MappingProxyType({})) -> list[Moment]:
-        session, shows = self.sessions[at], self.shows[at]
+        session, shows, asked, told = self.sessions[at], self.shows[at], self._asked[at], self._told[at]
         docs: Docs = dict(self.catalogue)
         touched: set[str] = set()
         within: dict[str, set[str]] = defaultdict(set)  # what documents named with which tools answered
         first: set[Key] = set()
         for place, call in enumerate(session.calls):
             if call.tool in self.writers and call.ok:
-                touched |= set(leaves(call.arguments)) | (set(leaves(call.value)) if not shows[place] else set())
-                touched |= {key[1] for key in shows[place]}
-                within[call.tool] |= set(leaves(call.value))
+                touched |= asked[place] | ({key[1] for key in shows[place]} if shows[place] else told[place])
+                within[call.tool] |= told[place]
             for key, doc in shows[place].items() if call.tool not in self.kinds.partial else ():
                 moved = any(key[1] in names and (tool, key[0]) not in self._calm for tool, names in within.items())
                 if key not in first and key[1] not in touched and not moved:
@@ -257,7 +259,7 @@ class History:
                 for key, doc in shows[place].items():
                     docs[key] = self.kinds.after(call.tool, key[0], docs.get(key), doc)
             if call.ok:
-                words |= set(leaves(call.value))
+                words |= told[place]
         return moments
 
     def _settled(self, session: int, place: int, docs: Docs) -> Docs:

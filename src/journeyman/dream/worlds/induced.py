@@ -50,8 +50,8 @@ class Induced:
         self.loose: dict[str, set[tuple[str, str]]] = {}  # what each tool changes besides what it answers with
         self.start = self._initial(history)
         self.world = World(rules, self.start)
-        closed = [(name, each) for name, each in documents.items() if each.closed]
-        self._shapes = {name: {_shape(row[0]) for row in self.start.rows(each.table.name)} for name, each in closed}
+        closed = [name for name, each in documents.items() if each.closed]
+        self._shapes = {name: set(map(_shape, self.start.keys(name))) - {""} for name in closed}
 
     @classmethod
     def of(cls, induction: Induction, name: str) -> Induced:
@@ -89,12 +89,14 @@ class Induced:
 
     def hear(self, text: str) -> None:
         """Somebody names things: what looks like a name, and is none that is known, may be there all the same."""
+        if not self._shapes:
+            return
         here = Context(self.world.state, True, Tier.RECORDED)
-        words = spoken(text)
+        words = {word: _shape(word) for word in sorted(spoken(text))}
         for kind, shapes in self._shapes.items():
             documents = self.documents[kind]
-            for word in sorted(each for each in words if _shape(each) in shapes - {""}):
-                if not here.has(documents.table, word):
+            for word, shape in words.items():
+                if shape in shapes and not here.has(documents.table, word):
                     here.put(documents.table, documents.row(word, None))
         self.world.restore(here.result())
 
@@ -126,9 +128,8 @@ class Induced:
     def _rename(self, before: State, names: Mapping[str, str]) -> None:
         """What the last call made has the names that the real answer gives it."""
         here = Context(self.world.state, True, Tier.RECORDED)
-        kinds = {each.table.name: each for each in self.documents.values()}
-        for table, documents in kinds.items():
-            for key, row in _changed(before, self.world.state, table):
+        for kind, documents in self.documents.items():
+            for key, row in _changed(before, self.world.state, kind):
                 document = documents.document(row)
                 if document is not None:
                     here.remove(documents.table, key)

@@ -161,12 +161,17 @@ def _parts(sessions: Sequence[Recording], whole: set[str], taken: set[str]) -> l
                         fields[name].update(list(part))
                         seen[name] += 1
                         old = held.setdefault((name, key), part)
-                        clashes[name] += any(part.get(f, old[f]) != old[f] for f in old)
+                        clashes[name] += at_odds(old, part)
     return [
         Kind(_stem(name), name, frozenset(fields[name]), True)
         for name in sorted(fields)
         if clashes[name] <= 0.05 * seen[name] and name.endswith("id")
     ]
+
+
+def at_odds(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether they say different things in a field that both have."""
+    return any(field in one and one[field] != value for field, value in other.items())
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:

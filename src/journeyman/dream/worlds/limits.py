@@ -11,31 +11,22 @@ Knows numbers and words; nothing of other conditions.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import comb
 from typing import Any
 
 from journeyman.dream.worlds.conditions import Condition, Scalar
+from journeyman.dream.worlds.phrases import NUMBER, words
 from journeyman.dream.worlds.values import is_number
 
 _CHANCE = 5000  # so many orders of what was seen, for this one to say something
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _COST = 0.8
 _NAMED = 0.5  # less, where the words name the number
 
 
-def limits(
-    numbers: Sequence[Scalar],
-    says: str,
-    wanted: int,
-    rest: int,
-    spoken: frozenset[str],
-    words: Callable[[str], list[str]],
-) -> Iterator[Condition]:
-    """Conditions that hold at all of `wanted` and at none of `rest` (bits). `says`: the refusal; `spoken`: its words,
-    as `words` takes them from a text."""
-    named = [float(each) if "." in each else int(each) for each in _NUMBER.findall(says)]
+def limits(numbers: Sequence[Scalar], says: str, wanted: int, rest: int) -> Iterator[Condition]:
+    """Conditions that hold at all of `wanted` and at none of `rest` (bits). `says`: the refusal."""
+    named = [float(each) if "." in each else int(each) for each in NUMBER.findall(says)]
     for each in numbers:
         refused = {at: value for at, value in enumerate(each.values) if wanted >> at & 1 and is_number(value)}
         fine = {at: value for at, value in enumerate(each.values) if rest >> at & 1 and is_number(value)}
@@ -48,7 +39,7 @@ def limits(
         outer = min(refused.values()) if over else max(refused.values())
         between = [number for number in named if min(inner, outer) <= number <= max(inner, outer)]
         sure = comb(len(set(refused.values())) + len(set(fine.values())), len(set(refused.values()))) >= _CHANCE
-        if not sure and not between and not spoken & set(words(each.text)):
+        if not sure and not between and not words(says) & words(each.text):
             continue
         yield _told(each, inner, outer, between, over)
 

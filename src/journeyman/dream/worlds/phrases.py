@@ -1,4 +1,5 @@
-"""Texts that are put together: "R-7 is cancelled", "Fwd: " before a subject, a line after those that were there.
+"""Texts that are put together: "R-7 is cancelled", "Fwd: " before a subject, a line after those that were there; and
+what texts speak of.
 
     phrase(scalars, {0: "R-7 is lost", 1: "R-9 is lost"})  # Phrase("{} is lost", ("order",))
 
@@ -10,12 +11,16 @@ Knows values and texts; nothing of what says them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from journeyman.dream.worlds.conditions import Scalar, quoted
 
 HOLES = 4
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_WORD = re.compile(r"[a-z]+")
+_EMPTY = frozenset("the not and can cannot should could must with for none has len zip".split())
 
 
 class Phrase(NamedTuple):
@@ -60,6 +65,12 @@ def phrase(scalars: Sequence[Scalar], wanted: Mapping[int, str]) -> Phrase | Non
     if any("{}" in piece for piece in pieces):
         return None
     return Phrase("{}".join(pieces), tuple(holes[each].text for each in order))
+
+
+def words(text: str) -> frozenset[str]:
+    """What it speaks of: its words in the singular, without those that say nothing."""
+    found = _WORD.findall(text.lower())
+    return frozenset(word.removesuffix("s") for word in found if word not in _EMPTY and len(word) > 2)
 
 
 def _fitting(scalars: Sequence[Scalar], texts: Mapping[int, list[str]]) -> Iterator[tuple[float, str, int, Scalar]]:

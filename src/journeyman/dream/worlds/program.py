@@ -36,7 +36,8 @@ class Made:
 
 @dataclass
 class Program:
-    """`answer`: None where what the tool answers could not be explained."""
+    """`answer`: None where what the tool answers could not be explained; `document`: the name of the document that it
+    answers with, if it is one that was known before."""
 
     tool: str
     writes: bool
@@ -49,6 +50,7 @@ class Program:
     side: list[Effect] = dataclasses.field(default_factory=list)  # on what the tool does not answer with
     made: tuple[Made, ...] = ()
     forgets: tuple[tuple[str, str], ...] = ()  # names of documents and fields that are not known afterwards
+    document: str = ""
     answer: tuple[Reading, ...] | None = None
     seen: int = 0
     refused: int = 0

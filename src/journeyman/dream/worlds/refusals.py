@@ -21,7 +21,7 @@ from journeyman.dream.worlds.calls import leaves
 from journeyman.dream.worlds.conditions import Condition, Scalar
 from journeyman.dream.worlds.history import Moment
 from journeyman.dream.worlds.limits import limits
-from journeyman.dream.worlds.phrases import phrase
+from journeyman.dream.worlds.phrases import NUMBER, phrase, words
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
 from journeyman.dream.worlds.values import any_number
 
@@ -31,13 +31,10 @@ _PAIRS = 400  # conditions that are tried two at a time
 _MARGIN = 0.6
 _MOSTLY = 0.7
 _DOUBTS = 8
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _LISTED = 100  # things that were seen to work are listed; of more, another one will work as well
 _ONE_WORD = re.compile(r'(\w+) == "(?:[^"\\\\]|\\\\.)*"')
-_WORD = re.compile(r"[a-z]+")
 _MISSING = frozenset("found exist unknown invalid such missing".split())  # what is said of what is not there
 _GONE = re.compile(r"\b(?:there (?:is|are) no|not there|(?:cannot|can't|could not|couldn't) find)\b", re.IGNORECASE)
-_EMPTY = frozenset("the not and can cannot should could must with for none has len zip".split())
 
 
 class Refusal(NamedTuple):
@@ -107,7 +104,7 @@ def refusals(
         for fitting in (_alone, _paired):  # two conditions at once only where one is never enough
             for says in sorted(groups):
                 wanted = groups[says] & left
-                if not wanted:
+                if not wanted & ~dark:
                     continue
                 fit = fitting(says, wanted, left & ~wanted, dark, found)
                 if fitting is _paired:
@@ -158,7 +155,7 @@ def _put_together(
         seen = {place: str(scope.moments[place].call.value) for place in places}
         if len(members) == 1:
             sessions = {scope.moments[place].session for place in places}
-            if len(sessions) == 1 and _NUMBER.search(members[0]):
+            if len(sessions) == 1 and NUMBER.search(members[0]):
                 mute.add(members[0])  # whose number is it? that of this session alone, as far as anybody knows
             continue
         if len(set(seen.values())) < 2:
@@ -180,7 +177,7 @@ def _skeleton(moment: Moment) -> str:
     for leaf in sorted(leaves(list(moment.call.arguments.values())), key=len, reverse=True):
         if len(leaf) > 1:
             says = says.replace(leaf, "#")
-    return _NUMBER.sub("#", says)
+    return NUMBER.sub("#", says)
 
 
 def _distinct(doubts: Sequence[Condition]) -> tuple[Condition, ...]:
@@ -193,7 +190,7 @@ def _distinct(doubts: Sequence[Condition]) -> tuple[Condition, ...]:
 
 def is_missing(says: str) -> bool:
     """Whether these words are said of what is not there."""
-    return bool(_MISSING & set(_words(says)) or _GONE.search(says))
+    return bool(_MISSING & words(says) or _GONE.search(says))
 
 
 def _sought(scope: Scope) -> list[Name]:
@@ -248,19 +245,15 @@ def _holds(each: Condition, at: int, dark: int) -> bool:
 
 def _alone(says: str, wanted: int, rest: int, dark: int, found: Sequence[Condition]) -> list[Condition]:
     """Conditions that hold at all of `wanted` and at none of `rest`, the likeliest first."""
-    if not wanted & ~dark:
-        return []
-    words = frozenset(_words(says))
+    spoken = words(says)
     fit = [each for each in found if _holds(each, wanted, dark) and not rest & (each.yes | ~(each.no | dark))]
-    return _nearest([_priced(each, words) for each in fit])
+    return _nearest([_priced(each, spoken) for each in fit])
 
 
 def _paired(says: str, wanted: int, rest: int, dark: int, found: Sequence[Condition]) -> list[Condition]:
     """Two conditions that together do."""
-    if not wanted & ~dark:
-        return []
-    words = frozenset(_words(says))
-    priced = {each: _priced(each, words) for each in found if _holds(each, wanted, dark)}
+    spoken = words(says)
+    priced = {each: _priced(each, spoken) for each in found if _holds(each, wanted, dark)}
     holding = sorted(priced, key=lambda each: (priced[each].cost, each.text))[:_PAIRS]
     best: list[Condition] = []
     for a, b in combinations(holding, 2):
@@ -275,8 +268,8 @@ def _paired(says: str, wanted: int, rest: int, dark: int, found: Sequence[Condit
 
 def _past(says: str, wanted: int, rest: int, numbers: Sequence[Scalar]) -> list[Condition]:
     """A number that is too high, or too low, at all of `wanted` and at none of `rest`."""
-    words = frozenset(_words(says))
-    return [_priced(each, words) for each in limits(numbers, says, wanted, rest, words, _words)]
+    spoken = words(says)
+    return [_priced(each, spoken) for each in limits(numbers, says, wanted, rest)]
 
 
 def _nearest(fit: list[Condition]) -> list[Condition]:
@@ -289,16 +282,10 @@ def _nearest(fit: list[Condition]) -> list[Condition]:
     return kept
 
 
-def _priced(each: Condition, words: frozenset[str]) -> Condition:
+def _priced(each: Condition, spoken: frozenset[str]) -> Condition:
     """Cheaper, the more it speaks of what the error speaks of."""
-    own = set(_words(each.text))
-    missing = 0.8 if _MISSING & words and (" is None" in each.text or each.text.startswith("beyond")) else 0.0
-    return each._replace(cost=each.cost - 1.3 * len(words & own) - missing)
-
-
-def _words(text: str) -> list[str]:
-    found = _WORD.findall(text.lower())
-    return [word.removesuffix("s") for word in found if word not in _EMPTY and len(word) > 2]
+    missing = 0.8 if _MISSING & spoken and (" is None" in each.text or each.text.startswith("beyond")) else 0.0
+    return each._replace(cost=each.cost - 1.3 * len(spoken & words(each.text)) - missing)
 
 
 def _with_hole(

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from journeyman.dream.worlds.calls import TAKEN
 from journeyman.dream.worlds.history import Docs, Moment
 from journeyman.dream.worlds.kinds import Kind, Kinds
 from journeyman.world import documents
@@ -31,17 +32,7 @@ class _Unknown:
 
 UNKNOWN = _Unknown()
 NAMES = 90  # at most so many for one tool
-_TAKEN = {
-    *vars(documents),
-    *vars(builtins),
-    "desk",
-    "here",
-    "answered",
-    "each",
-    "value",
-    "x",
-    "y",
-}  # mean something else
+_TAKEN = TAKEN.union(vars(builtins), ("answered", "each", "value", "x", "y"))  # mean something else
 _WORDS = ("entry", "first", "beyond", "culprit", "present", "merged", "calculated", "case", "agreed", "past", "shown")
 
 
@@ -184,7 +175,7 @@ class Scope:
             if all(a is None or a == b for a, b in zip(mark, other, strict=True)):
                 return None
         name = "".join(letter if letter.isalnum() else "_" for letter in name)
-        taken = keyword.iskeyword(name) or name in (*_TAKEN, *self.arguments) or not name.isidentifier()
+        taken = keyword.iskeyword(name) or name in _TAKEN or name in self.arguments or not name.isidentifier()
         name = f"the_{name}" if taken else name
         free = next(n for n in (name, *(f"{name}_{i}" for i in range(2, 99))) if n not in self.names)
         self._same.append(mark)

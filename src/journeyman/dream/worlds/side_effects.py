@@ -83,18 +83,15 @@ class SideEffects:
     def _doubt(self, program: Program) -> None:
         watched = self._watched.get(program.tool, frozenset())
         for name in program.names.values():
-            own = program.scope is not None and _is_answer(name, program.scope)
-            if own and program.tool not in self.kinds.partial:
-                continue
-            if name.shape == "doc" and name.kind not in watched:
+            if name.shape == "doc" and name.kind not in watched and not self._is_told(program, name):
                 known = {effect.field for effect in program.side if effect.target == name.name}
-                known |= self.kinds.told[program.tool] if own else set()
+                known |= self.kinds.told[program.tool] if name.name == program.document else set()
                 new = sorted(self.history.changing.get(name.kind, set()) - known)
                 program.forgets = tuple(dict.fromkeys((*program.forgets, *((name.name, field) for field in new))))
 
-    def _is_told(self, program: Program, target: Name, scope: Scope) -> bool:
+    def _is_told(self, program: Program, target: Name) -> bool:
         """Whether what becomes of it is in the tool's answer, all of it."""
-        return program.tool not in self.kinds.partial and _is_answer(target, scope)
+        return target.name == program.document and program.tool not in self.kinds.partial
 
     def _own_fields(self, moment: Moment) -> set[str]:
         """What the call that shows a document has itself changed of it."""
@@ -144,7 +141,7 @@ class SideEffects:
         if not open_:
             return
         for target in scope.names.values():  # a whole list or object that an argument gives
-            if target.shape not in ("doc", "part") or self._is_told(program, target, scope):
+            if target.shape not in ("doc", "part") or self._is_told(program, target):
                 continue
             held = {at: places[at][id(v)] for at, v in enumerate(target.values) if at in places and id(v) in places[at]}
             for name in sorted({name for at in held for name in held[at][1] if name != UNSAID}):
@@ -154,7 +151,7 @@ class SideEffects:
                     program.writes = True
                     open_ -= inside
         for target in scope.names.values():
-            if target.shape not in ("doc", "part") or self._is_told(program, target, scope):
+            if target.shape not in ("doc", "part") or self._is_told(program, target):
                 continue
             held = {at: places[at][id(v)] for at, v in enumerate(target.values) if at in places and id(v) in places[at]}
             for name in sorted({n for at, where, n in open_ if at in held and id(target.values[at]) == where}):
@@ -164,7 +161,7 @@ class SideEffects:
                     program.writes = True
                     open_ -= {(at, id(target.values[at]), name) for at in held}
         for target in scope.names.values():  # what is left has no explanation: it is not known afterwards
-            if target.shape == "doc" and not self._is_told(program, target, scope):
+            if target.shape == "doc" and not self._is_told(program, target):
                 fields = {
                     field
                     for at, where, _ in open_
@@ -191,16 +188,6 @@ class SideEffects:
             return None
         values = [v[name] for v in target.values if isinstance(v, dict) and v.get(name) is not None]
         return Effect(target.name, name, tuple(readings), positive=positive([*values, *wanted.values()]))
-
-
-def _is_answer(target: Name, scope: Scope) -> bool:
-    """Whether this is the document that the tool answers with."""
-    return any(
-        value is not None and value is moment.docs.get(key)
-        for moment, value in zip(scope.moments, target.values, strict=True)
-        if moment.call.ok
-        for key in moment.shows
-    )
 
 
 def _given(explainer: Explainer, target: Name, name: str, held: dict[int, Any]) -> Effect | None:

@@ -30,26 +30,6 @@ def same(a: Any, b: Any) -> bool:
     return a == b
 
 
-def close(a: Any, b: Any) -> bool:
-    return abs(a - b) < 0.011
-
-
-def plus(a: Any, b: Any) -> Any:
-    return a + b
-
-
-def minus(a: Any, b: Any) -> Any:
-    return a - b
-
-
-def times(a: Any, b: Any) -> Any:
-    return a * b
-
-
-def back(a: Any, b: Any) -> Any:
-    return b - a
-
-
 def is_number(value: Any) -> bool:
     return type(value) in (int, float)
 
