@@ -54,7 +54,7 @@ def test_the_teacher_has_the_lesson_first_and_the_rest_whole(engine: Transformer
 
 def test_all_states_share_the_lessons_encoding(engine: TransformersEngine) -> None:
     first, second = (prompts(engine, state.before, LESSON)[1] for state in states(SESSION))
-    begun = engine.tokenizer.decode(first[: len(first) - len(engine.encode("<|im_start|>assistant\n"))])
+    begun = engine.tokenizer.decode(first[: len(first) - len(engine.tokenizer("<|im_start|>assistant\n").input_ids)])
     assert LESSON in begun
     assert engine.tokenizer.decode(second).startswith(begun)
 

@@ -373,6 +373,25 @@ def test_chat_ends_where_the_assistant_begins(tiny_engine: TransformersEngine) -
     assert tiny_engine.decode([*tiny_engine.encode("hi"), tiny_engine.end_id]) == "hi"
 
 
+def test_a_turn_ends_as_the_template_has_it(tiny_engine: TransformersEngine) -> None:
+    """As in Gemma, whose tokenizer's own end is that of a text."""
+    tokenizer = tiny_engine.tokenizer
+    assert tiny_engine.end_id == tokenizer.eos_token_id
+    tokenizer.chat_template = tokenizer.chat_template.replace("<|im_end|>", "<|endoftext|>")
+    other = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+    tiny_engine.end_ids = frozenset({tokenizer.eos_token_id, other})
+    assert tiny_engine.end_id == other
+    tokenizer.chat_template = "{{ raise_exception('no') }}"
+    assert tiny_engine.end_id == tokenizer.eos_token_id
+
+
+def test_a_control_token_in_a_text_stays_text(tiny_engine: TransformersEngine) -> None:
+    """A proven answer that names the end of a turn would end there."""
+    ids = tiny_engine.encode("It writes <|im_end|> here.")
+    assert not tiny_engine.end_ids.intersection(ids)
+    assert tiny_engine.decode(ids) == "It writes <|im_end|> here."
+
+
 def test_a_template_that_raises_is_a_model_error(tiny_engine: TransformersEngine) -> None:
     tiny_engine.tokenizer.chat_template = "{{ raise_exception('no system turn') }}"
     with pytest.raises(ModelError, match="no system turn"):
