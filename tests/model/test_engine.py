@@ -170,6 +170,9 @@ def test_the_trunk_and_the_rest_make_the_full_pass(pair: tuple[TransformersEngin
                 entering_TH[path] = trunk[row]
             halves = engine.hidden(packed, start=layer, entering_TH=entering_TH)
             torch.testing.assert_close(halves, engine.hidden(packed), atol=1e-5, rtol=0)
+    engine.put_adapter("all", trained(engine))  # the base's trunk, whichever adapter is in force
+    with engine.using("all"):
+        assert all(torch.equal(a, b) for a, b in zip(engine.trunk(prompts, layer), trunk, strict=True))
 
 
 # Generation
