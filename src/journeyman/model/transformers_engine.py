@@ -348,15 +348,16 @@ class TransformersEngine:
             teacher_NH = torch.cat(self.states(pairs))
         with self.using(student):
             student_NH = torch.cat(self.states(pairs))
-        values: list[float] = []
+        values: list[torch.Tensor] = []
         for t_NH, s_NH in zip(
             teacher_NH.split(self.batching.head_rows), student_NH.split(self.batching.head_rows), strict=True
         ):
             logp_NV = self.logits(t_NH).log_softmax(1)
             logq_NV = self.logits(s_NH).log_softmax(1)
             # Rounding can leave a sum of about -1e-7 where the two are all but equal.
-            values += (logp_NV.exp() * (logp_NV - logq_NV)).sum(1).clamp_min(0.0).tolist()
-        return _split(values, [len(continuation) for _, continuation in pairs])
+            values.append((logp_NV.exp() * (logp_NV - logq_NV)).sum(1).clamp_min(0.0))
+        lengths = [len(continuation) for _, continuation in pairs]
+        return [each.tolist() for each in torch.cat(values).split(lengths)]
 
     def generate(
         self,
@@ -397,12 +398,3 @@ def _longest(config: Any) -> int | None:
     )
     known = [each for each in (getattr(config, "max_position_embeddings", None), window) if each]
     return min(known) if known else None
-
-
-def _split(values: Sequence[float], lengths: Sequence[int]) -> list[list[float]]:
-    result: list[list[float]] = []
-    start = 0
-    for length in lengths:
-        result.append(list(values[start : start + length]))
-        start += length
-    return result
