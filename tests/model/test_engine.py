@@ -116,6 +116,9 @@ def test_a_shared_prefix_is_paid_for_once(tiny_engine: TransformersEngine) -> No
     long = random_ids(2, PACK_TOKENS + 309)  # also where it fills several packs
     tiny_engine.score([(long, [token, 1]) for token in range(10)])
     assert tiny_engine.tokens == 50 + 10 + len(long) + 10
+    tiny_engine.tokens = 0  # also where it is gone on from
+    tiny_engine.generate([[*long, token] for token in range(10)], max_new_tokens=1)
+    assert tiny_engine.tokens == len(long) + 10
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7])
