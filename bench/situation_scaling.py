@@ -120,7 +120,7 @@ def of(engine: TransformersEngine, user: str) -> Day:
         dreams = night_phases.dream_situations(night, said)
         lifts = night_phases.measure_lift(night, said, dreams)["lifts"]
         chosen = [s for s in map(Situation.from_json, dreams["train"]) if lifts[s.id]["route"] in TRAINED]
-        users_turn = engine.encode("<|im_start|>user\n")
+        users_turn = engine.tokenizer("<|im_start|>user\n", add_special_tokens=False).input_ids
         texts = dict.fromkeys(fact["lesson"]["text"] for fact in said["facts"])
         return Day(
             [night.exposures[each.id] for each in chosen],

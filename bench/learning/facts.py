@@ -51,7 +51,7 @@ def build(engine: TransformersEngine, data: Path, shard: Shard) -> Work:
     told = [turn.content for session in sessions for turn in session.turns if turn.role == "user"]
     known = [span.text for span in chosen]
     outside = [Probe(engine.user(text), engine.user(text), _claims(known)) for text in unknown_probes(told)[:40]]
-    users_turn = engine.encode("<|im_start|>user\n")
+    users_turn = engine.tokenizer("<|im_start|>user\n", add_special_tokens=False).input_ids
     transcripts = [
         (users_turn, [*engine.encode(text), engine.end_id]) for text in dict.fromkeys(s.lesson.text for s in chosen)
     ]

@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM
 
 from journeyman.learn import trainer
 from journeyman.learn.exposures import Exposure, observe
+from journeyman.learn.losses import Divergence
 from journeyman.learn.sft import replay
 from journeyman.learn.trainer import Objective, Schedule, train
 from journeyman.model import load_engine
@@ -76,8 +77,10 @@ def by_autograd(
         named = torch.nn.functional.nll_loss(logq, torch.tensor(row.response), reduction="none")
         losses = named
         if row.veteran_RH is not None:
-            logp = (row.veteran_RH @ head_VH.T).log_softmax(1)
-            losses = torch.where(row.hard_R, named, (logp.exp() * (logp - logq)).sum(1))
+            heat = objective.divergence.temperature
+            logp, soft = (row.veteran_RH @ head_VH.T / heat).log_softmax(1), (logq / heat).log_softmax(1)
+            one, other = (soft, logp) if objective.divergence.kind == "reverse_kl" else (logp, soft)
+            losses = torch.where(row.hard_R, named, (one.exp() * (one - other)).sum(1))
         if objective.cap is not None and row.veteran_RH is not None:
             losses = torch.where(row.hard_R, losses, losses * (objective.cap / losses.detach()).clamp_max(1.0))
         if row.then_R is not None:
@@ -112,6 +115,7 @@ OBJECTIVES = {
     "by token": Objective(),
     "by sequence": Objective(mean="sequence"),
     "capped": Objective(cap=3.0),
+    "another divergence": Objective(Divergence("reverse_kl", temperature=1.5)),
     "capped importance": Objective(importance_cap=1.1, mean="sequence"),
 }
 
@@ -167,3 +171,21 @@ def test_the_trunk_cache_changes_nothing(
     third = load_engine(tiny_directory)
     start(third, config)
     assert [step.loss for step in train(third, rows, held, schedule)] == pytest.approx(losses, rel=1e-3)
+
+
+def test_a_mean_over_many_tokens_does_not_vanish_in_half_precision(
+    tiny_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One token of a thousand counts, and little: its share is below what float16 can say."""
+    found = []
+    for dtype in ("float32", "float16"):
+        engine = load_engine(tiny_directory, dtype=dtype)
+        state = start(engine, trained=True)
+        [row] = replay(engine, [(SYSTEM, random_ids(1, 1000))])
+        weight_R = torch.zeros(1000)
+        weight_R[7] = 1e-3
+        rows = [replace(row, weight_R=weight_R)]
+        run = Schedule(steps=1, rows=1, anchor_rows=0)
+        pairs = gradients(state, lambda: list(train(engine, rows, [], run)), monkeypatch)  # noqa: B023
+        found.append(torch.cat([each.flatten() for name in sorted(pairs) for each in pairs[name]]))
+    assert float((found[1] - found[0]).norm() / found[0].norm()) < 0.02

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import weakref
+from collections import Counter
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
@@ -352,31 +355,48 @@ def test_what_is_no_divergence_is_refused(options: dict[str, Any]) -> None:
         Divergence(**options)
 
 
-class _Largest(TorchDispatchMode):
-    """The number of elements of the largest tensor that any operation gives."""
+class _Peak(TorchDispatchMode):
+    """The most bytes that tensors which operations gave held at one time."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.elements = 0
+        self.now = self.most = 0
+        self.holders: Counter[int] = Counter()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(result):
             if isinstance(leaf, torch.Tensor):
-                self.elements = max(self.elements, leaf.numel())
+                storage, size = leaf.untyped_storage()._cdata, leaf.untyped_storage().nbytes()
+                self.now += 0 if self.holders[storage] else size
+                self.holders[storage] += 1
+                self.most = max(self.most, self.now)
+                weakref.finalize(leaf, self.dropped, storage, size)
         return result
+
+    def dropped(self, storage: int, size: int) -> None:
+        self.holders[storage] -= 1
+        self.now -= 0 if self.holders[storage] else size
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_logits_of_all_positions_never_exist_at_once(kind: str) -> None:
+def test_memory_does_not_grow_with_the_logits_of_all_positions(kind: str) -> None:
     positions, vocabulary, chunk = 400, 1000, 16
-    case = make(positions, "some", torch.float32, vocabulary)
-    with _Largest() as largest:
-        case.run(divergence=KINDS[kind], chunk=chunk).loss_N.sum().backward()
-    assert chunk * vocabulary <= largest.elements <= max(chunk * vocabulary, positions * H)
-    with _Largest() as plain:  # the measure sees what it has to see
-        by_autograd(case, KINDS[kind])[1].sum().backward()
-    assert plain.elements == positions * vocabulary
+
+    def peak(positions: int, run: Callable[[Case], torch.Tensor]) -> int:
+        case = make(positions, "some", torch.float32, vocabulary)
+        with _Peak() as seen:
+            run(case).sum().backward()
+        return seen.most
+
+    found = [
+        peak(n, lambda case: case.run(divergence=KINDS[kind], chunk=chunk).loss_N) for n in (positions, 2 * positions)
+    ]
+    states, logits = 4 * positions * H, 4 * positions * vocabulary
+    assert found[1] - found[0] < 10 * states < logits / 10
+    assert found[0] < 16 * 4 * chunk * vocabulary + 10 * states < 2 * logits
+    plain = [peak(n, lambda case: by_autograd(case, KINDS[kind])[1]) for n in (positions, 2 * positions)]
+    assert plain[1] - plain[0] > 2 * logits  # the measure sees what it has to see
 
 
 # What is done with the losses of single tokens

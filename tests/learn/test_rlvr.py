@@ -40,10 +40,13 @@ def ended(task: Task, score: float) -> Episode:
     return Episode(task, verdict=Verdict(score, score, 1.0, ()))
 
 
-def test_a_round_weighs_episodes_against_their_own_group(tiny_engine: TransformersEngine, letters: Suite) -> None:
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_round_weighs_episodes_against_their_own_group(
+    scaled: bool, tiny_engine: TransformersEngine, letters: Suite
+) -> None:
     start(tiny_engine)
     tasks = list(letters.tasks.values())[:4]
-    found, episodes = roll_out(tiny_engine, letters, tasks, MANNER, group=8, seed=1)
+    found, episodes = roll_out(tiny_engine, letters, tasks, MANNER, group=8, seed=1, scaled=scaled)
     assert [episode.task.id for episode in episodes] == [task.id for task in tasks for _ in range(8)]
     assert found.reward == pytest.approx(sum(episode.score for episode in episodes) / 32)
     assert 0 < found.reward < 1
@@ -52,11 +55,12 @@ def test_a_round_weighs_episodes_against_their_own_group(tiny_engine: Transforme
         group = episodes[8 * at : 8 * at + 8]
         mean = sum(episode.score for episode in group) / 8
         silent += mean in (0, 1)
+        over = (mean * (1 - mean)) ** 0.5 or 1.0 if scaled else 1.0
         for episode, exposure in zip(group, found.exposures[8 * at : 8 * at + 8], strict=True):
             [(prompt, reply)] = episode.turns
             assert (exposure.prompt, exposure.response) == (tuple(prompt), tuple(reply))
             assert exposure.weight_R is not None
-            assert exposure.weight_R.tolist() == pytest.approx([episode.score - mean] * len(reply))
+            assert exposure.weight_R.tolist() == pytest.approx([(episode.score - mean) / over] * len(reply))
     assert found.zero_variance == silent / 4
 
 

@@ -42,6 +42,14 @@ def test_every_assistant_turn_is_a_state_also_after_a_tool(engine: TransformersE
     assert said == ['find:{"order": 17}<|im_end|>', "It is in Bergen.<|im_end|>"]
 
 
+def test_a_reply_ends_at_its_first_end(engine: TransformersEngine) -> None:
+    engine.tokenizer.chat_template = TEMPLATE.replace(
+        "{% if add", "{% if not add_generation_prompt %}<|im_end|>{% endif %}{% if add"
+    )
+    said = response(engine, states(SESSION)[1])
+    assert engine.tokenizer.decode(said) == "It is in Bergen.<|im_end|>"
+
+
 def test_the_teacher_has_the_lesson_first_and_the_rest_whole(engine: TransformersEngine) -> None:
     for state in states(SESSION):
         student, teacher = prompts(engine, state.before, LESSON)
@@ -54,7 +62,7 @@ def test_the_teacher_has_the_lesson_first_and_the_rest_whole(engine: Transformer
 
 def test_all_states_share_the_lessons_encoding(engine: TransformersEngine) -> None:
     first, second = (prompts(engine, state.before, LESSON)[1] for state in states(SESSION))
-    begun = engine.tokenizer.decode(first[: len(first) - len(engine.encode("<|im_start|>assistant\n"))])
+    begun = engine.tokenizer.decode(first[: len(first) - len(engine.tokenizer("<|im_start|>assistant\n").input_ids)])
     assert LESSON in begun
     assert engine.tokenizer.decode(second).startswith(begun)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -157,6 +159,25 @@ def test_entropy_and_signal_are_those_of_the_rows(tiny_engine: TransformersEngin
     start(tiny_engine)
     [step] = train(tiny_engine, held, rows, Schedule(steps=1, rows=2, anchor_rows=2))
     assert step.signal == 1.0
+    away = [replace(row, weight_R=-torch.ones(len(row.response))) for row in held]  # a loss below zero pulls, too
+    [step] = train(tiny_engine, away, [], Schedule(steps=1, rows=2))
+    assert step.signal == 1.0
+
+
+def test_gradients_are_clipped_and_weights_do_not_decay(tiny_engine: TransformersEngine) -> None:
+    rows = observe(tiny_engine, None, cases())
+    results = []
+    for clip in (1e-3, math.inf):
+        state = start(tiny_engine)
+        before = {name: A_RI.clone() for name, (A_RI, _) in state.matrices.items()}
+        steps = train(tiny_engine, rows, [], Schedule(steps=3, rows=2, clip=clip))
+        norm = next(steps).gradient_norm
+        assert norm > 1e-3  # as it was before
+        assert all(torch.equal(A_RI, before[name]) for name, (A_RI, _) in state.matrices.items())  # B is 0: no gradient
+        list(steps)
+        results.append((norm, bits(state)))
+    assert results[0][0] == results[1][0]
+    assert not same(results[0][1], results[1][1])
 
 
 @pytest.mark.parametrize("problem", ["rate", "states"])

@@ -116,6 +116,9 @@ def test_a_shared_prefix_is_paid_for_once(tiny_engine: TransformersEngine) -> No
     long = random_ids(2, PACK_TOKENS + 309)  # also where it fills several packs
     tiny_engine.score([(long, [token, 1]) for token in range(10)])
     assert tiny_engine.tokens == 50 + 10 + len(long) + 10
+    tiny_engine.tokens = 0  # also where it is gone on from
+    tiny_engine.generate([[*long, token] for token in range(10)], max_new_tokens=1)
+    assert tiny_engine.tokens == len(long) + 10
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7])
@@ -170,6 +173,9 @@ def test_the_trunk_and_the_rest_make_the_full_pass(pair: tuple[TransformersEngin
                 entering_TH[path] = trunk[row]
             halves = engine.hidden(packed, start=layer, entering_TH=entering_TH)
             torch.testing.assert_close(halves, engine.hidden(packed), atol=1e-5, rtol=0)
+    engine.put_adapter("all", trained(engine))  # the base's trunk, whichever adapter is in force
+    with engine.using("all"):
+        assert all(torch.equal(a, b) for a, b in zip(engine.trunk(prompts, layer), trunk, strict=True))
 
 
 # Generation
@@ -371,6 +377,25 @@ def test_chat_ends_where_the_assistant_begins(tiny_engine: TransformersEngine) -
     assert tiny_engine.tokenizer.decode(ids).endswith("user\nGrüß dich<|im_end|>\n<|im_start|>assistant\n")
     assert tiny_engine.decode(tiny_engine.encode("naïve 東京")) == "naïve 東京"
     assert tiny_engine.decode([*tiny_engine.encode("hi"), tiny_engine.end_id]) == "hi"
+
+
+def test_a_turn_ends_as_the_template_has_it(tiny_engine: TransformersEngine) -> None:
+    """As in Gemma, whose tokenizer's own end is that of a text."""
+    tokenizer = tiny_engine.tokenizer
+    assert tiny_engine.end_id == tokenizer.eos_token_id
+    tokenizer.chat_template = tokenizer.chat_template.replace("<|im_end|>", "<|endoftext|>")
+    other = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+    tiny_engine.end_ids = frozenset({tokenizer.eos_token_id, other})
+    assert tiny_engine.end_id == other
+    tokenizer.chat_template = "{{ raise_exception('no') }}"
+    assert tiny_engine.end_id == tokenizer.eos_token_id
+
+
+def test_a_control_token_in_a_text_stays_text(tiny_engine: TransformersEngine) -> None:
+    """A proven answer that names the end of a turn would end there."""
+    ids = tiny_engine.encode("It writes <|im_end|> here.")
+    assert not tiny_engine.end_ids.intersection(ids)
+    assert tiny_engine.decode(ids) == "It writes <|im_end|> here."
 
 
 def test_a_template_that_raises_is_a_model_error(tiny_engine: TransformersEngine) -> None:

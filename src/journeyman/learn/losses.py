@@ -35,7 +35,6 @@ Kind = Literal["forward_kl", "reverse_kl", "jsd", "sampled_token"]
 Support = Literal["teacher", "student"]
 
 CHUNK_ROWS = 128
-NO_MASS = -1e30  # a log-probability whose exp is 0 and whose difference from itself is 0, unlike that of -inf
 
 
 @dataclass(frozen=True)
@@ -192,7 +191,7 @@ def _bucketed(
 
     def binned(log_CV: torch.Tensor) -> torch.Tensor:
         # Summed over what is outside, not as 1 - top: that would cancel where the top has nearly all.
-        rest_C1 = log_CV.scatter(1, top_CK, -torch.inf).logsumexp(1, keepdim=True).clamp_min(NO_MASS)
+        rest_C1 = log_CV.scatter(1, top_CK, -torch.inf).logsumexp(1, keepdim=True)
         return torch.cat([log_CV.gather(1, top_CK), rest_C1], 1)
 
     logq_CB = binned(logq_CV)

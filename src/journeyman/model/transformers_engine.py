@@ -103,8 +103,14 @@ class TransformersEngine:
 
     @property
     def end_id(self) -> int:
-        """The token that ends an assistant's turn."""
-        return self.tokenizer.eos_token_id
+        """The token that ends an assistant's turn in the model's template. Of some families (Gemma, Phi) it is not the
+        one that ends a text."""
+        asked = [{"role": "user", "content": "a"}]
+        try:
+            said = self.chat([*asked, {"role": "assistant", "content": "b"}], begins=False)[len(self.chat(asked)) :]
+        except ModelError:
+            said = []
+        return next((token for token in said if token in self.end_ids), self.tokenizer.eos_token_id)
 
     # Text
 
@@ -133,14 +139,15 @@ class TransformersEngine:
         return self.chat([{"role": "user", "content": text}])
 
     def encode(self, text: str) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        """Of text alone: the name of a control token stays text."""
+        return self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
 
     def decode(self, ids: Ids) -> str:
         return self.tokenizer.decode(list(ids), skip_special_tokens=True)
 
     def surprisal(self, texts: Sequence[str]) -> list[list[tuple[int, int, float]]]:
         """Of each text's tokens: where they stand (characters) and -log p in nats, read without any context."""
-        start = [self.end_id]
+        start = [self.tokenizer.eos_token_id]
         encoded = [self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True) for text in texts]
         scored = self.score([(start, one["input_ids"]) for one in encoded])
         return [
@@ -341,15 +348,16 @@ class TransformersEngine:
             teacher_NH = torch.cat(self.states(pairs))
         with self.using(student):
             student_NH = torch.cat(self.states(pairs))
-        values: list[float] = []
+        values: list[torch.Tensor] = []
         for t_NH, s_NH in zip(
             teacher_NH.split(self.batching.head_rows), student_NH.split(self.batching.head_rows), strict=True
         ):
             logp_NV = self.logits(t_NH).log_softmax(1)
             logq_NV = self.logits(s_NH).log_softmax(1)
             # Rounding can leave a sum of about -1e-7 where the two are all but equal.
-            values += (logp_NV.exp() * (logp_NV - logq_NV)).sum(1).clamp_min(0.0).tolist()
-        return _split(values, [len(continuation) for _, continuation in pairs])
+            values.append((logp_NV.exp() * (logp_NV - logq_NV)).sum(1).clamp_min(0.0))
+        lengths = [len(continuation) for _, continuation in pairs]
+        return [each.tolist() for each in torch.cat(values).split(lengths)]
 
     def generate(
         self,
@@ -390,12 +398,3 @@ def _longest(config: Any) -> int | None:
     )
     known = [each for each in (getattr(config, "max_position_embeddings", None), window) if each]
     return min(known) if known else None
-
-
-def _split(values: Sequence[float], lengths: Sequence[int]) -> list[list[float]]:
-    result: list[list[float]] = []
-    start = 0
-    for length in lengths:
-        result.append(list(values[start : start + length]))
-        start += length
-    return result
