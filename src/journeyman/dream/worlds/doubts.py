@@ -14,8 +14,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from journeyman.dream.worlds.conditions import Condition, quoted
+from journeyman.dream.worlds.conditions import Condition
 from journeyman.dream.worlds.program import Program
+from journeyman.dream.worlds.values import quoted
 
 _STATES = 3  # so many values in which a tool was seen to work
 _WORDS = 3  # so many words are a vocabulary, if they came again
