@@ -15,13 +15,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from journeyman.dream.worlds.conditions import Condition
-from journeyman.dream.worlds.program import Program
+from journeyman.dream.worlds.program import FIELD, Program
 from journeyman.dream.worlds.values import quoted
 
 _STATES = 3  # so many values in which a tool was seen to work
 _WORDS = 3  # so many words are a vocabulary, if they came again
 _AGAIN = 4  # successes, for that to show
-_FIELD = re.compile(r'(\w+)\["([^"]+)"\]')
 _COST = 1.0
 _ODD = 0.1  # of the calls that worked, more are not odd
 
@@ -97,7 +96,7 @@ def _is_of_all_others(text: str) -> bool:
 
 def _fields(program: Program, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
     for text in texts:
-        for name, field in _FIELD.findall(text):
+        for name, field in FIELD.findall(text):
             if name in program.names and program.names[name].shape == "doc":
                 yield program.names[name].kind, field
 

@@ -21,7 +21,7 @@ from journeyman.dream.worlds.refusals import Refusal
 from journeyman.dream.worlds.scope import Name, Scope
 from journeyman.dream.worlds.values import quoted
 
-_PLACE = re.compile(r'(\w+)\["([^"]+)"\]')
+FIELD = re.compile(r'(\w+)\["([^"]+)"\]')  # of a thing that has a name
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Program:
         found: set[tuple[str, str]] = set()
         for target, field in changed:
             while (name := self.names.get(target)) is not None and name.shape != "doc":
-                place = _PLACE.search(name.text)
+                place = FIELD.search(name.text)
                 if place is None:
                     break
                 target, field = place[1], place[2]
@@ -91,15 +91,10 @@ class Program:
         for group in guards:
             body.refuse(group)
         for doubt in self.states:
-            body.need(doubt.text)
-            body.add(f"doubt_if({doubt.text})")
+            body.doubt(doubt)
         for group in groups:
             if group not in guards:
                 body.refuse(group)
-        if self.answer is not None:
-            for doubt in self.doubts:
-                body.need(doubt.text)
-                body.add(f"doubt_if({doubt.text})")
         if self.answer is None:
             if self.writes:
                 body.add(f"raise Abstain({quoted('nobody knows ' + ', '.join(self.unexplained or ('the answer',)))})")
@@ -107,6 +102,8 @@ class Program:
                 asked = "".join(f", {name}={name}" for name in sorted(self.parameters))
                 body.add(f"return desk.recorded({self.recordings}{asked})")
             return body.lines
+        for doubt in self.doubts:
+            body.doubt(doubt)
         for made in self.made:
             body.make(made)
         body.change(self.effects, self.side)
@@ -152,6 +149,10 @@ class _Body:
 
     def add(self, line: str) -> None:
         self.lines.append(line)
+
+    def doubt(self, doubt: Condition) -> None:
+        self.need(doubt.text)
+        self.add(f"doubt_if({doubt.text})")
 
     def make(self, made: Made) -> None:
         before, inner = self.program.scope, "    " if made.when else ""

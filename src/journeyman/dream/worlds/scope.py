@@ -34,7 +34,6 @@ class _Unknown:
 UNKNOWN = _Unknown()
 NAMES = 90  # at most so many for one tool
 _TAKEN = TAKEN.union(vars(builtins), ("answered", "each", "value", "x", "y"))  # mean something else
-_WORDS = ("entry", "first", "beyond", "culprit", "present", "merged", "calculated", "case", "agreed", "past", "shown")
 
 
 class Sight:
@@ -95,7 +94,7 @@ class Scope:
     ) -> None:
         self.moments = moments
         self.kinds = kinds
-        words: dict[str, Any] = {word: getattr(documents, word) for word in _WORDS}
+        words: dict[str, Any] = {each.__name__: each for each in documents.WORDS}
         words |= {kind.upper(): kind for kind in kinds.all}
         counts = Counter(name for moment in moments for name in moment.call.arguments)
         self.arguments = sorted(counts, key=lambda name: (-counts[name], name))
