@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
@@ -18,7 +18,7 @@ from journeyman.dream.worlds.values import fields_of, is_number, is_plain, is_te
 from journeyman.world.documents import UNSAID
 
 _CONSTANTS = 12  # more different values than this are no words of a vocabulary
-MOST = 6000
+_MOST = 6000
 
 
 class Condition(NamedTuple):
@@ -119,19 +119,12 @@ class _Conditions:
     def add(
         self, text: str, values: Sequence[Any], cost: float, who: str = "", both: bool = True, odd: bool = False
     ) -> None:
-        yes = no = 0
-        for at, value in enumerate(values):
-            if value is not UNKNOWN:
-                if value:
-                    yes |= 1 << at
-                else:
-                    no |= 1 << at
-        if len(self.all) > MOST:
+        if len(self.all) > _MOST:
             return
-        condition = Condition(text, yes, no, cost, who, odd)
-        if yes or odd:
+        condition = Condition(text, *bits(values), cost, who, odd)
+        if condition.yes or odd:
             self.all.append(condition)
-        if no and both:
+        if condition.no and both:
             self.all.append(condition.opposite)
 
     def absences(self) -> None:
@@ -281,6 +274,16 @@ class _Conditions:
         whole = f"{each.optional} and {text}"
         self.add(whole, self.scope.values(whole), each.cost + cost + 0.3)
         self.add(text, values, each.cost + cost)
+
+
+def bits(values: Iterable[Any]) -> tuple[int, int]:
+    """Where this is so, and where it is not."""
+    yes = no = 0
+    for at, value in enumerate(values):
+        if value is not UNKNOWN:
+            yes |= bool(value) << at
+            no |= (not value) << at
+    return yes, no
 
 
 def negated(text: str) -> str:

@@ -146,7 +146,7 @@ def unfit(trial: Trial, found: Admitted, tool: str, hidden: set[int], unseen: in
     for other, tally in sorted(before.tools.items()):
         if other == tool:
             continue
-        if trial.wrong(other) > tally.answered - tally.exact or trial.exact.get(other, 0) < tally.exact:
+        if trial.wrong(other) > tally.wrong or trial.exact.get(other, 0) < tally.exact:
             return f"after it, {other} is answered worse than before."
     missed = sum(miss.session in hidden for miss in trial.misses.get(tool, ()))
     if unseen - missed < ANSWERED * unseen:
