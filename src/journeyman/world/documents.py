@@ -306,6 +306,13 @@ def calculated(text: str) -> float:
         raise Abstain(f"{text!r} is no arithmetic") from error
 
 
+# All of them; a tool also says Abstain, Desk and Refused.
+WORDS: tuple[Callable[..., Any], ...] = (
+    *(agreed, beyond, case, calculated, culprit, doubt_if, entry, first, merged, never_below_zero, past, present),
+    *(refuse_if, refuse_one, shown),
+)
+
+
 def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         return node.value

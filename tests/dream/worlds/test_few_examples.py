@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from journeyman.dream.worlds.admission import Admitted, admitted
 from journeyman.dream.worlds.blame import Window, blame
 from journeyman.dream.worlds.calls import Call, Recording
@@ -85,6 +87,20 @@ def test_calls_of_what_nobody_had_looked_at_do_not_hide_why_others_are_refused()
     found = admitted(log, "kennel")
     assert asked(found, "walk", dog_id="D-3").value["state"] == "walked"
     assert asked(found, "walk", dog_id="D-2").message == "Only dogs that have rested are walked"
+
+
+@pytest.mark.parametrize("odd", ["\r", "\0", "\t", "\n", '"', "\\"])
+def test_a_text_may_hold_anything_and_is_written_so_that_it_is_read_again(odd: str) -> None:
+    def wash(number: int) -> Call:
+        key, wet = {"dog_id": f"D-{number}"}, number % 2 == 1
+        return Call("wash", key, not wet, f"It{odd}is wet" if wet else dog(number, state=f"we{odd}t"))
+
+    def seen(number: int) -> Call:
+        return look(number, state=(f"dr{odd}y", f"we{odd}t")[number % 2])
+
+    found = learnt(*((seen(n), wash(n), seen(n + 1), wash(n + 1)) for n in range(0, 12, 2)))
+    assert asked(found, "wash", dog_id="D-2").value["state"] == f"we{odd}t"
+    assert asked(found, "wash", dog_id="D-3").message == f"It{odd}is wet"
 
 
 def test_a_small_vocabulary_is_not_left() -> None:

@@ -62,7 +62,7 @@ def admitted(sessions: Sequence[Recording], name: str, hold_out: bool = True) ->
     while True:
         induced = Induced.of(induction, name)
         found = measured(induced, sessions, sessions)
-        often = {tool for tool, tally in found.tools.items() if tally.answered - tally.exact > NOISE * tally.answered}
+        often = contradicted(found)
         if not often:
             break
         wrong_of = [each for each in found.contradictions if sessions[each[0]].calls[each[1]].tool in often]
@@ -127,7 +127,7 @@ def _standing(induction: Induction, tool: str) -> str:
 
 def contradicted(found: Measured) -> list[str]:
     """Tools that gave another answer than the real ones, more often than logs have slips."""
-    return sorted(tool for tool, tally in found.tools.items() if tally.answered - tally.exact > NOISE * tally.answered)
+    return sorted(tool for tool, tally in found.tools.items() if tally.wrong > NOISE * tally.answered)
 
 
 def broken(found: Measured) -> dict[str, str]:

@@ -11,14 +11,14 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from journeyman.dream.worlds.calls import leaves
-from journeyman.dream.worlds.conditions import conditions, quoted, scalars
+from journeyman.dream.worlds.conditions import conditions, scalars
 from journeyman.dream.worlds.effects import Effect, Explainer
 from journeyman.dream.worlds.history import History, Key, Moment
 from journeyman.dream.worlds.kinds import Kind
 from journeyman.dream.worlds.program import Made, Program
 from journeyman.dream.worlds.reading import Reading, said
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
-from journeyman.dream.worlds.values import same
+from journeyman.dream.worlds.values import fields_of, quoted, same
 from journeyman.world.documents import UNSAID
 
 _TWICE = 2  # a document was known before a call with more than its key, for that to be a mere look
@@ -248,7 +248,7 @@ def _in_step(explainer: Explainer, row: Name, lists: dict[int, list[Any]]) -> li
         if name.shape == "texts":
             tried(name.name, 0.0)
         elif name.shape == "row" and name.along in scope.arguments:
-            for field in list(dict.fromkeys(f for v in name.values if isinstance(v, list) for e in v if e for f in e)):
+            for field in fields_of(name.elements):
                 tried(f'[x["{field}"] for x in {name.name}]', name.depth + 0.5)
                 tried(f'[{name.name}[-1]["{field}"] for _ in {row.name}]', name.depth + 1.0)
     first = next(iter(lists.values()))

@@ -19,6 +19,7 @@ from types import ModuleType
 
 from journeyman.dream.worlds.kinds import Kind
 from journeyman.dream.worlds.program import Program
+from journeyman.world.documents import WORDS
 from journeyman.world.saved import opened, rules
 
 __all__ = ["module", "opened", "recorded", "recordings_of", "rules", "written"]
@@ -38,21 +39,7 @@ from journeyman.world.documents import (
     Desk,
     Documents,
     Refused,
-    agreed,
-    beyond,
-    case,
-    calculated,
-    culprit,
-    doubt_if,
-    entry,
-    first,
-    merged,
-    never_below_zero,
-    past,
-    present,
-    refuse_if,
-    refuse_one,
-    shown,
+{words}
 )
 
 '''
@@ -62,7 +49,7 @@ def written(
     name: str, sessions: int, kinds: Iterable[Kind], closed: Iterable[str], programs: Mapping[str, Program]
 ) -> str:
     closed = set(closed)
-    lines = [_HEAD.format(name=name, sessions=sessions)]
+    lines = [_HEAD.format(name=name, sessions=sessions, words="\n".join(f"    {each.__name__}," for each in WORDS))]
     for kind in kinds:
         fields = ", ".join(repr(field) for field in sorted(kind.fields))
         lines.append(f'{kind.name.upper()} = Documents("{kind.name}", ({fields},), closed={kind.name in closed})\n')

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
+from journeyman.dream.worlds.values import fields_of, is_number, is_plain, is_text, quoted
 from journeyman.world.documents import UNSAID
 
 _CONSTANTS = 12  # more different values than this are no words of a vocabulary
-MOST = 6000
+_MOST = 6000
 
 
 class Condition(NamedTuple):
@@ -66,18 +67,35 @@ def _fields(scope: Scope, name: Name) -> Iterator[Scalar]:
         text = f"{name.name}[{quoted(field)}]"
         optional = f"{quoted(field)} in {name.name}" if counts[field] < len(there) else ""
         held = [v[field] for v in there if field in v]
-        plain = sum(_plain(value) for value in held)
+        plain = sum(is_plain(value) for value in held)
         if plain >= 0.5 * len(held) and any(value is not None for value in held):
-            values = tuple(v if _plain(v) else UNKNOWN for v in scope.values(text))
+            values = tuple(v if is_plain(v) else UNKNOWN for v in scope.values(text))
             yield Scalar(text, values, name.depth + 0.2, optional)
         elif all(isinstance(value, list) for value in held):
             yield Scalar(f"len({text})", scope.values(f"len({text})"), name.depth + 0.7, optional)
         elif all(isinstance(v, dict) for v in held) and len({frozenset(v) for v in held}) == 1 and len(held[0]) <= 12:
             for inner in sorted(held[0]):
                 deep = f"{text}[{quoted(inner)}]"
-                values = tuple(v if _plain(v) else UNKNOWN for v in scope.values(deep))
+                values = tuple(v if is_plain(v) else UNKNOWN for v in scope.values(deep))
                 if any(v is not UNKNOWN for v in values):
                     yield Scalar(deep, values, name.depth + 0.6, optional)
+
+
+def sums(scope: Scope) -> Iterator[Scalar]:
+    """Sums along lists: of a field, and of the differences between two lists' fields."""
+    rows = [name for name in scope.names.values() if name.shape == "row"]
+    numeric = {row.name: fields_of(row.elements, is_number) for row in rows}
+    for row in rows:
+        for field in numeric[row.name]:
+            text = f"sum(x[{quoted(field)}] for x in {row.name})"
+            yield Scalar(text, scope.values(text), row.depth + 0.8)
+    for a in rows:
+        for b in rows:
+            if a.name != b.name and a.along == b.along and a.depth + b.depth <= 4:
+                for f in numeric[a.name]:
+                    for g in numeric[b.name]:
+                        text = f"sum(y[{quoted(g)}] - x[{quoted(f)}] for x, y in zip({a.name}, {b.name}))"
+                        yield Scalar(text, scope.values(text), max(a.depth, b.depth) + 1.0)
 
 
 def conditions(scope: Scope, found: Sequence[Scalar], extra: Sequence[Scalar] = ()) -> list[Condition]:
@@ -101,19 +119,12 @@ class _Conditions:
     def add(
         self, text: str, values: Sequence[Any], cost: float, who: str = "", both: bool = True, odd: bool = False
     ) -> None:
-        yes = no = 0
-        for at, value in enumerate(values):
-            if value is not UNKNOWN:
-                if value:
-                    yes |= 1 << at
-                else:
-                    no |= 1 << at
-        if len(self.all) > MOST:
+        if len(self.all) > _MOST:
             return
-        condition = Condition(text, yes, no, cost, who, odd)
-        if yes or odd:
+        condition = Condition(text, *bits(values), cost, who, odd)
+        if condition.yes or odd:
             self.all.append(condition)
-        if no and both:
+        if condition.no and both:
             self.all.append(condition.opposite)
 
     def absences(self) -> None:
@@ -174,21 +185,15 @@ class _Conditions:
             for b in numbers:
                 if a.text != b.text and a.cost + b.cost <= 5.2:
                     values = [
-                        UNKNOWN if not (_number(x) and _number(y)) else x < y
+                        UNKNOWN if not (is_number(x) and is_number(y)) else x < y
                         for x, y in zip(a.values, b.values, strict=True)
                     ]
-                    optional = " and ".join(o for o in dict.fromkeys((a.optional, b.optional)) if o)
-                    both = Scalar(f"{a.text} < {b.text}", (), a.cost + b.cost, optional)
-                    self._optional(both, both.text, values, 0.5)
-            values = [UNKNOWN if not _number(x) else x > 0 for x in a.values]
+                    self._compared(a, b, "<", values, 0.5)
+            values = [UNKNOWN if not is_number(x) else x > 0 for x in a.values]
             self._optional(a, f"{a.text} > 0", values, 0.5)
 
     def equalities(self, found: Sequence[Scalar]) -> None:
-        texts = [
-            each
-            for each in found
-            if sum(isinstance(v, str) for v in each.values) and len({v for v in each.values if isinstance(v, str)}) > 1
-        ][:90]
+        texts = [each for each in found if len({v for v in each.values if isinstance(v, str)}) > 1][:90]
         for at, a in enumerate(texts):
             for b in texts[at + 1 :]:
                 if a.cost + b.cost > 4:
@@ -199,9 +204,7 @@ class _Conditions:
                 if self._two_of_a_kind(a, b) and True not in values:  # what comes of one thing twice, nobody saw
                     self.add(f"{a.text} == {b.text}", values, a.cost + b.cost + 0.4, both=False, odd=True)
                 if True in values and False in values:
-                    optional = " and ".join(o for o in dict.fromkeys((a.optional, b.optional)) if o)
-                    both = Scalar(f"{a.text} == {b.text}", (), a.cost + b.cost, optional)
-                    self._optional(both, both.text, values, 0.4)
+                    self._compared(a, b, "==", values, 0.4)
 
     def _two_of_a_kind(self, a: Scalar, b: Scalar) -> bool:
         """Whether two arguments name documents of the same kind."""
@@ -219,10 +222,11 @@ class _Conditions:
         for name in self.scope.names.values():
             if name.shape not in ("doc", "part"):
                 continue
-            for field in _text_lists(name):
+            lists = fields_of(name.values, lambda held: held and isinstance(held, list) and all(map(is_text, held)))
+            for field in lists:
                 place = f"{name.name}[{quoted(field)}]"
-                for each in found:
-                    if each.text in self.scope.arguments and any(isinstance(v, str) for v in each.values):
+                for each in found if field != UNSAID else ():
+                    if each.text in self.scope.arguments and any(map(is_text, each.values)):
                         text = f"{each.text} in {place}"
                         self.add(text, self.scope.values(text), name.depth + 0.5)
 
@@ -257,6 +261,11 @@ class _Conditions:
         who = f"culprit({along}, [{guilty}])"
         self.add(f"{who} is not None", self.scope.values(f"{who} is not None"), cost + 0.5, who, odd=odd)
 
+    def _compared(self, a: Scalar, b: Scalar, sign: str, values: Sequence[Any], cost: float) -> None:
+        optional = " and ".join(o for o in dict.fromkeys((a.optional, b.optional)) if o)
+        both = Scalar(f"{a.text} {sign} {b.text}", (), a.cost + b.cost, optional)
+        self._optional(both, both.text, values, cost)
+
     def _optional(self, each: Scalar, text: str, values: Sequence[Any], cost: float) -> None:
         """Where the field may be absent, the condition says so: it is false there."""
         if not each.optional:
@@ -265,6 +274,16 @@ class _Conditions:
         whole = f"{each.optional} and {text}"
         self.add(whole, self.scope.values(whole), each.cost + cost + 0.3)
         self.add(text, values, each.cost + cost)
+
+
+def bits(values: Iterable[Any]) -> tuple[int, int]:
+    """Where this is so, and where it is not."""
+    yes = no = 0
+    for at, value in enumerate(values):
+        if value is not UNKNOWN:
+            yes |= bool(value) << at
+            no |= (not value) << at
+    return yes, no
 
 
 def negated(text: str) -> str:
@@ -285,37 +304,13 @@ def _each(values: Sequence[Any], judged: Any) -> list[Any]:
 
 def _row_fields(row: Name) -> list[tuple[str, type]]:
     found: dict[str, type] = {}
-    for value in row.values:
-        for each in value if isinstance(value, list) else ():
-            if isinstance(each, dict):
-                for field, held in each.items():
-                    if isinstance(held, str | bool) and '"' not in field:
-                        found.setdefault(field, type(held))
+    for each in row.elements:
+        for field, held in each.items() if isinstance(each, dict) else ():
+            if isinstance(held, str | bool) and '"' not in field:
+                found.setdefault(field, type(held))
     return list(found.items())
-
-
-def _text_lists(name: Name) -> list[str]:
-    found: dict[str, None] = {}
-    for value in name.values:
-        if isinstance(value, dict):
-            for field, held in value.items():
-                if isinstance(held, list) and held and all(isinstance(e, str) for e in held) and field != UNSAID:
-                    found[field] = None
-    return list(found)
-
-
-def _plain(value: Any) -> bool:
-    return value is None or isinstance(value, str | int | float | bool)
-
-
-def _number(value: Any) -> bool:
-    return type(value) in (int, float)
 
 
 def _numeric(values: Sequence[Any]) -> bool:
     there = [value for value in values if value is not UNKNOWN and value is not None]
-    return bool(there) and all(map(_number, there))
-
-
-def quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    return bool(there) and all(map(is_number, there))

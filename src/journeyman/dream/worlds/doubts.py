@@ -14,13 +14,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from journeyman.dream.worlds.conditions import Condition, quoted
-from journeyman.dream.worlds.program import Program
+from journeyman.dream.worlds.conditions import Condition, bits
+from journeyman.dream.worlds.program import FIELD, Program
+from journeyman.dream.worlds.values import quoted
 
 _STATES = 3  # so many values in which a tool was seen to work
 _WORDS = 3  # so many words are a vocabulary, if they came again
 _AGAIN = 4  # successes, for that to show
-_FIELD = re.compile(r'(\w+)\["([^"]+)"\]')
 _COST = 1.0
 _ODD = 0.1  # of the calls that worked, more are not odd
 
@@ -54,7 +54,7 @@ def unseen_states(program: Program, known: frozenset[tuple[str, str]]) -> list[C
                 seen = {value for at in seen_at if isinstance(value := scope.values(place)[at], str)}
                 if 0 < len(seen) <= _STATES and not any(place in text for text in whole):
                     found.append(f"not ({place} in {(*sorted(seen),)!r})")
-    return [Condition(text, *_bits(scope.values(text)), _COST, odd=True) for text in found]
+    return [Condition(text, *bits(scope.values(text)), _COST, odd=True) for text in found]
 
 
 def unseen_words(program: Program) -> list[Condition]:
@@ -71,7 +71,7 @@ def unseen_words(program: Program) -> list[Condition]:
             often = words.total() >= max(_AGAIN, 2 * len(words)) and len(words) <= _WORDS
             if often and not words.keys() & scope.keys:
                 found.append(f"not ({name.name} in {(*sorted(words), None)!r})")
-    return [Condition(text, *_bits(scope.values(text)), _COST, odd=True) for text in found]
+    return [Condition(text, *bits(scope.values(text)), _COST, odd=True) for text in found]
 
 
 def mended(program: Program, found: Iterable[Condition], wrong: frozenset[tuple[int, int]]) -> bool:
@@ -96,20 +96,10 @@ def _is_of_all_others(text: str) -> bool:
 
 def _fields(program: Program, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
     for text in texts:
-        for name, field in _FIELD.findall(text):
+        for name, field in FIELD.findall(text):
             if name in program.names and program.names[name].shape == "doc":
                 yield program.names[name].kind, field
 
 
 def _spoken(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", text))
-
-
-def _bits(values: Iterable[object]) -> tuple[int, int]:
-    yes = no = 0
-    for at, value in enumerate(values):
-        if value is True:
-            yes |= 1 << at
-        elif value is False:
-            no |= 1 << at
-    return yes, no

@@ -19,29 +19,28 @@ from typing import Any, NamedTuple
 
 from journeyman.dream.worlds.arithmetic import formulas
 from journeyman.dream.worlds.calls import leaves
-from journeyman.dream.worlds.conditions import Condition, Scalar, quoted
+from journeyman.dream.worlds.conditions import Condition, Scalar, sums
 from journeyman.dream.worlds.phrases import phrase
 from journeyman.dream.worlds.reading import Reading, said
-from journeyman.dream.worlds.scope import UNKNOWN, Scope
+from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
 from journeyman.dream.worlds.values import (
-    along,
     any_number,
-    big_fields,
     fields_of,
     held,
     is_number,
     is_plain,
     loose_places,
+    quoted,
     same,
-    sums,
     written,
 )
 
 READINGS = 3
 _MARGIN = 0.6
-_POSITIVE = 4
 _MANY = 8
 _ENOUGH = 2  # a constant is seen so often
+_LABELS = 4  # and a label, another one each time, so often
+_PAIRS = 2  # elements of a list, for what is made of each to be told
 
 
 class Effect(NamedTuple):
@@ -149,10 +148,10 @@ class Explainer:
                 yield f"sorted({name.name})", 0.3
             elif name.shape in ("doc", "part"):
                 yield name.name, name.depth + 0.1
-                for field in big_fields(name):
+                for field in fields_of(name.values, lambda held: isinstance(held, dict | list)):
                     yield f"{name.name}[{quoted(field)}]", name.depth + 0.4
             elif name.shape == "row" and name.name not in self.scope.arguments:
-                for field in fields_of(e for v in name.values if isinstance(v, list) for e in v):
+                for field in fields_of(name.elements):
                     yield f"[x[{quoted(field)}] for x in {name.name}]", name.depth + 0.6
 
     def _made(self, wanted: Wanted, _: str) -> Iterator[Reading]:
@@ -280,7 +279,7 @@ class Explainer:
         values = list(wanted.values())
         # What stood there before is followed by a name, not by a text that nobody could have foreseen.
         names = all(isinstance(value, str) and not (old and any(map(str.isspace, value))) for value in values)
-        if not self._makes or len(values) < _POSITIVE or not names:
+        if not self._makes or len(values) < _LABELS or not names:
             return
         most = max(values.count(value) for value in set(values))
         if most > max(1, 0.2 * len(values)) or len(set(values)) < min(len(values), 8):
@@ -332,9 +331,27 @@ class Explainer:
         rows = [name for name in self.scope.names.values() if name.shape == "row"]
         for row in rows:
             if all(isinstance(row.values[at], list) and len(row.values[at]) == len(t) for at, t in tails.items()):
-                made = along(row, tails)
+                made = _along(row, tails)
                 if made:
                     yield Reading(f"{old} + {made}", row.depth + 0.9)
+
+
+def _along(row: Name, wanted: dict[int, list[Any]]) -> str:
+    """A list of objects made from a row's elements, each field a constant or a copy."""
+    pairs = [(x, y) for at, tail in wanted.items() for x, y in zip(row.values[at], tail, strict=True)]
+    if len(pairs) < _PAIRS or not all(isinstance(x, dict) and isinstance(y, dict) for x, y in pairs):
+        return ""
+    parts: list[str] = []
+    for field in fields_of(y for _, y in pairs):
+        values = [y.get(field, UNKNOWN) for _, y in pairs]
+        copied = next((f for f in pairs[0][0] if all(f in x and same(x[f], y.get(field)) for x, y in pairs)), None)
+        if all(same(value, values[0]) for value in values) and copied != field:
+            parts.append(f"{quoted(field)}: {written(values[0])}")
+        elif copied is not None:
+            parts.append(f"{quoted(field)}: x[{quoted(copied)}]")
+        else:
+            return ""
+    return "[{" + ", ".join(parts) + "} for x in " + row.name + "]"
 
 
 def _texts(value: Any) -> Iterator[str]:

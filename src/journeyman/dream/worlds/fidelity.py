@@ -33,12 +33,16 @@ class Tally:
     def __init__(self) -> None:
         self.n = self.answered = self.exact = self.cached = self.cache_exact = 0
 
+    @property
+    def wrong(self) -> int:
+        return self.answered - self.exact
+
     def to_json(self) -> dict[str, Any]:
         return {
             "calls": self.n,
             "answered": self.answered / max(1, self.n),
             "exact": self.exact / max(1, self.n),
-            "wrong_when_answered": (self.answered - self.exact) / max(1, self.answered),
+            "wrong_when_answered": self.wrong / max(1, self.answered),
             "cache_answered": self.cached / max(1, self.n),
             "cache_exact": self.cache_exact / max(1, self.n),
         }
@@ -92,14 +96,15 @@ def measured(
         horizon: int | None = None
         induced.world.restore(induced.start)
         for place, call in enumerate(session.calls):
-            for _, text in (each for each in session.said if each[0] == place):
-                induced.hear(text)
-            outcome = induced.observe(call)
+            for said_at, text in session.said:
+                if said_at == place:
+                    induced.hear(text)
+            asked, outcome = _asked(call), induced.observe(call)
             if outcome.ok and call.ok:
                 names |= renamed(outcome.value, call.value, induced.is_new)
             if place >= only_shown:
                 right = is_right(outcome, call, names)
-                hit = cache.get(_asked(call)) or shared.get(_asked(call))
+                hit = cache.get(asked) or shared.get(asked)
                 if call.tool not in spoken or not call.arguments.keys() <= spoken[call.tool]:
                     outcome = outcome._replace(error="abstain", tier=Tier.ABSTAINED)
                 _count(found, call, outcome, right, hit)
@@ -107,7 +112,7 @@ def measured(
                     found.missed.append((at, place, outcome))
                 if not right and horizon is None:
                     horizon = place - only_shown
-            cache[_asked(call)] = call
+            cache[asked] = call
         found.horizons.append(len(session.calls) - only_shown if horizon is None else horizon)
     induced.world.restore(induced.start)
     return found

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from journeyman.dream.worlds.answers import Answers
 from journeyman.dream.worlds.calls import Recording
-from journeyman.dream.worlds.conditions import conditions, scalars
+from journeyman.dream.worlds.conditions import conditions, scalars, sums
 from journeyman.dream.worlds.customs import follow_customs
 from journeyman.dream.worlds.doubts import states, unseen_states, unseen_words
 from journeyman.dream.worlds.effects import Explainer
@@ -24,7 +24,6 @@ from journeyman.dream.worlds.refusals import is_missing, refusals
 from journeyman.dream.worlds.rehearsal import afterwards
 from journeyman.dream.worlds.scope import Scope
 from journeyman.dream.worlds.side_effects import SideEffects
-from journeyman.dream.worlds.values import sums
 
 _UNEXPLAINED = 0.08  # of the calls that seem to succeed, no more may be refused for reasons unknown
 _PASSES = 2

@@ -15,7 +15,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from journeyman.dream.worlds.conditions import Scalar, quoted
+from journeyman.dream.worlds.conditions import Scalar
+from journeyman.dream.worlds.values import is_number, quoted
 
 HOLES = 4
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -89,7 +90,7 @@ def _fitting(scalars: Sequence[Scalar], texts: Mapping[int, list[str]]) -> Itera
 
 
 def _said(value: Any) -> str:
-    return value if isinstance(value, str) else str(value) if type(value) in (int, float) else ""
+    return value if isinstance(value, str) else str(value) if is_number(value) else ""
 
 
 def _split(text: str, value: str) -> tuple[str, str, str]:

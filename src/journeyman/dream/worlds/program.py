@@ -19,8 +19,9 @@ from journeyman.dream.worlds.phrases import filled
 from journeyman.dream.worlds.reading import Reading, said
 from journeyman.dream.worlds.refusals import Refusal
 from journeyman.dream.worlds.scope import Name, Scope
+from journeyman.dream.worlds.values import quoted
 
-_PLACE = re.compile(r'(\w+)\["([^"]+)"\]')
+FIELD = re.compile(r'(\w+)\["([^"]+)"\]')  # of a thing that has a name
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Program:
         found: set[tuple[str, str]] = set()
         for target, field in changed:
             while (name := self.names.get(target)) is not None and name.shape != "doc":
-                place = _PLACE.search(name.text)
+                place = FIELD.search(name.text)
                 if place is None:
                     break
                 target, field = place[1], place[2]
@@ -90,22 +91,19 @@ class Program:
         for group in guards:
             body.refuse(group)
         for doubt in self.states:
-            body.need(doubt.text)
-            body.add(f"doubt_if({doubt.text})")
+            body.doubt(doubt)
         for group in groups:
             if group not in guards:
                 body.refuse(group)
-        if self.answer is not None:
-            for doubt in self.doubts:
-                body.need(doubt.text)
-                body.add(f"doubt_if({doubt.text})")
         if self.answer is None:
             if self.writes:
-                body.add(f"raise Abstain({_text('nobody knows ' + ', '.join(self.unexplained or ('the answer',)))})")
+                body.add(f"raise Abstain({quoted('nobody knows ' + ', '.join(self.unexplained or ('the answer',)))})")
             else:
                 asked = "".join(f", {name}={name}" for name in sorted(self.parameters))
                 body.add(f"return desk.recorded({self.recordings}{asked})")
             return body.lines
+        for doubt in self.doubts:
+            body.doubt(doubt)
         for made in self.made:
             body.make(made)
         body.change(self.effects, self.side)
@@ -152,6 +150,10 @@ class _Body:
     def add(self, line: str) -> None:
         self.lines.append(line)
 
+    def doubt(self, doubt: Condition) -> None:
+        self.need(doubt.text)
+        self.add(f"doubt_if({doubt.text})")
+
     def make(self, made: Made) -> None:
         before, inner = self.program.scope, "    " if made.when else ""
         names, bound = self.program.names, set(self._bound)
@@ -163,11 +165,11 @@ class _Body:
                 self.need(text, softly=bool(made.kind))
         if made.kind:
             self.add(f"new_{made.kind} = desk.add({made.kind.upper()}, {made.key}, {{")
-            self.lines += [f"    {_text(field)}: lambda: {text}," for field, text in made.fields if text]
+            self.lines += [f"    {quoted(field)}: lambda: {text}," for field, text in made.fields if text]
             self.add("})")
-            self.lines += [f"desk.forget(new_{made.kind}, {_text(field)})" for field, text in made.fields if not text]
+            self.lines += [f"desk.forget(new_{made.kind}, {quoted(field)})" for field, text in made.fields if not text]
         else:
-            self.add("answered = {" + ", ".join(f"{_text(field)}: {text}" for field, text in made.fields) + "}")
+            self.add("answered = {" + ", ".join(f"{quoted(field)}: {text}" for field, text in made.fields) + "}")
             bound |= self._bound
         lines, self.lines = self.lines[start:], self.lines[:start]
         if made.when:
@@ -211,7 +213,7 @@ class _Body:
         return said([Reading(each.text, each.cost) for each in refusal.readings])
 
     def _says(self, refusal: Refusal, late: bool = False) -> str:
-        says = filled(refusal.says, refusal.who) if refusal.who else _text(refusal.says)
+        says = filled(refusal.says, refusal.who) if refusal.who else quoted(refusal.says)
         return f"lambda: {says}" if late else says
 
     def change(self, effects: Sequence[Effect], side: Sequence[Effect]) -> None:
@@ -231,23 +233,23 @@ class _Body:
             self.need(effect.target, softly=True)
             for each in effect.readings:
                 self.need(each.text, softly=True)
-            place = f"{effect.target}[{_text(effect.field)}]"
+            place = f"{effect.target}[{quoted(effect.field)}]"
             if effect.along:
                 self.add(f"new_{at} = desk.known(lambda: {said(effect.readings)}) or ()")
                 sets += [
                     f"for each, value in zip({effect.target} or (), new_{at}):",
                     "    if each is not None and value is not None:",
-                    f"        each[{_text(effect.field)}] = value",
+                    f"        each[{quoted(effect.field)}] = value",
                 ]
                 continue
-            there = effect.where or f"{_text(effect.field)} in {effect.target}"
+            there = effect.where or f"{quoted(effect.field)} in {effect.target}"
             self.add(f"if has_{at} := {effect.target} is not None and {there}:")
             value = said(effect.readings)
             self.add(f"    new_{at} = {f'never_below_zero({value})' if effect.positive else value}")
             sets += [f"if has_{at}:", f"    {place} = new_{at}"]
         for name, field in self.program.forgets:
             self.need(name, softly=True)
-            sets.append(f"desk.forget({name}, {_text(field)})")
+            sets.append(f"desk.forget({name}, {quoted(field)})")
         self.lines += sets
 
 
@@ -266,10 +268,6 @@ def _set(effect: Effect, value: str) -> list[str]:
     if effect.along:
         return [
             f"for each, value in zip({effect.target}, {value}):",
-            f"    each[{_text(effect.field)}] = value",
+            f"    each[{quoted(effect.field)}] = value",
         ]
-    return [f"{effect.target}[{_text(effect.field)}] = {value}"]
-
-
-def _text(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r") + '"'
+    return [f"{effect.target}[{quoted(effect.field)}] = {value}"]

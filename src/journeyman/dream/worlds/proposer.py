@@ -146,7 +146,7 @@ def unfit(trial: Trial, found: Admitted, tool: str, hidden: set[int], unseen: in
     for other, tally in sorted(before.tools.items()):
         if other == tool:
             continue
-        if trial.wrong(other) > tally.answered - tally.exact or trial.exact.get(other, 0) < tally.exact:
+        if trial.wrong(other) > tally.wrong or trial.exact.get(other, 0) < tally.exact:
             return f"after it, {other} is answered worse than before."
     missed = sum(miss.session in hidden for miss in trial.misses.get(tool, ()))
     if unseen - missed < ANSWERED * unseen:
@@ -200,22 +200,10 @@ def _spread(moments: Sequence[Moment], most: int) -> list[Moment]:
 
 def _words() -> str:
     """What the file imports of `journeyman.world.documents`, with what each does."""
-    lines: list[str] = []
-    for name in (*_FUNCTIONS, "Desk"):
-        word = getattr(documents, name)
-        if inspect.isclass(word):
-            for each, method in inspect.getmembers(word, inspect.isfunction):
-                if not each.startswith("_"):
-                    lines.append(f"desk.{each}{_signature(method)}: {_first(method)}")
-        else:
-            lines.append(f"{name}{_signature(word)}: {_first(word)}")
-    return "\n".join(lines)
-
-
-_FUNCTIONS = (
-    "refuse_if", "refuse_one", "doubt_if", "never_below_zero", "past", "shown", "agreed", "entry", "first", "beyond",
-    "culprit", "present", "case", "merged", "calculated",
-)  # fmt: skip
+    words = [(each.__name__, each) for each in documents.WORDS]
+    methods = inspect.getmembers(documents.Desk, inspect.isfunction)
+    words += [(f"desk.{name}", method) for name, method in methods if not name.startswith("_")]
+    return "\n".join(f"{name}{_signature(word)}: {_first(word)}" for name, word in words)
 
 
 def _signature(function: Any) -> str:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from journeyman.dream.worlds.calls import TAKEN
 from journeyman.dream.worlds.history import Docs, Moment
 from journeyman.dream.worlds.kinds import Kind, Kinds
+from journeyman.dream.worlds.values import fields_of, is_text
 from journeyman.world import documents
 from journeyman.world.outcome import Failure
 
@@ -33,7 +34,6 @@ class _Unknown:
 UNKNOWN = _Unknown()
 NAMES = 90  # at most so many for one tool
 _TAKEN = TAKEN.union(vars(builtins), ("answered", "each", "value", "x", "y"))  # mean something else
-_WORDS = ("entry", "first", "beyond", "culprit", "present", "merged", "calculated", "case", "agreed", "past", "shown")
 
 
 class Sight:
@@ -76,6 +76,11 @@ class Name(NamedTuple):
     depth: float = 0
     kind: str = ""
 
+    @property
+    def elements(self) -> Iterator[Any]:
+        """Those of all the lists that it is."""
+        return (each for value in self.values if isinstance(value, list) for each in value)
+
 
 class Scope:
     """`answers`: what the tool answered, where that may be spoken of, as the name `answered`."""
@@ -89,7 +94,7 @@ class Scope:
     ) -> None:
         self.moments = moments
         self.kinds = kinds
-        words: dict[str, Any] = {word: getattr(documents, word) for word in _WORDS}
+        words: dict[str, Any] = {each.__name__: each for each in documents.WORDS}
         words |= {kind.upper(): kind for kind in kinds.all}
         counts = Counter(name for moment in moments for name in moment.call.arguments)
         self.arguments = sorted(counts, key=lambda name: (-counts[name], name))
@@ -267,13 +272,12 @@ class Scope:
         elif name.shape == "texts":
             yield "x", name
         elif name.shape in ("doc", "part"):
-            for field in _string_fields(v for v in name.values if isinstance(v, dict)):
+            for field in fields_of(name.values, is_text):
                 yield f'{name.name}["{field}"]', None
             for place in self._nested(name):
                 yield f"{name.name}{place}", None
         elif name.shape == "row":
-            elements = (e for v in name.values if isinstance(v, list) for e in v if isinstance(e, dict))
-            for field in _string_fields(elements):
+            for field in fields_of(name.elements, is_text):
                 yield f'x["{field}"]', name
 
     def _nested(self, name: Name) -> list[str]:
@@ -335,26 +339,15 @@ class Scope:
 
     def _element_fields(self, doc: Name, field: str) -> list[str]:
         lists = (v.get(field) for v in doc.values if isinstance(v, dict))
-        return _string_fields(e for held in lists if isinstance(held, list) for e in held if isinstance(e, dict))
+        return fields_of((each for held in lists if isinstance(held, list) for each in held), is_text)
 
     def _maps_in_row(self, row: Name) -> list[str]:
         found: dict[str, set[frozenset[str]]] = {}
-        for value in row.values:
-            for each in value if isinstance(value, list) else ():
-                if isinstance(each, dict):
-                    for field, held in each.items():
-                        if isinstance(held, dict) and held and all(isinstance(e, dict) for e in held.values()):
-                            found.setdefault(field, set()).add(frozenset(held))
+        for each in row.elements:
+            for field, held in each.items() if isinstance(each, dict) else ():
+                if isinstance(held, dict) and held and all(isinstance(e, dict) for e in held.values()):
+                    found.setdefault(field, set()).add(frozenset(held))
         return sorted(found)
-
-
-def _string_fields(things: Any) -> list[str]:
-    found: dict[str, None] = {}
-    for thing in things:
-        for field, value in thing.items():
-            if isinstance(value, str) and field != documents.UNSAID:
-                found[field] = None
-    return list(found)
 
 
 def _flat(doc: dict[str, Any], before: str = "", depth: int = 2) -> Iterator[tuple[str, str]]:

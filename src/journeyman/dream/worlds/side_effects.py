@@ -21,7 +21,7 @@ from journeyman.dream.worlds.history import History, Key, Moment
 from journeyman.dream.worlds.program import Program
 from journeyman.dream.worlds.reading import Reading
 from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
-from journeyman.dream.worlds.values import positive, same
+from journeyman.dream.worlds.values import fields_of, positive, same
 from journeyman.world.documents import UNSAID
 
 Seen = dict[int, dict[Key, dict[str, Any]]]  # call -> document -> what it was when it was seen again
@@ -211,7 +211,7 @@ def _given(explainer: Explainer, target: Name, name: str, held: dict[int, Any]) 
         old = f'{target.name}.get("{name}", [])'
         texts = [argument]
         if scope.names[argument].shape == "row":
-            fields = dict.fromkeys(f for at in wanted for each in values[at] for f in each)
+            fields = fields_of(each for at in wanted for each in values[at])
             texts += [f'merged({old}, {argument}, "{field}")' for field in fields]
             texts += [f"{old} + {argument}"]
         fit = [

@@ -2,21 +2,17 @@
 
 Always holds: true is not 1; what is written is read again as the same value.
 
-Knows values; sums and rows know names in a scope as well.
+Knows values; nothing of what they are values of.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from journeyman.dream.worlds.conditions import Scalar, quoted
-from journeyman.dream.worlds.scope import UNKNOWN, Name, Scope
-
 _POSITIVE = 4  # numbers of which none is below zero, for that to say something
-_PAIRS = 2  # elements of a list, for what is made of each to be told
 
 
 def same(a: Any, b: Any) -> bool:
@@ -38,6 +34,10 @@ def any_number(values: Sequence[Any]) -> bool:
     return any(map(is_number, values))
 
 
+def is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
 def is_plain(value: Any) -> bool:
     return value is None or isinstance(value, str | int | float | bool)
 
@@ -46,29 +46,14 @@ def written(value: Any) -> str:
     return repr(json.loads(json.dumps(value)))
 
 
-def fields_of(things: Any) -> list[str]:
-    return list(dict.fromkeys(field for thing in things if isinstance(thing, dict) for field in thing))
+def quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
-def big_fields(name: Name) -> list[str]:
-    found: dict[str, None] = {}
-    for value in name.values:
-        if isinstance(value, dict):
-            for field, held in value.items():
-                if isinstance(held, dict | list):
-                    found[field] = None
-    return list(found)
-
-
-def number_fields(row: Name) -> list[str]:
-    found: dict[str, None] = {}
-    for value in row.values:
-        for each in value if isinstance(value, list) else ():
-            if isinstance(each, dict):
-                for field, held in each.items():
-                    if is_number(held):
-                        found[field] = None
-    return list(found)
+def fields_of(things: Iterable[Any], fit: Callable[[Any], Any] = lambda _: True) -> list[str]:
+    """The fields of those that are objects in which something fit stands, in the order in which they are seen."""
+    objects = (thing for thing in things if isinstance(thing, dict))
+    return list(dict.fromkeys(field for each in objects for field, held in each.items() if fit(held)))
 
 
 def loose_places(values: list[Any]) -> set[tuple[Any, ...]]:
@@ -103,38 +88,3 @@ def positive(values: Sequence[Any]) -> bool:
     """Whether these are numbers of which none is below zero, and not too few."""
     numbers = [value for value in values if is_number(value)]
     return len(numbers) == len(values) >= _POSITIVE and min(numbers) >= 0
-
-
-def sums(scope: Scope) -> Iterator[Scalar]:
-    """Sums along lists: of a field, and of the differences and products of two lists' fields."""
-    rows = [name for name in scope.names.values() if name.shape == "row"]
-    numeric = {row.name: number_fields(row) for row in rows}
-    for row in rows:
-        for field in numeric[row.name]:
-            text = f"sum(x[{quoted(field)}] for x in {row.name})"
-            yield Scalar(text, scope.values(text), row.depth + 0.8)
-    for a in rows:
-        for b in rows:
-            if a.name != b.name and a.along == b.along and a.depth + b.depth <= 4:
-                for f in numeric[a.name]:
-                    for g in numeric[b.name]:
-                        text = f"sum(y[{quoted(g)}] - x[{quoted(f)}] for x, y in zip({a.name}, {b.name}))"
-                        yield Scalar(text, scope.values(text), max(a.depth, b.depth) + 1.0)
-
-
-def along(row: Name, wanted: dict[int, list[Any]]) -> str:
-    """A list of objects made from a row's elements, each field a constant or a copy."""
-    pairs = [(x, y) for at, tail in wanted.items() for x, y in zip(row.values[at], tail, strict=True)]
-    if len(pairs) < _PAIRS or not all(isinstance(x, dict) and isinstance(y, dict) for x, y in pairs):
-        return ""
-    parts: list[str] = []
-    for field in fields_of(y for _, y in pairs):
-        values = [y.get(field, UNKNOWN) for _, y in pairs]
-        copied = next((f for f in pairs[0][0] if all(f in x and same(x[f], y.get(field)) for x, y in pairs)), None)
-        if all(same(value, values[0]) for value in values) and copied != field:
-            parts.append(f"{quoted(field)}: {written(values[0])}")
-        elif copied is not None:
-            parts.append(f"{quoted(field)}: x[{quoted(copied)}]")
-        else:
-            return ""
-    return "[{" + ", ".join(parts) + "} for x in " + row.name + "]"
