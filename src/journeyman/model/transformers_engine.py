@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,9 @@ class TransformersEngine:
         """Of the weights and of hidden states."""
         return self.head.weight_VH.dtype
 
-    @property
+    @cached_property
     def end_id(self) -> int:
-        """The token that ends an assistant's turn in the model's template. Of some families (Gemma, Phi) it is not the
-        one that ends a text."""
+        """The token that ends a turn in the model's template: in some families (Gemma, Phi) not what ends a text."""
         asked = [{"role": "user", "content": "a"}]
         try:
             said = self.chat([*asked, {"role": "assistant", "content": "b"}], begins=False)[len(self.chat(asked)) :]
