@@ -19,6 +19,7 @@ from journeyman.learn.exposures import LIVE, Exposure, observe, proven
 from journeyman.learn.sft import replay
 from journeyman.learn.trainer import Deck, Objective, Schedule, train
 from journeyman.model import load_engine
+from journeyman.model.head import Head
 from journeyman.model.lora import LoRAConfig
 from journeyman.model.transformers_engine import TransformersEngine
 
@@ -162,6 +163,22 @@ def test_entropy_and_signal_are_those_of_the_rows(tiny_engine: TransformersEngin
     away = [replace(row, weight_R=-torch.ones(len(row.response))) for row in held]  # a loss below zero pulls, too
     [step] = train(tiny_engine, away, [], Schedule(steps=1, rows=2))
     assert step.signal == 1.0
+
+
+def test_the_head_runs_where_a_loss_is(tiny_engine: TransformersEngine) -> None:
+    seen: list[int] = []
+
+    class Counted(Head):
+        def logits(self, hidden_NH: torch.Tensor) -> torch.Tensor:
+            seen.append(len(hidden_NH))
+            return super().logits(hidden_NH)
+
+    start(tiny_engine)
+    rows, held = observe(tiny_engine, None, cases()), replay(tiny_engine, [(p, r) for p, _, r in cases(9, 2)])
+    tiny_engine.head = Counted(tiny_engine.head.weight_VH)
+    list(train(tiny_engine, rows, held, Schedule(steps=1, rows=len(rows), anchor_rows=2)))
+    soft, hard = (sum(len(row.response) for row in part) for part in (rows, held))
+    assert sum(seen) == 2 * soft + hard  # student and teacher; a target asks no teacher
 
 
 def test_gradients_are_clipped_and_weights_do_not_decay(tiny_engine: TransformersEngine) -> None:
