@@ -47,13 +47,12 @@ def unseen_states(program: Program, known: frozenset[tuple[str, str]]) -> list[C
     explained = sum(refusal.at for refusal in program.refusals if not refusal.missing)
     seen_at = [at for at, moment in enumerate(scope.moments) if moment.call.ok or explained >> at & 1]
     found: list[str] = []
-    for name in scope.names.values():
-        if name.shape == "doc" and not scope.needs(name.text):
-            for field in sorted(field for kind, field in known if kind == name.kind):
-                place = f"{name.name}[{quoted(field)}]"
-                seen = {value for at in seen_at if isinstance(value := scope.values(place)[at], str)}
-                if 0 < len(seen) <= _STATES and not any(place in text for text in whole):
-                    found.append(f"not ({place} in {(*sorted(seen),)!r})")
+    for name in scope.lookups():
+        for field in sorted(field for kind, field in known if kind == name.kind):
+            place = f"{name.name}[{quoted(field)}]"
+            seen = {value for at in seen_at if isinstance(value := scope.values(place)[at], str)}
+            if 0 < len(seen) <= _STATES and not any(place in text for text in whole):
+                found.append(f"not ({place} in {(*sorted(seen),)!r})")
     return [Condition(text, *bits(scope.values(text)), _COST, odd=True) for text in found]
 
 

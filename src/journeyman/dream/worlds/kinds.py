@@ -1,6 +1,7 @@
 """Which kinds of thing a log speaks of, and under which key each is known: orders by order_id, users by user_id.
 
-Always holds: what a call answers is a document of at most one kind; kinds come out in the same order for the same log.
+Always holds: what a call answers is a document of at most one kind, or shows parts that may be of several; kinds come
+out in the same order for the same log.
 
 Knows calls; nothing of how things change.
 """
@@ -20,8 +21,10 @@ _ALIKE = 0.5  # of the fields of two documents of one kind, so many are the same
 _SURE = 0.9
 _MET = 0.5  # of the keys in a tool's answers, so many are those of documents that others have shown
 _ANY = frozenset("id key uid uuid guid number no code ref slug thing".split())  # no names for anything
-_VERBS = frozenset("get read find show look lookup fetch view open load retrieve details detail info by id".split())
-_LOOKS = frozenset("get read find show look lookup fetch view load retrieve search list check query describe".split())
+_SHOWS = frozenset("get read find show look lookup fetch view load retrieve".split())
+_LOOKS = _SHOWS.union("search list check query describe".split())
+_NO_KIND = _SHOWS.union("open details detail info by id".split())  # the rest of a tool's name says what it shows
+_SAMPLE = 400  # calls of a tool that are looked at
 _PART = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
 
 
@@ -56,11 +59,12 @@ class Kinds:
         self.told: dict[str, frozenset[str]] = {}
         self._found: list[Kind] = []
         self._keys: dict[str, set[str]] = defaultdict(set)
-        width = {tool: len({field for call in calls[:400] for field in call.value}) for tool, calls in by_tool.items()}
-        # Who asks for least and shows most first: of what others show, it is a part.
-        few_first = sorted(by_tool, key=lambda tool: (_most(by_tool[tool]), -width[tool], tool))
-        for tool in few_first:
-            if seen := self._judged(tool, by_tool[tool]):
+        samples = {tool: calls[:_SAMPLE] for tool, calls in by_tool.items()}
+        width = {tool: len({field for call in calls for field in call.value}) for tool, calls in samples.items()}
+        most = {tool: max(len(call.arguments) for call in calls) for tool, calls in by_tool.items()}
+        # Who asks for least and shows most first: of what it shows, others show a part.
+        for tool in sorted(by_tool, key=lambda tool: (most[tool], -width[tool], tool)):
+            if seen := self._judged(tool, samples[tool]):
                 self.whole[tool] = seen
                 told = frozenset(field for call in by_tool[tool] for field in call.value)
                 if missing := seen.kind.fields - told:
@@ -70,7 +74,6 @@ class Kinds:
         self.all = {kind.name: kind for kind in (*self._found, *self._parts)}
 
     def _judged(self, tool: str, calls: list[Call]) -> Seen | None:
-        calls = calls[:400]
         fields = frozenset(
             field for field, n in Counter(f for call in calls for f in call.value).items() if n > len(calls) / 4
         )
@@ -202,11 +205,6 @@ def _arguments(calls: Iterable[Call]) -> list[str]:
     return list(dict.fromkeys(n for call in calls for n, value in call.arguments.items() if isinstance(value, str)))
 
 
-def _most(calls: Sequence[Call]) -> int:
-    """How many arguments calls have at most."""
-    return max(len(call.arguments) for call in calls)
-
-
 def _says(calls: Sequence[Call], argument: str, field: str) -> bool:
     equal = sum(argument in c.arguments and c.value.get(field) == c.arguments[argument] for c in calls)
     return equal >= _SURE * len(calls)
@@ -215,14 +213,17 @@ def _says(calls: Sequence[Call], argument: str, field: str) -> bool:
 def _called(field: str, argument: str, tool: str) -> str:
     """What such documents are called: after their key, or if all keys have the same name, after who asks for it."""
     named = [_stem(field), _stem(argument)]
-    words = [word.lower() for word in _PART.findall(tool)]
-    named.append("_".join(word for word in words if word not in _VERBS))
+    named.append("_".join(word for word in _words(tool) if word not in _NO_KIND))
     return next((name for name in named if name and name not in _ANY), named[0])
 
 
 def looks(tool: str) -> bool:
     """Whether its name says that it only looks something up."""
-    return next((word.lower() for word in _PART.findall(tool)), "") in _LOOKS
+    return next(iter(_words(tool)), "") in _LOOKS
+
+
+def _words(tool: str) -> list[str]:
+    return [word.lower() for word in _PART.findall(tool)]
 
 
 def _stem(name: str) -> str:

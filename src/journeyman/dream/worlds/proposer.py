@@ -98,7 +98,8 @@ def _proposed(
     moments = [each for moments in found.induction.history.moments for each in moments if each.call.tool == tool]
     calling = sorted({each.session for each in moments})
     hidden = set(calling[HIDDEN - 1 :: HIDDEN])
-    if sum(each.session in hidden for each in moments) < HIDDEN:
+    unseen = sum(each.session in hidden for each in moments)
+    if unseen < HIDDEN:
         return found, Outcome(False, 0, "it was called too seldom to tell whether a rule is right")
     source = found.induced.source
     shown = _spread([each for each in moments if each.session not in hidden], SHOWN)
@@ -115,7 +116,6 @@ def _proposed(
         if not why:
             text = replaced(source, tool, code)
             trial = replayed(text, name, sessions, {each: sorted(fields) for each, fields in loose.items()}, tool)
-            unseen = sum(each.session in hidden for each in moments)
             why = trial.why or unfit(trial, found, tool, hidden, unseen)
             if not why:
                 return _with(found, sessions, name, text, tool, loose), Outcome(True, round)

@@ -125,9 +125,7 @@ def refusals(
     spoken = {each.text for refusal in listed for each in refusal.readings}
     odd = [each for each in found if each.odd and worked & ~dark and not worked & (each.yes | ~(each.no | dark))]
     doubts = [each for each in odd if each.text not in spoken]
-    direct = {
-        f"{name.name} is None" for name in scope.names.values() if name.shape == "doc" and not scope.needs(name.text)
-    }
+    direct = {f"{name.name} is None" for name in scope.lookups()}
     doubts += [doubt for refusal in listed if (doubt := _others(refusal, scope)) is not None]
     believed = [each for each in listed if each.says not in mute and _believed(each, worked, direct)]
     doubts += [each for refusal in listed if refusal not in believed for each in refusal.readings[:1]]
@@ -196,13 +194,8 @@ def is_missing(says: str) -> bool:
 def _sought(scope: Scope) -> list[Name]:
     """What the tool looks up by its arguments alone, and where it worked it was mostly known."""
     worked = [at for at, moment in enumerate(scope.moments) if moment.call.ok]
-    found: list[Name] = []
-    for name in scope.names.values():
-        if name.shape == "doc" and not scope.needs(name.text):
-            known = sum(isinstance(name.values[at], dict) for at in worked)
-            if worked and known >= _MOSTLY * len(worked):
-                found.append(name)
-    return found
+    known = [(name, sum(isinstance(name.values[at], dict) for at in worked)) for name in scope.lookups()]
+    return [name for name, count in known if worked and count >= _MOSTLY * len(worked)]
 
 
 def lookup(name: Name, says: str, who: str = "", at: int = 0) -> Refusal:

@@ -1,7 +1,7 @@
 """A process of its own in which a world is tried that nobody has read yet: the whole replay of a log.
 
     trial = replayed(source, "shop", recordings)
-    trial.wrong["cancel_order"], trial.exact["cancel_order"]
+    trial.wrong("cancel_order"), trial.exact["cancel_order"]
 
 Always holds: the process is this Python, isolated (`-I`), with an empty environment and no file of ours open; before a
 line of the world runs, what may be had of CPU time and memory is limited, files cannot be written, and whatever reaches

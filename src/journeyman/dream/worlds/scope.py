@@ -145,6 +145,10 @@ class Scope:
         used = _used(text)
         return [name for name in self.names if name in used and name not in self.arguments]
 
+    def lookups(self) -> list[Name]:
+        """The documents that the arguments alone name."""
+        return [name for name in self.names.values() if name.shape == "doc" and not self.needs(name.text)]
+
     def reach(self, text: str) -> frozenset[str]:
         """The names that an expression needs, and those that they need."""
         found: set[str] = set()

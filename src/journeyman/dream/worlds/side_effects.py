@@ -140,28 +140,27 @@ class SideEffects:
         }
         if not open_:
             return
-        for target in scope.names.values():  # a whole list or object that an argument gives
-            if target.shape not in ("doc", "part") or self._is_told(program, target):
-                continue
-            held = {at: places[at][id(v)] for at, v in enumerate(target.values) if at in places and id(v) in places[at]}
+        targets: list[tuple[Name, dict[int, Any]]] = []
+        for name in scope.names.values():
+            if name.shape in ("doc", "part") and not self._is_told(program, name):
+                there = {at: places[at].get(id(value)) for at, value in enumerate(name.values) if at in places}
+                targets.append((name, {at: pair for at, pair in there.items() if pair is not None}))
+        for target, held in targets:  # a whole list or object that an argument gives
             for name in sorted({name for at in held for name in held[at][1] if name != UNSAID}):
                 inside = {each for each in open_ if each[0] in held and _within(held[each[0]], name, each)}
                 if inside and (effect := _given(explainer, target, name, held)):
                     program.side.append(effect)
                     program.writes = True
                     open_ -= inside
-        for target in scope.names.values():
-            if target.shape not in ("doc", "part") or self._is_told(program, target):
-                continue
-            held = {at: places[at][id(v)] for at, v in enumerate(target.values) if at in places and id(v) in places[at]}
+        for target, held in targets:
             for name in sorted({n for at, where, n in open_ if at in held and id(target.values[at]) == where}):
                 effect = self._computed(explainer, target, name, held)
                 if effect is not None:
                     program.side.append(effect)
                     program.writes = True
                     open_ -= {(at, id(target.values[at]), name) for at in held}
-        for target in scope.names.values():  # what is left has no explanation: it is not known afterwards
-            if target.shape == "doc" and not self._is_told(program, target):
+        for target, _ in targets:  # what is left has no explanation: it is not known afterwards
+            if target.shape == "doc":
                 fields = {
                     field
                     for at, where, _ in open_

@@ -14,7 +14,7 @@ import resource
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from journeyman.dream.worlds.calls import Call
@@ -45,7 +45,7 @@ def main() -> None:
 def replay(asked: dict[str, Any], out: int) -> None:
     from journeyman.dream.worlds import book
     from journeyman.dream.worlds.calls import Call, Recording
-    from journeyman.dream.worlds.fidelity import Measured, is_right, measured
+    from journeyman.dream.worlds.fidelity import measured
     from journeyman.dream.worlds.history import History
     from journeyman.dream.worlds.induced import Induced
     from journeyman.dream.worlds.kinds import Kinds
@@ -65,33 +65,30 @@ def replay(asked: dict[str, Any], out: int) -> None:
     ]
     history = History(sessions, Kinds(sessions))
 
-    def world() -> tuple[Induced, Measured]:
-        made = Induced(*book.rules(book.module(asked["source"], asked["name"]), asked["name"]), history, "")
-        made.loose = {tool: {(kind, field) for kind, field in each} for tool, each in asked["loose"].items()}
-        return made, measured(made, sessions, sessions)
-
-    _warm(measured, is_right)
+    _warm()
     _limit(asked["seconds"], asked["memory"])
+
+    def end(why: str) -> NoReturn:
+        said({"why": why})
+        os._exit(3)
 
     def guard(event: str, _arguments: tuple[Any, ...]) -> None:
         if event not in _HARMLESS:
-            said({"why": f"it reached outside its world: {event}"})
-            os._exit(3)
+            end(f"it reached outside its world: {event}")
 
     sys.addaudithook(guard)
     try:
-        made, found = world()
+        made = Induced(*book.rules(book.module(asked["source"], asked["name"]), asked["name"]), history, "")
+        made.loose = {tool: {(kind, field) for kind, field in each} for tool, each in asked["loose"].items()}
+        found = measured(made, sessions, sessions)
         if _explodes(made, [call for each in sessions for call in each.calls if call.tool == asked["tool"]]):
             raise MemoryError
     except MemoryError:
-        said({"why": "it took too much memory"})
-        os._exit(3)
+        end("it took too much memory")
     except JourneymanError as error:
-        said({"why": error.message})
-        os._exit(3)
+        end(error.message)
     except BaseException as error:
-        said({"why": f"it cannot be read as a world: {type(error).__name__}: {error}"[:300]})
-        os._exit(3)
+        end(f"it cannot be read as a world: {type(error).__name__}: {error}"[:300])
     misses: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
     for at, place, outcome in found.missed:
         told = "abstain" if outcome.error in CUTS else json.dumps(outcome.value) if outcome.ok else outcome.message
@@ -121,7 +118,7 @@ def _explodes(made: Induced, calls: Sequence[Call]) -> bool:
     return broke
 
 
-def _warm(*_used: Any) -> None:
+def _warm() -> None:
     """Load what a replay loads only when it is first needed: later, that would be reaching outside."""
     from journeyman.dream.worlds.admission import admitted
     from journeyman.dream.worlds.calls import Call, Recording

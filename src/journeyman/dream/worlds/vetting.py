@@ -23,7 +23,7 @@ from journeyman.world.documents import Desk
 _FENCE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL)
 _BUILTINS = frozenset(
     "abs all any bool dict enumerate float int isinstance len list map max min next reversed round sorted str sum "
-    "tuple zip None True False LookupError KeyError TypeError ValueError".split()
+    "tuple zip LookupError KeyError TypeError ValueError".split()
 )
 # Of the file's own names, those that are for what stands around a tool and not within it.
 _AROUND = frozenset(("Context", "Documents", "read", "write"))
@@ -56,7 +56,7 @@ _CALLED: dict[type[ast.AST], str] = {
     ast.Pow: "a power",
     ast.LShift: "a shift",
 }
-LONGEST = 20_000  # characters
+_LONGEST = 20_000  # characters
 
 
 class Vetted(NamedTuple):
@@ -70,8 +70,8 @@ def vetted(text: str, tool: str, source: str) -> Vetted:
     """The tool in a model's reply (between fences, if there are any). `source`: the world's file."""
     fenced = _FENCE.findall(text)
     code = max(fenced, key=len).strip() if fenced else text.strip()
-    if len(code) > LONGEST:
-        return Vetted("", f"it has more than {LONGEST} characters")
+    if len(code) > _LONGEST:
+        return Vetted("", f"it has more than {_LONGEST} characters")
     try:
         tree = ast.parse(code)
         known = _known(ast.parse(source))
