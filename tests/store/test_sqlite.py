@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import resource
 from collections.abc import Callable, Iterator
@@ -82,6 +83,28 @@ def test_a_new_store_is_durable_and_marked_as_ours(path: Path) -> None:
         assert store._db.rows("PRAGMA synchronous") == [(2,)], "FULL"
     assert query(path, "PRAGMA user_version") == [(len(SCHEMAS),)]
     assert path.read_bytes()[68:72] == b"JMAN"
+
+
+def made_at_once(folder: Path, together: Any, troubles: Any) -> None:
+    for n in range(30):
+        together.wait(60)
+        try:
+            open_store(f"{folder}/{n}.db").close()
+        except StoreError as error:
+            troubles.put(str(error))
+
+
+def test_a_file_made_by_several_at_once_is_waited_for(tmp_path: Path) -> None:
+    # SQLite's own waiting leaves out the change to a write-ahead log: the second of two was refused at once.
+    spawning = multiprocessing.get_context("spawn")
+    together, troubles = spawning.Barrier(6), spawning.Queue()
+    racers = [spawning.Process(target=made_at_once, args=(tmp_path, together, troubles)) for _ in range(6)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join(120)
+        assert racer.exitcode == 0
+    assert troubles.empty(), troubles.get()
 
 
 def test_an_empty_file_becomes_a_store(path: Path) -> None:

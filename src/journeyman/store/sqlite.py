@@ -10,7 +10,9 @@ Knows nothing of what the tables hold. Needs apsw: the sqlite3 of many Pythons h
 from __future__ import annotations
 
 import json
+import random
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -47,7 +49,7 @@ class SqliteDatabase:
         connection.pragma("foreign_keys", True)
         connection.pragma("secure_delete", True)  # what is deleted is overwritten
         if self._is_blank():
-            connection.pragma("journal_mode", "wal")  # kept in the file; not allowed inside a transaction
+            self._write_ahead()
             with self.transaction():
                 if self._is_blank():  # still: another process may have been first
                     connection.pragma("application_id", MARK)
@@ -63,6 +65,19 @@ class SqliteDatabase:
         if found < len(schemas):
             with self.transaction():
                 self._extend(schemas)
+
+    def _write_ahead(self) -> None:
+        """Set what is kept in the file and cannot be set within a transaction: that changes go to a log first."""
+        end = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._connection.pragma("journal_mode", "wal")
+                return
+            except apsw.BusyError:
+                # SQLite does not wait here by itself, as two that wait for each other would never go on.
+                if time.monotonic() > end:
+                    raise
+                time.sleep(random.uniform(0.001, 0.02))
 
     def _extend(self, schemas: Sequence[str]) -> None:
         """Add what this file's version lacks. Asked for within the transaction: another process may have been first."""
