@@ -53,8 +53,8 @@ def train_step() -> str:
             f"| {percent(ours['update_share_of_gemm_rate'])} |"
         )
     source = (
-        f"- `bench/results/{path.name}` (with its command): {found['model']}, {found['states']} states, "
-        f"TRL {found['trl']}, {found['machine']}, {found['date'][:10]}"
+        f"- `bench/results/{path.name}` (with commands): {found['model']}, {found['states']} states, "
+        f"TRL {found['trl']}, {found['machine']}, {max(cell['date'] for cell in found['cells'])[:10]}"
     )
     return "\n".join([*lines, "", source])
 

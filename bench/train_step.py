@@ -8,8 +8,9 @@ model, questions, context (shared by all states, in front of the question), answ
 (forward KL over the full vocabulary), float32, and as many threads. TRL runs in an environment of its own (--trl DIR,
 made there if it is not), without recomputation, at the micro-batch size of --micro.
 
-Writes bench/results/train_step.json: per cell both sides' tokens (of answers) a second, CPU-seconds and peak memory,
-their ratios, and how far our student update is from the rate at which this machine multiplies matrices.
+Writes bench/results/train_step.json as each cell ends, beside those that are there: both sides' tokens (of answers) a
+second, CPU-seconds and peak memory, their ratios, and how far our student update is from the rate at which this machine
+multiplies matrices.
 """
 
 from __future__ import annotations
@@ -54,7 +55,6 @@ def main() -> int:
     from journeyman.model.source import DEFAULT_MODEL, locate
 
     model = args.model or DEFAULT_MODEL
-    cells: list[dict[str, Any]] = []
     for context in args.contexts:
         for answer in args.answers:
             work = {
@@ -71,9 +71,9 @@ def main() -> int:
                 file.write_text(json.dumps(work))
                 mine = _run([sys.executable, __file__, "--work", str(file)])
                 theirs = _run([str(python), str(ROOT / "bench" / "train_step_trl.py"), str(file)])
-            cells.append(_cell(context, answer, work["micro_batch"], mine, theirs))
-            print(_said(cells[-1]), flush=True)
-            RESULT.write_text(json.dumps(_result(args, model, theirs["trl"], cells), indent=1) + "\n")
+            cell = _cell(context, answer, work["micro_batch"], mine, theirs)
+            print(_said(cell), flush=True)
+            _keep(_setting(args, model, theirs["trl"]), cell)
     return 0
 
 
@@ -184,6 +184,8 @@ def _run(command: list[str]) -> dict[str, Any]:
 
 def _cell(context: int, answer: int, micro: int, mine: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
     return {
+        "command": f"python bench/train_step.py --contexts {context} --answers {answer}",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "context": context,
         "answer": answer,
         "trl_micro_batch": micro,
@@ -205,16 +207,18 @@ def _said(cell: dict[str, Any]) -> str:
     )
 
 
-def _result(args: argparse.Namespace, model: str, trl: str, cells: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "command": " ".join(["python", "bench/train_step.py", *sys.argv[1:]]).replace(f" --trl {args.trl}", ""),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "model": model,
-        "states": args.states,
-        "trl": trl,
-        "cells": cells,
-    }
+def _setting(args: argparse.Namespace, model: str, trl: str) -> dict[str, Any]:
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return {"machine": machine, "threads": args.threads, "model": model, "states": args.states, "trl": trl}
+
+
+def _keep(setting: dict[str, Any], cell: dict[str, Any]) -> None:
+    """Put `cell` in the place of its like; the others stay if they were measured in the same setting."""
+    found = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
+    same = all(found.get(name) == value for name, value in setting.items())
+    cells = {(each["context"], each["answer"]): each for each in (found["cells"] if same else [])}
+    cells[cell["context"], cell["answer"]] = cell
+    RESULT.write_text(json.dumps({**setting, "cells": [cells[key] for key in sorted(cells)]}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
