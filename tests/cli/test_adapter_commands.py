@@ -77,6 +77,23 @@ def test_service_goes_forward_and_back(hashes: list[str], call: Call) -> None:
     assert second[-1]["to"] == ""
 
 
+@pytest.mark.parametrize("file", ["adapter_model.safetensors", "adapter_config.json", "lineage.json"])
+@pytest.mark.parametrize("words", [["promote"], ["pin"], ["try"]])
+def test_what_no_server_could_load_is_not_put_in_service(
+    hashes: list[str], call: Call, tmp_path: Path, file: str, words: list[str]
+) -> None:
+    directory = tmp_path / "journeyman.db.d" / "adapters" / hashes[0]
+    whole = (directory / file).read_bytes()
+    for left in (b"", whole[: len(whole) // 2]):
+        (directory / file).write_bytes(left)
+        assert "directory back" in call(*words, hashes[0], code=1)["remedy"]
+    (directory / file).unlink()
+    call(*words, hashes[0], code=1)
+    assert [each["state"] for each in call("list")["adapters"]].count("in service") == 1
+    (directory / file).write_bytes(whole)
+    assert call(*words, hashes[0])["why"] == words[0]
+
+
 def test_what_is_asked_for_wrongly_is_refused(hashes: list[str], call: Call, tmp_path: Path) -> None:
     assert call("show", "champion", "--tenant", "ann", code=2)["remedy"]
     assert call("show", "nothing", code=1)["remedy"]

@@ -15,6 +15,7 @@ from journeyman.cli import main
 from journeyman.nightly import hours
 from journeyman.nightly.book import Book
 from journeyman.registry import erasure, service
+from journeyman.registry.adapters import WEIGHTS
 from journeyman.store import Store, open_store
 
 CUT = "bob: night n2 has not ended"
@@ -128,8 +129,13 @@ def test_what_is_in_service_and_cannot_serve(store: Store, capsys: pytest.Captur
     assert found["tenants"][0]["champions"][0]["pinned"]
     proved = f"ann: adapter {newer} was proved, and {champion.hash} is pinned"
     assert f"pin --off --tenant ann, and then adapters promote {newer}" in needs(found)[proved]
-    shutil.rmtree(store.folder / "adapters" / champion.hash)
-    assert f"ann: the files of adapter {champion.hash}, which is in service, are gone" in needs(status(capsys))
+    files = store.folder / "adapters" / champion.hash
+    lost = f"ann: the files of adapter {champion.hash}, which is in service, are gone or changed"
+    assert lost not in needs(found)
+    (files / WEIGHTS).write_bytes((files / WEIGHTS).read_bytes()[:-1])
+    assert lost in needs(status(capsys))
+    shutil.rmtree(files)
+    assert lost in needs(status(capsys))
 
 
 def test_an_erasure_that_was_stopped(

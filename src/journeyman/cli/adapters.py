@@ -286,7 +286,11 @@ def _diff(args: argparse.Namespace) -> int:
 
 
 def _promote(args: argparse.Namespace) -> int:
-    return _change(args, lambda store: service.promote(store, args.adapter, args.tenant, args.base))
+    def change(store: Store) -> ServiceRecord:
+        _verify(store, args)
+        return service.promote(store, args.adapter, args.tenant, args.base)
+
+    return _change(args, change)
 
 
 def _rollback(args: argparse.Namespace) -> int:
@@ -297,6 +301,7 @@ def _pin(args: argparse.Namespace) -> int:
     def change(store: Store) -> ServiceRecord:
         if args.off:
             return service.unpin(store, args.tenant, args.base)
+        _verify(store, args)
         return service.pin(store, args.adapter, args.tenant, args.base)
 
     return _change(args, change)
@@ -320,6 +325,12 @@ def _try(args: argparse.Namespace) -> int:
     else:
         common.console().print(f"{tried} answers {entry.evidence['share']:g} of the sessions, {serves}")
     return 0
+
+
+def _verify(store: Store, args: argparse.Namespace) -> None:
+    """What is named is put in service only if a server will be able to load it."""
+    if args.adapter not in ("base", "champion"):
+        AdapterDirectory.beside(store).verify(there(store.adapter(args.adapter, args.tenant)))
 
 
 def _change(args: argparse.Namespace, change: Callable[[Store], ServiceRecord]) -> int:

@@ -20,6 +20,7 @@ from rich.table import Table
 from journeyman import night_rebuild, nightly
 from journeyman.capture import conversations
 from journeyman.cli import common, rounds
+from journeyman.errors import AdapterError
 from journeyman.ledger.fates import serving
 from journeyman.nightly import hours
 from journeyman.nightly.book import ROUND, WAITING, Book, held
@@ -122,6 +123,7 @@ def _nightly(store: Store) -> Output:
 
 def _attention(store: Store, found: Mapping[str, Any], where: str, now: float) -> Iterator[tuple[str, str]]:
     program, state, last = common.program(), found["nightly"]["state"], found["last_round"] or {}
+    adapters = AdapterDirectory.beside(store)
     unattended = state == "none" and last.get("ended", last.get("began", "")) < hours.written(now - LATE)
     if state == "died":
         when = "while it waited" if found["nightly"]["was"] == "waiting" else "in the middle of a round"
@@ -139,8 +141,12 @@ def _attention(store: Store, found: Mapping[str, Any], where: str, now: float) -
         for champion in each["champions"]:
             hash = champion["adapter"]
             for answers, as_what in ((hash, "in service"), (champion.get("trial", {}).get("adapter"), "on trial")):
-                if answers and not (path := AdapterDirectory.beside(store).path(answers)).is_dir():
-                    yield f"{whose}the files of adapter {answers}, which is {as_what}, are gone", f"put {path} back"
+                try:
+                    if answers:
+                        adapters.verify(store.adapter(answers, tenant))
+                except AdapterError:
+                    what = f"{whose}the files of adapter {answers}, which is {as_what}, are gone or changed"
+                    yield what, f"put {adapters.path(answers)} back as it was"
             later = [a.hash for a in store.adapters(tenant) if a.base == champion["base"] and _could_serve(a, champion)]
             if gone := champion.get("rolled_back"):
                 what = f"{whose}{shadow.ended(gone)}, as it did harm ({shadow.said(gone)})"

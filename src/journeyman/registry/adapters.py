@@ -79,6 +79,19 @@ class AdapterDirectory:
                 f"put the adapter's directory back, beside the store in {self.root}",
             ) from error
 
+    def verify(self, record: AdapterRecord) -> None:
+        """AdapterError unless a server would find the adapter as it was made, to the byte."""
+        self.lineage(record.hash)
+        try:
+            whole = content_hash(self.path(record.hash), record.tenant) == record.hash
+        except (OSError, ValueError):
+            whole = False
+        if not whole:
+            raise AdapterError(
+                f"adapter {record.hash} is in the store, but its files in {self.path(record.hash)} are gone or changed",
+                "put the adapter's directory back as it was, from a backup, or serve another one",
+            )
+
     def sweep(self) -> None:
         """Remove what a killed process left half written. Call it only while holding the store's lock."""
         for leftover in self.root.glob(".new-*"):

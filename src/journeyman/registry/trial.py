@@ -36,7 +36,7 @@ def begin(store: Store, name: str, tenant: str = "", share: float = SHARE) -> Se
             f"adapter {adapter.hash} was rejected: that it does harm, or gains nothing, is known already",
             "try one whose verdict is INSUFFICIENT: journeyman adapters list",
         )
-    AdapterDirectory.beside(store).lineage(adapter.hash)  # AdapterError if no server can load it
+    AdapterDirectory.beside(store).verify(adapter)
     history = store.service(adapter.base, tenant)
     newest = history[-1] if history else None
     if newest and newest.why == TRIAL:
