@@ -2,12 +2,13 @@
 
     python bench/learning --data DIR [--seconds 120] [--only WORK ...]
 
-DIR holds bfcl_memory, taskmaster_coffee and retention_a. Three stages, each made of runs whose rows are appended to
+DIR holds bfcl_memory, taskmaster_coffee and retention_a. Four stages, each made of runs whose rows are appended to
 bench/results/learning.jsonl as they end; a run whose row is there is not run again, so that the command may be stopped
 and given again at any time:
 
     pilot   an arm's cost a step; from it the number of steps for its trials
     tune    two learning rates an arm, on the selection shard, one seed
+    forks   how sure the veteran is of each case's proven reply where the student would leave it; nothing is trained
     report  the best of them, on the report shard, until every arm has spent the same CPU-seconds: five seeds of the
             arms that decide, two of the others
 
@@ -40,7 +41,7 @@ from measure import Row
 from work import Shard, Work
 
 from journeyman.evaluate.general import Item
-from journeyman.learn import LIVE
+from journeyman.learn import LIVE, opsd
 from journeyman.model import load_engine
 from journeyman.model.source import DEFAULT_MODEL
 from journeyman.model.transformers_engine import TransformersEngine
@@ -66,6 +67,7 @@ def main() -> int:
     for name in args.only:
         bench.pilot(name)
         bench.tune(name)
+        bench.forks(name)
     # Seeds outermost: a bench that is stopped early has measured all arms alike.
     for seed in range(SEEDS):
         for name in args.only:
@@ -143,6 +145,13 @@ class Bench:
                     self.engine, work, arm, self.anchors, seed=TUNING_SEED, steps=self.steps(name, arm_name), rate=rate
                 )
                 self.add({**key, **row, "right": measure.right(self.engine, work, LIVE)})
+
+    def forks(self, name: str) -> None:
+        key = {"stage": "forks", "work": name, "arm": "base"}
+        if not self.found(**key):
+            cases = [(case.prompt, case.shown, case.proven) for case in self.work(name, "select").cases]
+            found = opsd.forks(self.engine, None, cases)
+            self.add({**key, "veteran": [None if each is None else round(each, 4) for each in found]})
 
     def report(self, name: str, seed: int) -> None:
         suites = self.suites(seed)

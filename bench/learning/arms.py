@@ -149,5 +149,5 @@ ARMS = {
     "GRPO": Arm(rewards, decides=True),
     "OPSD + GRPO": Arm(both, decides=True),
     "proven": Arm(night, decides=True),
-    "proven + OPSD": Arm(half_proven),
+    "proven + OPSD": Arm(half_proven, decides=True),
 }

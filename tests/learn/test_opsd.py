@@ -9,7 +9,7 @@ from random_cases import cases, start
 from journeyman.errors import TrainingError
 from journeyman.learn.exposures import LIVE
 from journeyman.learn.grpo import roll_out as roll_out_for_rewards
-from journeyman.learn.opsd import roll_out
+from journeyman.learn.opsd import forks, roll_out
 from journeyman.learn.sft import veteran_samples
 from journeyman.model.transformers_engine import TransformersEngine
 
@@ -55,3 +55,22 @@ def test_a_prompt_without_room_for_a_reply_is_an_error(tokens: int, most: int, t
     ):
         with pytest.raises(TrainingError, match=f"prompt of {tokens} tokens leaves no room"):
             ask()
+
+
+def test_a_fork_is_where_the_student_would_first_say_something_else(tiny_engine: TransformersEngine) -> None:
+    tiny_engine.put_adapter("veteran", start(tiny_engine, seed=2, trained=True))
+    start(tiny_engine, trained=True)
+    prompt, shown, _ = cases()[0]
+    for student in (None, LIVE):
+        with tiny_engine.using(student):
+            (said,) = tiny_engine.generate([prompt], max_new_tokens=6)
+        for place in range(len(said)):
+            other = [*said[:place], (said[place] + 1) % 50, 3, 4]
+            with tiny_engine.using("veteran"):
+                (logits_RV,) = (tiny_engine.logits(each) for each in tiny_engine.states([(shown, other)]))
+            expected = float(logits_RV.softmax(1)[place, other[place]])
+            (found,) = forks(tiny_engine, "veteran", [(prompt, shown, other)], student)
+            assert found == pytest.approx(expected, rel=1e-4)
+        both = forks(tiny_engine, "veteran", [(prompt, shown, said), (prompt, shown, other)], student)
+        assert both == [None, pytest.approx(expected, rel=1e-4)]
+    assert forks(tiny_engine, None, []) == []

@@ -40,3 +40,25 @@ def roll_out(
     )
     cases = [(prompt, shown, reply) for (prompt, shown), reply in zip(prompts, replies, strict=True)]
     return [replace(each, sampled=True) for each in observe(engine, teacher, cases)]
+
+
+def forks(
+    engine: TransformersEngine, teacher: str | None, cases: Sequence[tuple[Ids, Ids, Ids]], student: str | None = None
+) -> list[float | None]:
+    """Of each (student's prompt, teacher's prompt, proven reply): the teacher's probability of the reply's token at the
+    fork, the first place where the student's likeliest token is another one; None where there is none.
+
+    Before the fork both go the same way, behind it the student's own replies are somewhere else. So a teacher that is
+    sure there (`exposures.SURE`) leads them onto the reply, and one that is not leads them astray, however well it
+    knows the rest: then train on the replies (`exposures.proven`).
+    """
+    replies = [reply for _, _, reply in cases]
+    with engine.using(student):
+        alone = engine.heard(engine.states([(prompt, reply) for prompt, _, reply in cases]), replies)
+    with engine.using(teacher):
+        shown = engine.heard(engine.states([(shown, reply) for _, shown, reply in cases]), replies)
+    found: list[float | None] = []
+    for (_, likeliest_R), (logp_R, _) in zip(alone, shown, strict=True):
+        places = (~likeliest_R).nonzero()
+        found.append(float(logp_R[places[0, 0]].exp()) if len(places) else None)
+    return found
