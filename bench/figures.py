@@ -31,7 +31,16 @@ RESULTS = ROOT / "bench" / "results"
 LEARNING = RESULTS / "learning.jsonl"
 PICTURE = ROOT / "docs" / "learning.svg"
 MONTH = ROOT / "docs" / "month.svg"
-RIVALS = ("SFT replay", "GRPO", "OPSD + GRPO", "proven", "OPSD, placebo")
+WORKS = {
+    "facts": "Facts told in sessions",
+    "coffee": "The next call in one business",
+    "form": "The form of a reply",
+}
+CONTESTS = {
+    "OPSD": ("SFT replay", "GRPO", "OPSD + GRPO", "proven"),
+    "proven": ("SFT replay", "GRPO", "proven + OPSD"),
+}
+SURE = 0.9  # `journeyman.learn.exposures.SURE`, without torch
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -60,16 +69,26 @@ def train_step() -> str:
 
 
 def learning() -> str:
-    """One row an arm and kind of work, and who wins against whom."""
-    rows = [row for row in table.read(LEARNING) if row["stage"] == "report"]
-    lines = [table.table(table.lines(rows)), "", "![What was gained against what was kept](learning.svg)", ""]
-    for work, rival, seeds, difference, p in table.contests(rows, "OPSD", RIVALS):
-        lines.append(f"- {work}: OPSD against {rival}: {100 * difference:+.1f} points over {seeds} seeds, p = {p:.3f}")
-    first = rows[0] if rows else {}
-    lines.append(
-        f"- `bench/results/{LEARNING.name}` (`python bench/learning`): {first.get('model', '')}, "
-        f"{first.get('machine', '')}, {first.get('date', '')[:10]}; {first.get('budget', 0):.0f} s of learning a run"
-    )
+    """A table a kind of work, one row a way to learn; who wins against whom; what the fork says beforehand."""
+    rows = table.read(LEARNING)
+    reported = [row for row in rows if row["stage"] == "report"]
+    found, sure = table.lines(reported), table.forks(rows, SURE)
+    lines: list[str] = []
+    for work, what in WORKS.items():
+        lines += [f"**{what}**", "", table.table(found, work), ""]
+        if work in sure:
+            lines += [f"At the fork the veteran is sure of the proven reply in {sure[work][0]} of {sure[work][1]}.", ""]
+    lines += ["![What was gained against what was kept](learning.svg)", ""]
+    lines += ["| | seeds | points | p, one-sided |", "| --- | --- | --- | --- |"]
+    for arm, rivals in CONTESTS.items():
+        for work, rival, seeds, difference, p in table.contests(reported, arm, rivals):
+            lines.append(f"| {work}: {arm} against {rival} | {seeds} | {100 * difference:+.1f} | {p:.3f} |")
+    first = reported[0] if reported else {}
+    lines += [
+        "",
+        f"- `bench/results/{LEARNING.name}` (`python bench/learning --data DIR`): {first.get('model', '')}, "
+        f"{first.get('machine', '')}, {first.get('date', '')[:10]}; {first.get('budget', 0):.0f} CPU-seconds of learning a run",
+    ]
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
 """Which way of learning gains most, and at what cost? All arms on three kinds of work, at equal budgets.
 
-    python bench/learning --data DIR [--seconds 120] [--only WORK ...]
+    python bench/learning --data DIR [--seconds 120] [--only WORK ...] [--longer ARM ...]
 
 DIR holds bfcl_memory, taskmaster_coffee and retention_a. Four stages, each made of runs whose rows are appended to
 bench/results/learning.jsonl as they end; a run whose row is there is not run again, so that the command may be stopped
@@ -11,6 +11,9 @@ and given again at any time:
     forks   how sure the veteran is of each case's proven reply where the student would leave it; nothing is trained
     report  the best of them, on the report shard, until every arm has spent the same CPU-seconds: five seeds of the
             arms that decide, two of the others
+
+`--longer`: instead of these, the first seed of these arms once more with four times the CPU-seconds: whether what an arm
+did not learn is a matter of time.
 
 Always holds: what is reported was not looked at while an arm was tuned; all arms get the same CPU-seconds and as many
 tuning trials; probes are answered at the end and, for a comparison at equal tokens, when as many tokens have gone
@@ -53,6 +56,7 @@ ITEMS = 40  # of each suite, others for each seed
 RATES = (1e-3, 3e-3)
 SEEDS, FEW_SEEDS = 5, 2
 TUNING_SEED = 100
+LONGER = 4
 
 
 def main() -> int:
@@ -60,10 +64,16 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=120.0, help="of CPU, for the training of every run")
     parser.add_argument("--only", nargs="+", choices=list(WORKS), default=list(WORKS))
+    parser.add_argument("--longer", nargs="+", choices=list(ARMS), default=[], metavar="ARM")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     bench = Bench(load_engine(args.model), args)
+    for name in args.only if args.longer else ():
+        for arm_name in args.longer:
+            bench.longer(name, arm_name)
+    if args.longer:
+        return 0
     for name in args.only:
         bench.pilot(name)
         bench.tune(name)
@@ -185,6 +195,23 @@ class Bench:
             row |= measure.evaluate(self.engine, work, LIVE)
             row["suites"] = measure.retained(self.engine, suites, LIVE)
             self.add({**key, **row})
+
+    def longer(self, name: str, arm_name: str) -> None:
+        key = {"stage": "longer", "work": name, "arm": arm_name, "seed": 0}
+        if self.found(**key):
+            return
+        work = self.work(name, "report")
+        row = measure.train(
+            self.engine,
+            work,
+            ARMS[arm_name],
+            self.anchors,
+            seed=0,
+            rate=self.rate(name, arm_name),
+            steps=LONGER * self.steps(name, arm_name),
+            seconds=LONGER * self.seconds,
+        )
+        self.add({**key, **row, **measure.evaluate(self.engine, work, LIVE)})
 
     def of(self, **key: Any) -> Iterator[Row]:
         key["budget"] = self.seconds

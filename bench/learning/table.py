@@ -116,23 +116,34 @@ def contests(rows: Iterable[Row], arm: str, rivals: Sequence[str]) -> list[tuple
     return result
 
 
-def table(found: Sequence[Line]) -> str:
+def table(found: Sequence[Line], work: str) -> str:
+    """The arms of one kind of work, what gained most first."""
     head = (
-        "| work | arm | seeds | right, before → after | gain (95 % interval) | of the lesson's worth | five suites "
-        "| fires outside | at equal tokens | tokens | CPU-seconds |"
+        "| way | seeds | right | gain (95 % interval) | of the lesson's worth | five suites | fires outside "
+        "| at equal tokens | tokens | steps |"
     )
-    rows = [head, "| --- " * 11 + "|"]
-    for line in found:
+    rows = [head, "| --- " * 10 + "|"]
+    for line in sorted((line for line in found if line.work == work), key=lambda line: -line.gain):
+        trained = line.at_tokens is not None
         rows.append(
-            f"| {line.work} | {line.arm} | {line.seeds} "
-            f"| {100 * line.before:.0f} % → {100 * _mean(line.after):.0f} % "
+            f"| {line.arm} | {line.seeds} | {100 * _mean(line.after):.0f} % "
             f"| {_points(line.gain)} ({_points(line.interval[0])} to {_points(line.interval[1])}) "
             f"| {'–' if line.internalised is None else f'{line.internalised:.2f}'} | {_kept(line)} "
             f"| {100 * line.fires:.0f} % "
-            f"| {'–' if line.at_tokens is None else f'{100 * line.at_tokens:.0f} %'} "
-            f"| {line.tokens:,.0f} | {line.seconds:.0f} |"
+            f"| {f'{100 * line.at_tokens:.0f} %' if line.at_tokens is not None else '–'} "
+            f"| {f'{line.tokens:,.0f}' if trained else '–'} | {line.steps if trained else '–'} |"
         )
     return "\n".join(rows)
+
+
+def forks(rows: Iterable[Row], sure: float) -> dict[str, tuple[int, int]]:
+    """Of each kind of work: in how many cases the veteran is sure of the proven reply at the fork, and of how many."""
+    found: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        if row["stage"] == "forks":
+            there = [value for value in row["veteran"] if value is not None]
+            found[row["work"]] = sum(value >= sure for value in there), len(there)
+    return found
 
 
 def _kept(line: Line) -> str:
