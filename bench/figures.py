@@ -78,6 +78,10 @@ def learning() -> str:
         lines += [f"**{what}**", "", table.table(found, work), ""]
         if work in sure:
             lines += [f"At the fork the veteran is sure of the proven reply in {sure[work][0]} of {sure[work][1]}.", ""]
+        for row in rows:
+            if row["stage"] == "longer" and row["work"] == work:
+                right = f"{row['right'].count('1')} of {len(row['right'])}"
+                lines += [f"{row['arm']} with four times the time, {row['steps']} steps: {right} right.", ""]
     lines += ["![What was gained against what was kept](learning.svg)", ""]
     lines += ["| | seeds | points | p, one-sided |", "| --- | --- | --- | --- |"]
     for arm, rivals in CONTESTS.items():
@@ -86,8 +90,8 @@ def learning() -> str:
     first = reported[0] if reported else {}
     lines += [
         "",
-        f"- `bench/results/{LEARNING.name}` (`python bench/learning --data DIR`): {first.get('model', '')}, "
-        f"{first.get('machine', '')}, {first.get('date', '')[:10]}; {first.get('budget', 0):.0f} CPU-seconds of learning a run",
+        f"- `bench/results/{LEARNING.name}` (`python bench/learning`): {first.get('model', '')}, "
+        f"{first.get('machine', '')}, {first.get('date', '')[:10]}; {first.get('budget', 0):.0f} CPU-seconds a run",
     ]
     return "\n".join(lines)
 

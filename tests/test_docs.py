@@ -107,5 +107,5 @@ def test_the_library_example_runs(
     assert "SmolLM2-135M-Instruct" in code
     monkeypatch.chdir(tmp_path)
     exec(compile(code.replace("SmolLM2-135M-Instruct", str(tiny_directory)), "learning.md", "exec"), {})
-    assert len(capsys.readouterr().out.splitlines()) == 20 + 2
+    assert len(capsys.readouterr().out.splitlines()) == 20 + 2 + 4
     assert (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_size > 0

@@ -12,8 +12,8 @@ and given again at any time:
     report  the best of them, on the report shard, until every arm has spent the same CPU-seconds: five seeds of the
             arms that decide, two of the others
 
-`--longer`: instead of these, the first seed of these arms once more with four times the CPU-seconds: whether what an arm
-did not learn is a matter of time.
+`--longer`: instead of these, the first seed of these arms once more with four times the CPU-seconds: whether what an
+arm did not learn is a matter of time.
 
 Always holds: what is reported was not looked at while an arm was tuned; all arms get the same CPU-seconds and as many
 tuning trials; probes are answered at the end and, for a comparison at equal tokens, when as many tokens have gone
