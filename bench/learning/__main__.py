@@ -131,7 +131,7 @@ class Bench:
     def pilot(self, name: str) -> None:
         for arm_name, arm in ARMS.items():
             key = {"stage": "pilot", "work": name, "arm": arm_name}
-            if self.found(**key):
+            if self.found(**key) or not arm.suits(self.work(name, "select")):
                 continue
             work = self.work(name, "select")
             row = measure.train(
@@ -148,7 +148,7 @@ class Bench:
         for arm_name, arm in ARMS.items():
             for rate in RATES:
                 key = {"stage": "tune", "work": name, "arm": arm_name, "learning_rate": rate}
-                if self.found(**key):
+                if self.found(**key) or not arm.suits(self.work(name, "select")):
                     continue
                 work = self.work(name, "select")
                 row = measure.train(
@@ -180,7 +180,8 @@ class Bench:
             key = {"stage": "report", "work": name, "arm": arm_name, "seed": seed}
             if self.found(**key) or (seed >= FEW_SEEDS and not arm.decides):
                 continue
-            work = self.work(name, "report")
+            if not arm.suits(work := self.work(name, "report")):
+                continue
             row = measure.train(
                 self.engine,
                 work,

@@ -36,11 +36,16 @@ class Lot:
 
 @dataclass(frozen=True)
 class Arm:
-    """`decides`: measured on all seeds, since the default recipe hangs on it."""
+    """`decides`: measured on all seeds, since the default recipe hangs on it; `near`: near misses among its anchors, as
+    nights have them; only for work that has any."""
 
     prepare: Callable[[TransformersEngine, Work, int], Lot]
     anchored: bool = True
     decides: bool = False
+    near: bool = False
+
+    def suits(self, work: Work) -> bool:
+        return bool(work.near) or not self.near
 
 
 def _drawn(work: Work, seed: int, step: int, count: int) -> list[Case]:
@@ -150,4 +155,5 @@ ARMS = {
     "OPSD + GRPO": Arm(both, decides=True),
     "proven": Arm(night, decides=True),
     "proven + OPSD": Arm(half_proven, decides=True),
+    "proven, near misses": Arm(night, decides=True, near=True),
 }

@@ -16,6 +16,7 @@ from work import Case, Probe, Shard, Work
 
 from journeyman.capture import read_sessions
 from journeyman.dream import english, lessons, situations, spans
+from journeyman.dream.near_misses import near_misses
 from journeyman.evaluate.general import unknown_probes
 from journeyman.evaluate.questions import is_correct
 from journeyman.learn import lift
@@ -56,7 +57,8 @@ def build(engine: TransformersEngine, data: Path, shard: Shard) -> Work:
         (users_turn, [*engine.encode(text), engine.end_id]) for text in dict.fromkeys(s.lesson.text for s in chosen)
     ]
     further = _questions(engine, folder / f"{LOGS[shard]}_questions.jsonl", chosen)
-    return Work("facts", cases, transcripts, probes, outside, REPLY_TOKENS, further)
+    near = near_misses(told, seed=0, things=sorted({span.text for span in chosen if span.kind == "chunk"}))
+    return Work("facts", cases, transcripts, probes, outside, REPLY_TOKENS, further, near=near)
 
 
 def _questions(engine: TransformersEngine, path: Path, chosen: list[spans.Span]) -> list[Probe]:

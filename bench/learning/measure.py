@@ -54,6 +54,7 @@ def train(
     engine.put_adapter(LIVE, engine.new_adapter(LoRAConfig(16, 32, first_layer=first_layer), seed))
     clock = Clock(engine)
     lot = arm.prepare(engine, work, seed)
+    held_beside = [*anchored, *(quiet(engine, work.near) if arm.near else [])] if arm.anchored else []
     beside = ANCHOR_ROWS if arm.anchored else 0
     schedule = Schedule(steps, rows=ROWS, anchor_rows=beside, learning_rate=rate, seed=seed)
     if seconds < math.inf:
@@ -62,7 +63,7 @@ def train(
     prepared = clock.spent()
     last: Step | None = None
     try:
-        for step in Trainer(engine, lot.stored, anchored if arm.anchored else [], schedule, lot.fresh):
+        for step in Trainer(engine, lot.stored, held_beside, schedule, lot.fresh):
             last = step
             if clock.spent()["cpu_seconds"] >= seconds:
                 break

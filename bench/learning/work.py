@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from journeyman.model import Ids
+from journeyman.records import Situation
 
 Shard = Literal["select", "report"]
 
@@ -55,7 +56,8 @@ class Rated:
 @dataclass(frozen=True)
 class Work:
     """outside: prompts where nothing that was learnt applies; there `right` says that it was applied nevertheless;
-    further: more probes, of another kind; transcripts: what a session really holds, as (prompt, response)."""
+    further: more probes, of another kind; transcripts: what a session really holds, as (prompt, response); near:
+    prompts like the cases' that nothing in the sessions answers, none of them in `outside`."""
 
     name: str
     cases: Sequence[Case]
@@ -65,3 +67,4 @@ class Work:
     reply_tokens: int
     further: Sequence[Probe] = ()
     rated: Sequence[Rated] = ()
+    near: Sequence[Situation] = ()
