@@ -72,7 +72,7 @@ def learning() -> str:
     """A table a kind of work, one row a way to learn; who wins against whom; what the fork says beforehand."""
     rows = table.read(LEARNING)
     reported = [row for row in rows if row["stage"] == "report"]
-    found, sure = table.lines(reported), table.forks(rows, SURE)
+    found, sure = table.lines(rows), table.forks(rows, SURE)
     lines: list[str] = []
     for work, what in WORKS.items():
         lines += [f"**{what}**", "", table.table(found, work), ""]

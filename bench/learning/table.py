@@ -3,7 +3,7 @@
 Always holds: gains and losses are paired, item by item, with the base's; an arm that was stopped early counts with what
 it had learnt until then.
 
-Knows rows as `__main__` writes them; says nothing of stages but `report`.
+Knows rows as `__main__` writes them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Line:
 
     internalised: gain over what the lesson in the prompt gains (None: that is not shown to be more than 5 points);
     kept: difference on the five suites; kl: to the base on the probes' prompts, nats a token; at_tokens: accuracy when
-    every arm has used as many tokens; p: of "no better than the base" over seeds.
+    every arm has used as many tokens; tuned: accuracy of its best trial, on the selection shard.
     """
 
     work: str
@@ -48,6 +48,7 @@ class Line:
     steps: int
     rate: float | None
     at_tokens: float | None
+    tuned: float | None
     zero_variance: float | None
 
 
@@ -57,6 +58,7 @@ def read(path: Path) -> list[Row]:
 
 def lines(rows: Iterable[Row]) -> list[Line]:
     """In the order in which the arms were run."""
+    rows = list(rows)
     reported = [row for row in rows if row["stage"] == "report"]
     base = {(row["work"], row["seed"]): row for row in reported if row["arm"] == "base"}
     names = dict.fromkeys((row["work"], row["arm"]) for row in reported if row["arm"] != "base")
@@ -65,11 +67,14 @@ def lines(rows: Iterable[Row]) -> list[Line]:
         runs = [row for row in reported if (row["work"], row["arm"]) == (work, arm)]
         bases = [base[work, row["seed"]] for row in runs]
         in_context = next((row for row in reported if (row["work"], row["arm"]) == (work, "in context")), None)
-        result.append(_line(work, arm, runs, bases, in_context))
+        trials = [row for row in rows if (row["stage"], row["work"], row["arm"]) == ("tune", work, arm)]
+        result.append(_line(work, arm, runs, bases, in_context, trials))
     return result
 
 
-def _line(work: str, arm: str, runs: Sequence[Row], bases: Sequence[Row], in_context: Row | None) -> Line:
+def _line(
+    work: str, arm: str, runs: Sequence[Row], bases: Sequence[Row], in_context: Row | None, trials: Sequence[Row]
+) -> Line:
     about = bases[0]["about"]
     steps = [_steps(b["right"], r["right"]) for b, r in zip(bases, runs, strict=True)]
     gain = _mean([_mean(each) for each in steps])
@@ -97,6 +102,7 @@ def _line(work: str, arm: str, runs: Sequence[Row], bases: Sequence[Row], in_con
         round(_mean([row.get("steps", 0) for row in runs])),
         runs[0].get("learning_rate"),
         _mean([_share(row.get("at_tokens", row["right"])) for row in runs]) if spent else None,
+        max((_share(row["right"]) for row in trials), default=None),
         _mean([row["zero_variance"] for row in runs]) if all("zero_variance" in row for row in runs) else None,
     )
 
@@ -120,9 +126,9 @@ def table(found: Sequence[Line], work: str) -> str:
     """The arms of one kind of work, what gained most first."""
     head = (
         "| way | seeds | right | gain (95 % interval) | of the lesson's worth | five suites | fires outside "
-        "| at equal tokens | tokens | steps |"
+        "| at equal tokens | in tuning | tokens | steps |"
     )
-    rows = [head, "| --- " * 10 + "|"]
+    rows = [head, "| --- " * 11 + "|"]
     for line in sorted((line for line in found if line.work == work), key=lambda line: -line.gain):
         trained = line.at_tokens is not None
         rows.append(
@@ -131,6 +137,7 @@ def table(found: Sequence[Line], work: str) -> str:
             f"| {'–' if line.internalised is None else f'{line.internalised:.2f}'} | {_kept(line)} "
             f"| {100 * line.fires:.0f} % "
             f"| {f'{100 * line.at_tokens:.0f} %' if line.at_tokens is not None else '–'} "
+            f"| {f'{100 * line.tuned:.0f} %' if line.tuned is not None else '–'} "
             f"| {f'{line.tokens:,.0f}' if trained else '–'} | {line.steps if trained else '–'} |"
         )
     return "\n".join(rows)
