@@ -136,7 +136,7 @@ def test_nothing_to_train_on_is_said(tiny_engine: TransformersEngine) -> None:
         train(tiny_engine, [], [], Schedule(steps=1))
 
 
-@pytest.mark.parametrize("options", [{"mean": "tokens"}, {"cap": 0.0}, {"importance_cap": -1.0}])
+@pytest.mark.parametrize("options", [{"mean": "tokens"}, {"cap": 0.0}, {"importance_cap": -1.0}, {"divergence": "jsd"}])
 def test_what_is_no_objective_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Objective(**options)

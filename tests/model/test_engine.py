@@ -106,6 +106,15 @@ def test_text_in_the_place_of_token_ids(tiny_engine: TransformersEngine) -> None
     for ask in (lambda: tiny_engine.generate(["Hi?"], max_new_tokens=1), lambda: tiny_engine.score([("Hi", "you")])):  # type: ignore[list-item]
         with pytest.raises(ValueError, match=r"engine\.user"):
             ask()
+    with pytest.raises(ValueError, match=r"engine\.user"):
+        tiny_engine.chat("Hi?")  # type: ignore[arg-type]
+
+
+def test_tensors_in_the_place_of_token_ids(tiny_engine: TransformersEngine) -> None:
+    ids: Any = torch.tensor([5, 6])
+    for ask in (lambda: tiny_engine.generate([ids], max_new_tokens=1), lambda: tiny_engine.score([(ids, ids)])):
+        with pytest.raises(ValueError, match="tolist"):
+            ask()
 
 
 def test_a_shared_prefix_is_paid_for_once(tiny_engine: TransformersEngine) -> None:

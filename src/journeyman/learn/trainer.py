@@ -73,6 +73,8 @@ class Objective:
     mean: Literal["token", "sequence"] = "token"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.divergence, Divergence):
+            raise ValueError(f"divergence must be one of losses: Divergence({self.divergence!r}), not its name alone")
         if self.mean not in ("token", "sequence"):
             raise ValueError(f"mean must be token or sequence, not {self.mean}")
         if self.importance_cap <= 0 or (self.cap is not None and self.cap <= 0):

@@ -33,6 +33,8 @@ def render(
 
     tools: what the assistant may call, in OpenAI's format; options: what the template itself takes (`enable_thinking`).
     """
+    if isinstance(messages, str):
+        raise ValueError("this is text, not a list of messages: engine.user makes the prompt of a single one")
     failure: ModelError | None = None
     for spelling in _SPELLINGS:
         try:

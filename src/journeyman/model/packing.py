@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 
@@ -97,6 +98,8 @@ def _in_order(sequences: Sequence[Sequence[int]]) -> Iterator[tuple[int, Sequenc
         raise ValueError("cannot pack an empty sequence")
     if any(isinstance(sequence[0], str) for sequence in sequences):
         raise ValueError("this is text, not token ids: give what engine.user or engine.chat make of it")
+    if others := [type(sequence[0]).__name__ for sequence in sequences if not isinstance(sequence[0], Integral)]:
+        raise ValueError(f"token ids are whole numbers, not of type {others[0]}: give a tensor's .tolist()")
     previous: Sequence[int] = ()
     for row in sorted(range(len(sequences)), key=lambda index: tuple(sequences[index])):
         yield row, sequences[row], common_prefix(previous, sequences[row])

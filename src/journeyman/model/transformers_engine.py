@@ -271,7 +271,7 @@ class TransformersEngine:
 
     def _states_by_pack(self, pairs: Sequence[tuple[Ids, Ids]]) -> Iterator[tuple[Sequence[int], list[torch.Tensor]]]:
         """Rows of `pairs`, and the states of each: a long log's never all at once."""
-        if not all(prefix for prefix, _ in pairs):
+        if not all(len(prefix) for prefix, _ in pairs):
             raise ValueError("the first token of nothing has no probability: give a prefix")
         for rows, paths, hidden_SH, _ in self.walk([[*prefix, *continuation[:-1]] for prefix, continuation in pairs]):
             states: list[torch.Tensor] = []
