@@ -13,7 +13,7 @@ from random_cases import cases, start
 
 from journeyman.errors import TrainingError
 from journeyman.learn.exposures import LIVE, Exposure
-from journeyman.learn.grpo import advantages, roll_out
+from journeyman.learn.grpo import advantages, roll_out, weighed
 from journeyman.learn.trainer import Schedule, train
 from journeyman.model.transformers_engine import TransformersEngine
 
@@ -121,6 +121,11 @@ def test_a_reward_that_is_no_number_is_an_error(value: Any, tiny_engine: Transfo
 def test_a_group_of_one_is_refused(tiny_engine: TransformersEngine) -> None:
     with pytest.raises(ValueError, match="at least 2"):
         roll_out(tiny_engine, [[1, 2]], share, group=1, max_new_tokens=2, seed=0)
+
+
+def test_a_group_that_is_not_whole_is_refused(tiny_engine: TransformersEngine) -> None:
+    with pytest.raises(ValueError, match="3 episodes are not whole groups of 2"):
+        weighed(tiny_engine, [[([5], [6])]] * 3, [0.0, 1.0, 1.0], group=2)
 
 
 def test_the_reward_rises(tiny_engine: TransformersEngine) -> None:

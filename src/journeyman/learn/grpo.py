@@ -107,6 +107,8 @@ def weighed(
 ) -> Round:
     """What `episodes` teach: of each its turns, (prompt, reply) in the student's own tokens, all of which weigh what
     the episode's reward is above its group's mean. `group` that follow each other are one."""
+    if len(episodes) % group:
+        raise ValueError(f"{len(episodes)} episodes are not whole groups of {group}")
     exposures: list[Exposure] = []
     silent = 0
     for start in range(0, len(episodes), group):
