@@ -202,7 +202,7 @@ def templates() -> str:
 def pictures() -> dict[Path, str]:
     sizes = picture.months(month_rows.read())
     found = {PICTURE: table.plot(table.lines(table.read(LEARNING)))}
-    found[MONTH] = picture.plot(picture.lines(sizes[0][1])) if sizes else ""
+    found[MONTH] = picture.plot(picture.lines(picture.by_people(sizes[0][1])[0][1])) if sizes else ""
     return {path: drawn for path, drawn in found.items() if drawn}
 
 

@@ -174,12 +174,13 @@ def why() -> str:
 
 
 def month() -> str:
-    """A table for each size of a month, and the default against its rivals."""
+    """A table for each size of a month and the people of it, and the default against its rivals."""
     rows = month_rows.read()
     blocks: list[str] = []
-    for size, mine in picture.months(rows):
+    groups = [(size, *group) for size, of_size in picture.months(rows) for group in picture.by_people(of_size)]
+    for size, people, mine in groups:
         found = picture.lines(mine)
-        people, arms = ([*dict.fromkeys(row[name] for row in mine)] for name in ("person", "arm"))
+        arms = [*dict.fromkeys(row["arm"] for row in mine)]
         command = ["python", "bench/month", "--people", *people, "--nights", str(size["nights"]), "--arms", *arms]
         blocks.append(
             f"{_so_far(size['nights'], picture.reached(mine))} of {', '.join(people)}; a night: {size['facts']} facts, "

@@ -209,7 +209,7 @@ def test_a_second_night_starts_from_the_champion_and_learns_only_what_is_new(
     assert again < earlier, "a share of what the first night trained"
     assert not again & {each["id"] for each in map(_named, old["asked"])}
     assert two["replayed"]["situations"] > 0
-    assert two["replayed"]["rows"] == SMALL.steps, "a quarter of four rows, each step"
+    assert two["replayed"]["rows"] == 2 * SMALL.steps, "half of four rows, each step"
     dealt = phases["train"].output["replayed"]["dealt"]
     assert dealt, "they are kept: `why` traces an answer to them"
     assert set(dealt) <= again

@@ -70,17 +70,17 @@ def test_what_every_night_of_the_line_trained_is_repeated_and_what_it_held_out_i
         ("And of my boat is called Ada?", two),
     }, "each is asked of the night that taught it too"
     assert set(found["lessons"].values()) == {"I planted a walnut", "my boat is called Ada"}
-    assert found["rows"] == 4
+    assert found["rows"] == 8
     assert line.sessions == sorted([TREE.id, BOAT.id])
 
 
 def test_the_budget_bounds_what_is_repeated_and_the_rest_may_be_asked(store: Store) -> None:
     line = Line(store, "", nights(store)[-1])
-    few = recall(tonight(line, rows=4, steps=2), NOTHING, NO_DREAMS)
+    few = recall(tonight(line, rows=2, steps=2), NOTHING, NO_DREAMS)
     assert (few["rows"], len(few["train"])) == (1, 1)
     assert len(few["asked"]) == 3
     assert not {each["prompt"] for each in few["asked"]} & {each["prompt"] for each in few["train"]}
-    assert few == recall(tonight(line, rows=4, steps=2), NOTHING, NO_DREAMS), "the same seed, the same choice"
+    assert few == recall(tonight(line, rows=2, steps=2), NOTHING, NO_DREAMS), "the same seed, the same choice"
     none = recall(tonight(line, replay=0.0), NOTHING, NO_DREAMS)
     assert (none["rows"], none["train"], len(none["asked"])) == (0, [], 4), "who repeats nothing is judged all the same"
 

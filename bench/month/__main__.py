@@ -52,8 +52,8 @@ REPLY_TOKENS = 16
 TURNS, WORDS = 3, 120  # of sessions in the prompt
 # A night of an arm: its adapter, by the number of the night.
 TRAINED: dict[str, tuple[Callable[[Run, int], Path], float]] = {
-    "replay": (arms.continued, 0.25),
-    "replay, half": (arms.continued, 0.5),
+    "replay": (arms.continued, 0.5),
+    "replay, quarter": (arms.continued, 0.25),
     "no replay": (arms.continued, 0.0),
     "nightly SFT": (arms.fine_tuned, 0.0),
     "all at once": (arms.at_once, 0.0),

@@ -22,7 +22,7 @@ from rows import Row
 from journeyman.evaluate.metrics import Measure, Metrics, Stream, compared, measured, updated
 from journeyman.evaluate.statistics import Share, paired_difference, share_of
 
-FIRST, RIVALS = "replay", ("no replay", "replay, half", "nightly SFT")
+FIRST, RIVALS = "replay", ("replay, quarter", "no replay", "nightly SFT")
 SIZE = ("nights", "facts", "steps", "rows")
 
 
@@ -51,6 +51,21 @@ def months(rows: Sequence[Row]) -> list[tuple[dict[str, int], list[Row]]]:
     ]
 
 
+def by_people(rows: Sequence[Row]) -> list[tuple[tuple[str, ...], list[Row]]]:
+    """The rows of arms that the same people have, most people first, so that what stands in one table is of the same
+    people; with the base and the default beside them."""
+    arms: dict[str, dict[str, None]] = {}
+    for row in rows:
+        arms.setdefault(row["arm"], {})[row["person"]] = None
+    groups = dict.fromkeys(tuple(sorted(people)) for people in arms.values())
+    found: list[tuple[tuple[str, ...], list[Row]]] = []
+    for group in sorted(groups, key=len, reverse=True):
+        wanted = {arm for arm, people in arms.items() if set(people) == set(group)}
+        beside = {arm for arm in ("base", FIRST) if set(arms.get(arm, ())) >= set(group)}
+        found.append((group, [row for row in rows if row["person"] in group and row["arm"] in wanted | beside]))
+    return found
+
+
 def reached(rows: Sequence[Row]) -> int:
     """The last night that every run of an arm which is measured night by night has come to."""
     runs: dict[tuple[Any, ...], set[int]] = {}
@@ -75,7 +90,8 @@ def _line(arm: str, rows: Sequence[Row], base: dict[str, Row], nights: int) -> L
     if arm == "base":
         ends = [base[person] for person in base]
     else:
-        ends = [row for row in mine if row["night"] == nights]
+        asked = {str(period) for period in range(1, nights + 1)}
+        ends = [row for row in mine if row["night"] == nights and row["scores"].keys() >= asked]
         streams, graded = (
             [stream for person in base if (stream := _stream(person, mine, base[person], nights, kind))]
             for kind in ("scores", "likely")

@@ -57,7 +57,9 @@ class NightOptions:
     facts: int = 130
     wordings: int = 5  # questions a fact
     heldout: float = 0.25  # share of the facts of which one wording is kept for the gate
-    replay: float = 0.25  # share of the rows that repeat what earlier nights of the line have trained
+    # Share of the rows that repeat what earlier nights of the line have trained: with a quarter, less of a month
+    # is known at its end (bench/month), and the morning after no more.
+    replay: float = 0.5
     steps: int = 200
     rows: int = 16  # small: at like exposures a trial with 56 had the higher loss (its other settings differed too)
     anchor_rows: int = 4
