@@ -31,6 +31,7 @@ class Line:
     """One arm: its streams (none, where only the end was measured), and what it was like at the end."""
 
     arm: str
+    people: int
     streams: tuple[Stream, ...]
     figures: Metrics | None
     graded: tuple[Stream, ...]  # of the probability of the proven answers' tokens, in the place of right or wrong
@@ -113,6 +114,7 @@ def _line(arm: str, rows: Sequence[Row], base: dict[str, Row], nights: int) -> L
     spent = [row["learning_cpu_seconds"] for row in mine]
     return Line(
         arm,
+        len({row["person"] for row in ends}),
         tuple(streams),
         measured(streams) if streams else None,
         tuple(graded),
@@ -160,7 +162,7 @@ def table(found: Sequence[Line]) -> list[str]:
         figures = line.figures
         cells = [
             line.arm,
-            str(len(line.streams) or ""),
+            str(line.people),
             _share(line.at_end),
             _measure(figures.plasticity if figures else None, sign=False),
             _measure(figures.bwt if figures else None),
