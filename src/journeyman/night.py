@@ -57,8 +57,8 @@ class NightOptions:
     facts: int = 130
     wordings: int = 5  # questions a fact
     heldout: float = 0.25  # share of the facts of which one wording is kept for the gate
-    # Share of the rows that repeat what earlier nights of the line have trained: with a quarter, less of a month
-    # is known at its end (bench/month), and the morning after no more.
+    # Share of the rows that repeat what earlier nights of the line have trained. With a quarter much less of a month is
+    # known at its end, and hardly more the morning after: bench/month.
     replay: float = 0.5
     steps: int = 200
     rows: int = 16  # small: at like exposures a trial with 56 had the higher loss (its other settings differed too)
